@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The segment that holds the ledger; see shm.h.
+ *
+ * A name is never removed and a row is never given to another partition, so
+ * whoever has found one may keep its number for the life of the segment.
+ */
+#include "shared/fby.h"
+
+#include "shared/shm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/proto.h"
+
+#define NAMES_BYTES (64 * 1024)
+
+/* b_i = 100 µs · (9e8 / 100)^(i/9), as numaflow's exponential_buckets_range. */
+const double fby_hist_bounds[FBY_HIST_BOUNDS] = {
+	100, 592.507, 3510.647, 20800.838, 123246.459, 730244.107,
+	4326748.711, 25636296.458, 151896895.334, 900000000,
+};
+
+static const char *const row_state_names[] = {
+#define S(name, what) #name,
+	FBY_ROW_STATES(S)
+#undef S
+};
+
+static const char *const slot_state_names[] = {
+#define S(name, what) #name,
+	FBY_SLOT_STATES(S)
+#undef S
+};
+
+static const char *const activity_names[] = {
+#define A(name, what) what,
+	FBY_ACTIVITIES(A)
+#undef A
+};
+
+const char *
+fby_row_state_name(uint32_t state)
+{
+	return state < FBY_NELEM(row_state_names) ?
+	    row_state_names[state] : "?";
+}
+
+const char *
+fby_slot_state_name(uint32_t state)
+{
+	return state < FBY_NELEM(slot_state_names) ?
+	    slot_state_names[state] : "?";
+}
+
+const char *
+fby_activity_name(uint32_t activity)
+{
+	return activity < FBY_NELEM(activity_names) ?
+	    activity_names[activity] : "?";
+}
+
+const char *
+fby_shm_verdict(enum fby_shm_verdict v)
+{
+	switch (v) {
+	case FBY_SHM_GOOD:
+		return "good";
+	case FBY_SHM_ERRNO:
+		return strerror(errno);
+	case FBY_SHM_SHORT:
+		return "truncated";
+	case FBY_SHM_MAGIC:
+		return "not a ledger";
+	case FBY_SHM_ABI:
+		return "written by another version of forebay";
+	case FBY_SHM_BROKEN:
+		return "damaged: its parts do not fit together";
+	}
+	return "?";
+}
+
+static void
+point(struct fby_shm *shm)
+{
+	char *base = (char *)shm->head;
+
+	shm->slots = (void *)(base + shm->head->slots_off);
+	shm->rows = (void *)(base + shm->head->rows_off);
+	shm->names = base + shm->head->names_off;
+}
+
+int
+fby_shm_create(struct fby_shm *shm, const char *path, uint32_t nslots,
+    uint32_t nrows, const char *name, const char *group)
+{
+	struct fby_ledger_head head = {
+		.magic = FBY_LEDGER_MAGIC,
+		.abi = FBY_ABI,
+		.head_size = sizeof(head),
+		.nslots = nslots,
+		.nrows = nrows,
+		.names_size = NAMES_BYTES,
+	};
+	int saved;
+
+	head.slots_off = sizeof(head);
+	head.rows_off = head.slots_off +
+	    nslots * (uint32_t)sizeof(struct fby_ledger_slot);
+	head.names_off = head.rows_off +
+	    nrows * (uint32_t)sizeof(struct fby_ledger_row);
+	head.size = (uint64_t)head.names_off + head.names_size;
+	shm->head = NULL;
+	shm->size = head.size;
+	if (unlink(path) == -1 && errno != ENOENT)
+		return -1;
+	shm->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (shm->fd == -1)
+		return -1;
+	/* Its result is the error number; errno is left alone. */
+	if ((errno = posix_fallocate(shm->fd, 0, (off_t)shm->size)) != 0)
+		goto fail;
+	shm->head = mmap(NULL, shm->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+	    shm->fd, 0);
+	if (shm->head == MAP_FAILED)
+		goto fail;
+	memcpy(shm->head, &head, sizeof(head));
+	point(shm);
+	fby_store(&shm->head->names_used, 1);
+	shm->head->name_off = fby_shm_intern(shm, name);
+	shm->head->group_off = fby_shm_intern(shm, group);
+	for (uint32_t i = 0; i < nrows; i++)
+		fby_store(&shm->rows[i].slot, FBY_NOSLOT);
+	return 0;
+
+fail:
+	saved = errno;
+	shm->head = NULL;
+	fby_shm_close(shm);
+	unlink(path);
+	errno = saved;
+	return -1;
+}
+
+static enum fby_shm_verdict
+check(const struct fby_ledger_head *head, size_t size)
+{
+	uint64_t slots_end, rows_end, names_end;
+
+	if (head->magic != FBY_LEDGER_MAGIC)
+		return FBY_SHM_MAGIC;
+	if (head->abi != FBY_ABI || head->head_size != sizeof(*head))
+		return FBY_SHM_ABI;
+	if (head->size != size)
+		return FBY_SHM_SHORT;
+	slots_end = head->slots_off +
+	    (uint64_t)head->nslots * sizeof(struct fby_ledger_slot);
+	rows_end = head->rows_off +
+	    (uint64_t)head->nrows * sizeof(struct fby_ledger_row);
+	names_end = (uint64_t)head->names_off + head->names_size;
+	if (head->slots_off != sizeof(*head) || head->rows_off != slots_end ||
+	    head->names_off != rows_end || names_end != size ||
+	    head->names_size == 0 ||
+	    fby_load(&head->names_used) > head->names_size)
+		return FBY_SHM_BROKEN;
+	return FBY_SHM_GOOD;
+}
+
+static enum fby_shm_verdict
+map(struct fby_shm *shm, int fd, int prot)
+{
+	enum fby_shm_verdict v;
+	struct stat st;
+
+	shm->fd = fd;
+	shm->head = NULL;
+	if (fstat(fd, &st) == -1)
+		return FBY_SHM_ERRNO;
+	if (st.st_size < (off_t)sizeof(struct fby_ledger_head))
+		return FBY_SHM_SHORT;
+	shm->size = (size_t)st.st_size;
+	shm->head = mmap(NULL, shm->size, prot, MAP_SHARED, fd, 0);
+	if (shm->head == MAP_FAILED) {
+		shm->head = NULL;
+		return FBY_SHM_ERRNO;
+	}
+	if ((v = check(shm->head, shm->size)) == FBY_SHM_GOOD)
+		point(shm);
+	return v;
+}
+
+enum fby_shm_verdict
+fby_shm_attach(struct fby_shm *shm, int fd)
+{
+	return map(shm, fd, PROT_READ | PROT_WRITE);
+}
+
+enum fby_shm_verdict
+fby_shm_open(struct fby_shm *shm, const char *path)
+{
+	enum fby_shm_verdict v;
+	int fd;
+
+	*shm = (struct fby_shm)FBY_SHM_INIT;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd == -1)
+		return FBY_SHM_ERRNO;
+	v = map(shm, fd, PROT_READ);
+	if (v != FBY_SHM_GOOD) {
+		int saved = errno;
+
+		fby_shm_close(shm);
+		errno = saved;
+	}
+	return v;
+}
+
+void
+fby_shm_close(struct fby_shm *shm)
+{
+	if (shm->head)
+		munmap(shm->head, shm->size);
+	if (shm->fd != -1)
+		close(shm->fd);
+	*shm = (struct fby_shm)FBY_SHM_INIT;
+}
+
+/* ---- names and rows --------------------------------------------------- */
+
+const char *
+fby_shm_name(const struct fby_shm *shm, uint32_t off)
+{
+	uint32_t used = fby_load(&shm->head->names_used);
+
+	if (used > shm->head->names_size || off >= used ||
+	    memchr(shm->names + off, '\0', used - off) == NULL)
+		return "";
+	return shm->names + off;
+}
+
+static uint32_t
+find_name(const struct fby_shm *shm, const char *name)
+{
+	uint32_t used = fby_load(&shm->head->names_used);
+
+	for (uint32_t off = 1; off < used;) {
+		const char *s = fby_shm_name(shm, off);
+
+		if (strcmp(s, name) == 0)
+			return off;
+		off += (uint32_t)strlen(s) + 1;
+	}
+	return 0;
+}
+
+uint32_t
+fby_shm_intern(struct fby_shm *shm, const char *name)
+{
+	uint32_t used = fby_load(&shm->head->names_used);
+	uint32_t off = find_name(shm, name);
+	size_t len = strlen(name) + 1;
+
+	if (off != 0)
+		return off;
+	if (len > shm->head->names_size - used)
+		return 0;
+	memcpy(shm->names + used, name, len);
+	fby_release(&shm->head->names_used, used + (uint32_t)len);
+	return used;
+}
+
+uint32_t
+fby_shm_find(const struct fby_shm *shm, const char *topic, int32_t partition)
+{
+	uint32_t off = find_name(shm, topic);
+
+	for (uint32_t i = 0; off && i < shm->head->nrows; i++) {
+		const struct fby_ledger_row *row = &shm->rows[i];
+
+		if (row->topic_off == 0)
+			break;
+		if (row->topic_off == off && row->partition == partition)
+			return i;
+	}
+	return FBY_NOROW;
+}
+
+uint32_t
+fby_shm_row(struct fby_shm *shm, const char *topic, int32_t partition)
+{
+	uint32_t i = fby_shm_find(shm, topic, partition);
+	uint32_t off;
+
+	if (i != FBY_NOROW)
+		return i;
+	for (i = 0; i < shm->head->nrows; i++)
+		if (shm->rows[i].topic_off == 0)
+			break;
+	if (i == shm->head->nrows || (off = fby_shm_intern(shm, topic)) == 0)
+		return FBY_NOROW;
+	shm->rows[i].partition = partition;
+	fby_store(&shm->rows[i].committed, FBY_NONE);
+	fby_store(&shm->rows[i].committed_watermark, FBY_NONE);
+	fby_store(&shm->rows[i].acked, FBY_NONE);
+	fby_store(&shm->rows[i].watermark, FBY_NONE);
+	fby_store(&shm->rows[i].position, FBY_NONE);
+	fby_store(&shm->rows[i].high, FBY_NONE);
+	/* Last: it is what says that the row is in use. */
+	atomic_thread_fence(memory_order_release);
+	shm->rows[i].topic_off = off;
+	return i;
+}
+
+void
+fby_hist_add(struct fby_ledger_hist *hist, int64_t us)
+{
+	int i = 0;
+
+	if (us < 0)
+		us = 0;
+	while (i < FBY_HIST_BOUNDS && (double)us > fby_hist_bounds[i])
+		i++;
+	fby_bump(&hist->bucket[i], 1);
+	fby_bump(&hist->sum, (uint64_t)us);
+}
