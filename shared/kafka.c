@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a manifest to librdkafka's configuration; see kafka.h.
+ *
+ * Three clients: a row of `settings` says which of them get it, and whether
+ * the operator's `config:` lines go before it (forced) or after (default).
+ */
+#include "shared/fby.h"
+
+#include "shared/kafka.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "shared/kafka_auth.h"
+#include "shared/kafka_settings.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+#include "shared/str.h"
+#include "shared/units.h"
+
+#define SESSION_MS 15000
+#define HEARTBEAT_MS 1000
+
+enum {
+	MEMBER = 1 << FBY_KAFKA_MEMBER,
+	FETCHER = 1 << FBY_KAFKA_FETCHER,
+	PRODUCER = 1 << FBY_KAFKA_PRODUCER,
+	CONSUMER = MEMBER | FETCHER,
+	ALL = CONSUMER | PRODUCER,
+};
+
+struct setting {
+	unsigned	 clients;
+	const char	*key, *value;
+};
+
+static const struct setting defaults[] = {
+	/* A partition added, a topic created: seen within seconds. */
+	{ MEMBER, "topic.metadata.refresh.interval.ms", "5000" },
+	/* A full queue else stands still for a second. */
+	{ FETCHER, "fetch.queue.backoff.ms", "10" },
+	/* Per partition; the default of 64 MB breaks every budget. */
+	{ FETCHER, "queued.max.messages.kbytes", "4096" },
+	{ PRODUCER, "enable.idempotence", "true" },
+	{ PRODUCER, "linger.ms", "5" },
+	/* Then it is the retry strategy's turn. */
+	{ PRODUCER, "message.timeout.ms", "30000" },
+	/* The broker decides what is too large; the budget is the worker's. */
+	{ PRODUCER, "message.max.bytes", "1000000000" },
+	{ PRODUCER, "queue.buffering.max.messages", "0" },
+	/* The Java client's; librdkafka waits for up to 10 s. */
+	{ ALL, "reconnect.backoff.max.ms", "1000" },
+	{ 0, NULL, NULL }
+};
+
+static const struct setting forced[] = {
+	{ CONSUMER, "enable.auto.commit", "false" },
+	{ CONSUMER, "enable.auto.offset.store", "false" },
+	{ FETCHER, "enable.partition.eof", "true" },
+	/* The master resolves offsets; a worker must not jump. */
+	{ FETCHER, "auto.offset.reset", "error" },
+	{ PRODUCER, "delivery.report.only.error", "false" },
+	{ ALL, "log.queue", "true" },
+	{ 0, NULL, NULL }
+};
+
+/* What concerns the membership means nothing to a client with assign(). */
+static const char *const member_only[] = {
+	"group.instance.id", "group.protocol", "group.protocol.type",
+	"group.remote.assignor", "heartbeat.interval.ms",
+	"max.poll.interval.ms", "partition.assignment.strategy",
+	"session.timeout.ms",
+};
+
+struct build {
+	const struct fby_manifest *m;
+	const struct fby_kafka *k;
+	enum fby_kafka_client client;
+	const char	*path;
+	rd_kafka_conf_t	*conf;
+	struct fby_err	*err;
+};
+
+static const char *
+client_path(enum fby_kafka_client client)
+{
+	return client == FBY_KAFKA_PRODUCER ? "spec.sink.kafka" :
+	    "spec.source.kafka";
+}
+
+static const struct fby_kafka *
+client_kafka(const struct fby_manifest *m, enum fby_kafka_client client)
+{
+	return client == FBY_KAFKA_PRODUCER ? &m->sink.kafka : &m->source;
+}
+
+const char *
+fby_kafka_setting(const struct fby_manifest *m, const char *key)
+{
+	return fby_kafka_settings_find(&m->source, key);
+}
+
+static int64_t
+number_setting(const struct fby_manifest *m, const char *key, int64_t unset)
+{
+	const char *text = fby_kafka_setting(m, key);
+	int64_t n;
+
+	return text && fby_units_int(text, &n) == NULL ? n : unset;
+}
+
+/* ---- setting ---------------------------------------------------------- */
+
+static int
+set(const struct build *b, const char *key, const char *value,
+    struct fby_pos pos)
+{
+	char why[512];
+
+	if (rd_kafka_conf_set(b->conf, key, value, why, sizeof(why)) ==
+	    RD_KAFKA_CONF_OK)
+		return 0;
+	return fby_err_add(b->err, pos, "%s: librdkafka refuses %s: %s",
+	    b->path, key, why);
+}
+
+static int
+set_table(const struct build *b, const struct setting *s)
+{
+	const struct fby_pos pos = fby_manifest_pos(b->m, b->path);
+	int rc = 0;
+
+	for (; s->key; s++)
+		if (s->clients & (1u << b->client))
+			rc |= set(b, s->key, s->value, pos);
+	return rc;
+}
+
+static bool
+is_member_only(const char *key)
+{
+	for (size_t i = 0; i < FBY_NELEM(member_only); i++)
+		if (strcmp(key, member_only[i]) == 0)
+			return true;
+	return false;
+}
+
+static int
+set_config(const struct build *b)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < b->k->nsettings; i++) {
+		const struct fby_setting *s = &b->k->settings[i];
+
+		if (b->client == FBY_KAFKA_FETCHER && is_member_only(s->key))
+			continue;
+		if (*s->value == '\0' &&
+		    strcmp(s->key, "group.instance.id") == 0)
+			continue;
+		rc |= set(b, s->key, s->value, s->value_pos);
+	}
+	return rc;
+}
+
+/* ---- membership ------------------------------------------------------- */
+
+static uint64_t
+hash(uint64_t h, const char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)	/* FNV-1a */
+		h = (h ^ (unsigned char)p[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+/*
+ * The same after a crash or a boot, another on each host and for each run
+ * directory.  /etc/machine-id alone is the same in clones of an image.
+ */
+static const char *
+instance_id(const struct fby_manifest *m)
+{
+	const char *dir = fby_manifest_run_dir(m);
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	char buf[256];
+	ssize_t n;
+	int fd;
+
+	fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+	if (fd != -1) {
+		n = read(fd, buf, sizeof(buf));
+		h = hash(h, buf, n > 0 ? (size_t)n : 0);
+		close(fd);
+	}
+	if (gethostname(buf, sizeof(buf)) == 0)
+		h = hash(h, buf, strnlen(buf, sizeof(buf)));
+	h = hash(h, "", 1);
+	h = hash(h, dir, strlen(dir));
+	return fby_psprintf(m->pool, "forebay-%016" PRIx64 "-%s", h, m->name);
+}
+
+static bool
+is_new_protocol(const struct fby_manifest *m)
+{
+	const char *protocol = fby_kafka_setting(m, "group.protocol");
+
+	return protocol && strcasecmp(protocol, "consumer") == 0;
+}
+
+static int64_t
+session_ms(const struct fby_manifest *m)
+{
+	const int64_t max_poll_ms = number_setting(m, "max.poll.interval.ms",
+	    INT64_MAX);
+
+	return number_setting(m, "session.timeout.ms",
+	    FBY_MIN(SESSION_MS, max_poll_ms));
+}
+
+static int
+set_member_defaults(const struct build *b)
+{
+	const struct fby_pos pos = fby_manifest_pos(b->m, b->path);
+	const int64_t session = session_ms(b->m);
+	char text[32];
+	int rc = 0;
+
+	if (fby_kafka_setting(b->m, "group.instance.id") == NULL)
+		rc |= set(b, "group.instance.id", instance_id(b->m), pos);
+	if (is_new_protocol(b->m))
+		return rc;	/* the broker says how long */
+	snprintf(text, sizeof(text), "%" PRId64, session);
+	rc |= set(b, "session.timeout.ms", text, pos);
+	snprintf(text, sizeof(text), "%" PRId64,
+	    FBY_MAX(FBY_MIN(HEARTBEAT_MS, session / 3), 1));
+	rc |= set(b, "heartbeat.interval.ms", text, pos);
+	return rc;
+}
+
+/* ---- the whole -------------------------------------------------------- */
+
+static int
+set_brokers(const struct build *b)
+{
+	struct fby_str s;
+	int rc;
+
+	fby_str_init(&s);
+	for (size_t i = 0; i < b->k->brokers.n; i++)
+		fby_str_printf(&s, "%s%s", i ? "," : "",
+		    b->k->brokers.v[i]);
+	rc = set(b, "bootstrap.servers", s.p, fby_manifest_pos(b->m,
+	    fby_psprintf(b->m->pool, "%s.brokers", b->path)));
+	fby_str_fini(&s);
+	return rc;
+}
+
+static void
+set_events(const struct build *b)
+{
+	int events = RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
+	    RD_KAFKA_EVENT_STATS;
+
+	if (b->client == FBY_KAFKA_MEMBER)
+		events |= RD_KAFKA_EVENT_REBALANCE |
+		    RD_KAFKA_EVENT_OFFSET_COMMIT;
+	if (b->client == FBY_KAFKA_PRODUCER)
+		events |= RD_KAFKA_EVENT_DR;
+	rd_kafka_conf_set_events(b->conf, events);
+}
+
+static int
+build(const struct build *b)
+{
+	const struct fby_pos pos = fby_manifest_pos(b->m, b->path);
+	int rc = 0;
+
+	rc |= set(b, "client.id", fby_psprintf(b->m->pool, "forebay-%s",
+	    b->m->name), pos);
+	rc |= set_table(b, defaults);
+	if (b->client == FBY_KAFKA_MEMBER)
+		rc |= set_member_defaults(b);
+	rc |= set_config(b);
+	rc |= set_brokers(b);
+	if (b->client != FBY_KAFKA_PRODUCER)
+		rc |= set(b, "group.id", b->k->group, pos);
+	rc |= set_table(b, forced);
+	set_events(b);
+	rc |= fby_kafka_auth_set(b->m, b->k, b->path, b->conf, b->err);
+	return rc;
+}
+
+rd_kafka_conf_t *
+fby_kafka_conf(const struct fby_manifest *m, enum fby_kafka_client client,
+    struct fby_err *err)
+{
+	const struct build b = {
+		.m = m, .k = client_kafka(m, client), .client = client,
+		.path = client_path(client), .conf = rd_kafka_conf_new(),
+		.err = err,
+	};
+
+	FBY_BUG_ON(!b.k->present);
+	if (build(&b) == 0)
+		return b.conf;
+	rd_kafka_conf_destroy(b.conf);
+	return NULL;
+}
+
+rd_kafka_t *
+fby_kafka_new(const struct fby_manifest *m, enum fby_kafka_client client,
+    rd_kafka_conf_t *conf, struct fby_err *err)
+{
+	const char *path = client_path(client);
+	rd_kafka_error_t *error;
+	rd_kafka_t *rk;
+	char why[512];
+
+	rk = rd_kafka_new(client == FBY_KAFKA_PRODUCER ? RD_KAFKA_PRODUCER :
+	    RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+	if (rk == NULL) {
+		rd_kafka_conf_destroy(conf);
+		fby_err_add(err, fby_manifest_pos(m,
+		    fby_psprintf(m->pool, "%s.config", path)),
+		    "%s: librdkafka makes no client of it: %s", path, why);
+		return NULL;
+	}
+	if (client_kafka(m, client)->sasl.mechanism == FBY_SASL_OAUTH) {
+		error = rd_kafka_sasl_background_callbacks_enable(rk);
+		if (error)
+			rd_kafka_error_destroy(error);
+	}
+	return rk;
+}
+
+int
+fby_kafka_try(const struct fby_manifest *m, struct fby_err *err)
+{
+	static const enum fby_kafka_client clients[] = {
+		FBY_KAFKA_MEMBER, FBY_KAFKA_PRODUCER,
+	};
+	rd_kafka_conf_t *conf;
+	int rc = 0;
+
+	for (size_t i = 0; i < FBY_NELEM(clients); i++) {
+		if (!client_kafka(m, clients[i])->present)
+			continue;
+		conf = fby_kafka_conf(m, clients[i], err);
+		if (conf)
+			rd_kafka_conf_destroy(conf);
+		else
+			rc = -1;
+	}
+	return rc;
+}
+
+/* ---- checking --------------------------------------------------------- */
+
+static const struct fby_setting *
+setting_find(const struct fby_kafka *k, const char *key)
+{
+	for (size_t i = 0; i < k->nsettings; i++)
+		if (strcmp(k->settings[i].key, key) == 0)
+			return &k->settings[i];
+	return NULL;
+}
+
+/* What librdkafka would only say when the client is made. */
+static int
+check_member(const struct fby_manifest *m, const char *path,
+    struct fby_err *err)
+{
+	static const char *const classic[] = { "session.timeout.ms",
+		"heartbeat.interval.ms", "partition.assignment.strategy",
+		"group.protocol.type" };
+	const struct fby_setting *s;
+	int rc = 0;
+
+	for (size_t i = 0; is_new_protocol(m) && i < FBY_NELEM(classic);
+	    i++) {
+		s = setting_find(&m->source, classic[i]);
+		if (s)
+			rc = fby_err_add(err, s->pos, "%s: %s is the "
+			    "broker's to say when group.protocol is consumer",
+			    path, s->key);
+	}
+	s = setting_find(&m->source, "session.timeout.ms");
+	if (!is_new_protocol(m) && s && session_ms(m) >
+	    number_setting(m, "max.poll.interval.ms", 300000))
+		rc = fby_err_add(err, s->value_pos, "%s: found "
+		    "session.timeout.ms %s, allowed is no more than "
+		    "max.poll.interval.ms", path, s->value);
+	return rc;
+}
+
+int
+fby_kafka_check(const struct fby_manifest *m, struct fby_err *err)
+{
+	static const char source[] = "spec.source.kafka.config";
+	static const char sink[] = "spec.sink.kafka.config";
+	int rc = 0;
+
+	rc |= fby_kafka_settings_check(&m->source, true, source, err);
+	rc |= fby_kafka_settings_check(&m->sink.kafka, false, sink, err);
+	if (rc == 0)
+		rc |= check_member(m, source, err);
+	return rc;
+}

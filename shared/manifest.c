@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From texts to a checked manifest; see manifest.h.
+ *
+ * Syntax first, for all texts; then which document is which; then the tables
+ * fill the struct; then manifest_check.c looks at what no single row can see.
+ * Each step runs to its end, so that one run shows all mistakes of its kind.
+ */
+#include "shared/fby.h"
+
+#include "shared/manifest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "shared/base64.h"
+#include "shared/manifest_tables.h"
+#include "shared/mem.h"
+#include "shared/nearest.h"
+#include "shared/str.h"
+#include "shared/yaml.h"
+
+#define MAX_TEXT (INT64_C(4) << 20)
+#define NAME_STDIN "(standard input)"
+
+/*
+ * Positions name their file, and outlive the manifest in error lists: file
+ * names are kept for good.  There are as many as the operator has files.
+ */
+struct file_name {
+	struct file_name *next;
+	char		 name[];
+};
+static struct file_name *file_names;
+
+static const char *
+file_name_get(const char *name)
+{
+	const size_t size = strlen(name) + 1;
+	struct file_name *f;
+
+	for (f = file_names; f; f = f->next)
+		if (strcmp(f->name, name) == 0)
+			return f->name;
+	f = fby_malloc(sizeof(*f) + size);
+	memcpy(f->name, name, size);
+	f->next = file_names;
+	file_names = f;
+	return f->name;
+}
+
+/* ---- documents -------------------------------------------------------- */
+
+static const char *
+doc_word(const struct fby_node *doc, const char *key)
+{
+	const struct fby_node *node = fby_yaml_find(doc, key);
+
+	return node && node->kind == FBY_NODE_SCALAR ? node->text : NULL;
+}
+
+static int
+wrong_kind(const struct fby_node *doc, const char *kind, struct fby_err *err)
+{
+	static const char *const others[] = { "Pipeline", "Vertex",
+		"InterStepBufferService", "ServingPipeline" };
+	const struct fby_pos pos = fby_yaml_find(doc, "kind")->pos;
+	struct fby_nearest nearest;
+
+	for (size_t i = 0; i < FBY_NELEM(others); i++)
+		if (strcmp(kind, others[i]) == 0)
+			return fby_err_add(err, pos, "kind: found %s, which "
+			    "only Numaflow's controller can run; allowed is "
+			    "MonoVertex or Host", kind);
+	fby_nearest_init(&nearest, kind);
+	fby_nearest_try(&nearest, "MonoVertex");
+	fby_nearest_try(&nearest, "Host");
+	if (nearest.best)
+		return fby_err_add(err, pos, "kind: found \"%s\", did you "
+		    "mean %s?", kind, nearest.best);
+	return fby_err_add(err, pos, "kind: found \"%s\", allowed is "
+	    "MonoVertex or Host", kind);
+}
+
+static void
+check_api(const struct fby_node *doc, const char *want, struct fby_err *err)
+{
+	const char *api = doc_word(doc, "apiVersion");
+
+	if (api == NULL)
+		fby_err_add(err, doc->pos, "apiVersion: required, %s", want);
+	else if (strcmp(api, want) != 0)
+		fby_err_add(err, fby_yaml_find(doc, "apiVersion")->pos,
+		    "apiVersion: found \"%s\", allowed is %s", api, want);
+}
+
+/* One document takes its place in the manifest. */
+static void
+place_document(struct fby_manifest *m, struct fby_node *doc, bool is_object,
+    struct fby_err *err)
+{
+	struct fby_node **place;
+	const char *kind;
+
+	if (doc->kind != FBY_NODE_MAP) {
+		fby_err_add(err, doc->pos, "found %s, allowed is a document "
+		    "of kind MonoVertex or Host",
+		    fby_yaml_describe(m->pool, doc));
+		return;
+	}
+	kind = doc_word(doc, "kind");
+	if (kind == NULL && is_object)
+		kind = "MonoVertex";
+	if (kind == NULL) {
+		fby_err_add(err, doc->pos, "kind: required, MonoVertex or "
+		    "Host");
+		return;
+	}
+	if (strcmp(kind, "MonoVertex") == 0) {
+		place = &m->mvtx;
+	} else if (strcmp(kind, "Host") == 0) {
+		place = &m->hostdoc;
+	} else {
+		wrong_kind(doc, kind, err);
+		return;
+	}
+	if (!is_object)
+		check_api(doc, place == &m->mvtx ? FBY_MANIFEST_MVTX_API :
+		    FBY_MANIFEST_HOST_API, err);
+	if (*place)
+		fby_err_add(err, doc->pos, "a second document of kind %s; "
+		    "the first is at %s:%d", kind, (*place)->pos.file,
+		    (*place)->pos.line);
+	else
+		*place = doc;
+}
+
+static int
+read_text(struct fby_manifest *m, const struct fby_manifest_text *text,
+    struct fby_err *err)
+{
+	const bool is_object = strcmp(text->name,
+	    FBY_MANIFEST_OBJECT_ENV) == 0;
+	struct fby_node **docs;
+	size_t n;
+
+	if (fby_yaml_parse(m->pool, text->name, text->text, text->len, &docs,
+	    &n, err) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		place_document(m, docs[i], is_object, err);
+	return 0;
+}
+
+static void
+add_text(struct fby_manifest *m, const struct fby_manifest_text *from)
+{
+	struct fby_manifest_text *text;
+
+	text = fby_palloc(m->pool, (m->ntexts + 1) * sizeof(*text));
+	if (m->ntexts)
+		memcpy(text, m->texts, m->ntexts * sizeof(*text));
+	m->texts = text;
+	text += m->ntexts++;
+	text->name = file_name_get(from->name);
+	text->text = fby_pstrndup(m->pool, from->text, from->len);
+	text->len = from->len;
+}
+
+/* Instead of a MonoVertex in a file; -1: something was there and is bad. */
+static int
+read_object(struct fby_manifest *m, struct fby_err *err)
+{
+	struct fby_manifest_text text = {
+		.name = file_name_get(FBY_MANIFEST_OBJECT_ENV) };
+	const struct fby_pos pos = { text.name, 0, 0 };
+	const char *object = getenv(FBY_MANIFEST_OBJECT_ENV);
+
+	if (object == NULL || *object == '\0')
+		return 0;
+	text.text = fby_base64_decode(m->pool, object, &text.len);
+	if (text.text == NULL)
+		return fby_err_add(err, pos, "not base64");
+	add_text(m, &text);
+	return read_text(m, &m->texts[m->ntexts - 1], err);
+}
+
+/* ---- parsing ---------------------------------------------------------- */
+
+static void
+no_mvtx(const struct fby_manifest *m, struct fby_err *err)
+{
+	const struct fby_pos pos = {
+		m->ntexts ? m->texts[0].name : NULL, 0, 0 };
+
+	fby_err_add(err, pos, "no document of kind MonoVertex, and no "
+	    FBY_MANIFEST_OBJECT_ENV " in the environment");
+}
+
+static void
+fill(struct fby_manifest *m, struct fby_err *err)
+{
+	struct fby_conf c = { .pool = m->pool, .err = err };
+
+	m->runtime = c.runtime = fby_manifest_runtime_get(m);
+	fby_conf_read(&c, fby_manifest_mvtx_table, m, m->mvtx, "");
+	fby_conf_read(&c, fby_manifest_host_table, m, m->hostdoc, "");
+	fby_manifest_runtime_check(m, err);
+	fby_manifest_check(m, err);
+}
+
+static struct fby_manifest *
+parse(const struct fby_manifest_text *texts, size_t n, bool may_object,
+    struct fby_err *err)
+{
+	struct fby_pool *pool = fby_pool_new(FBY_ARENA_CONFIG);
+	struct fby_manifest *m = fby_pcalloc(pool, sizeof(*m));
+	const size_t before = err->total;
+	int rc = 0;
+
+	m->pool = pool;
+	for (size_t i = 0; i < n; i++)
+		add_text(m, &texts[i]);
+	for (size_t i = 0; i < n; i++)
+		rc |= read_text(m, &m->texts[i], err);
+	if (rc == 0 && m->mvtx == NULL && may_object)
+		rc = read_object(m, err);
+	if (rc == 0 && m->mvtx == NULL && err->total == before)
+		no_mvtx(m, err);
+	if (rc == 0 && m->mvtx)
+		fill(m, err);
+	if (err->total == before)
+		return m;
+	fby_manifest_free(m);
+	return NULL;
+}
+
+struct fby_manifest *
+fby_manifest_parse(const struct fby_manifest_text *texts, size_t n,
+    struct fby_err *err)
+{
+	return parse(texts, n, false, err);
+}
+
+void
+fby_manifest_free(struct fby_manifest *m)
+{
+	if (m)
+		fby_pool_free(m->pool);
+}
+
+/* ---- files ------------------------------------------------------------ */
+
+static int
+read_fd(int fd, struct fby_str *s)
+{
+	char buf[16384];
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf))) != 0) {
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		fby_str_add(s, buf, (size_t)n);
+		if (s->len > MAX_TEXT) {
+			errno = EFBIG;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+read_file(struct fby_pool *pool, const char *name,
+    struct fby_manifest_text *text, struct fby_err *err)
+{
+	const bool is_stdin = strcmp(name, "-") == 0;
+	struct fby_str s;
+	int fd, rc = -1;
+
+	fby_str_init(&s);
+	text->name = file_name_get(is_stdin ? NAME_STDIN : name);
+	fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+	if (fd != -1)
+		rc = read_fd(fd, &s);
+	if (rc == -1)
+		fby_err_add(err, (struct fby_pos){ text->name, 0, 0 },
+		    "cannot be read: %s", strerror(errno));
+	if (fd != -1 && !is_stdin)
+		close(fd);
+	text->text = fby_pstrndup(pool, s.p, s.len);
+	text->len = s.len;
+	fby_str_fini(&s);
+	return rc;
+}
+
+struct fby_manifest *
+fby_manifest_load(char *const *files, size_t n, struct fby_err *err)
+{
+	struct fby_pool *pool = fby_pool_new(FBY_ARENA_CONFIG);
+	struct fby_manifest_text *texts = fby_pcalloc(pool,
+	    (n + 1) * sizeof(*texts));
+	struct fby_manifest *m = NULL;
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++)
+		rc |= read_file(pool, files[i], &texts[i], err);
+	if (rc == 0)
+		m = parse(texts, n, true, err);
+	fby_pool_free(pool);
+	return m;
+}
+
+/* ---- questions -------------------------------------------------------- */
+
+const char *
+fby_manifest_run_dir(const struct fby_manifest *m)
+{
+	const char *env = getenv("RUNTIME_DIRECTORY");
+
+	if (m->host.run_directory)
+		return m->host.run_directory;
+	/* systemd lists several with colons; the first is ours. */
+	if (env && *env == '/')
+		return fby_pstrndup(m->pool, env, strcspn(env, ":"));
+	return fby_psprintf(m->pool, "/run/forebay/%s", m->name);
+}
+
+/* The nearest node on the way to `path`. */
+static const struct fby_node *
+nearest_node(const struct fby_node *node, const char *path, bool *is_exact)
+{
+	*is_exact = false;
+	while (*path) {
+		const size_t len = strcspn(path, ".[");
+		const struct fby_node *next = NULL;
+
+		if (*path == '[') {
+			const unsigned long i = strtoul(path + 1, NULL, 10);
+
+			if (node->kind == FBY_NODE_LIST && i < node->n)
+				next = node->items[i].node;
+			path += strcspn(path, "]");
+			path += *path == ']';
+		} else if (node->kind == FBY_NODE_MAP) {
+			for (size_t i = 0; i < node->n && !next; i++)
+				if (strncmp(node->items[i].key, path,
+				    len) == 0 &&
+				    node->items[i].key[len] == '\0')
+					next = node->items[i].node;
+			path += len;
+		}
+		if (next == NULL)
+			return node;
+		node = next;
+		path += *path == '.';
+	}
+	*is_exact = true;
+	return node;
+}
+
+const struct fby_node *
+fby_manifest_node(const struct fby_node *root, const char *path)
+{
+	const struct fby_node *node;
+	bool is_exact;
+
+	if (root == NULL)
+		return NULL;
+	node = nearest_node(root, path, &is_exact);
+	return is_exact && !fby_yaml_is_null(node) ? node : NULL;
+}
+
+struct fby_pos
+fby_manifest_pos(const struct fby_manifest *m, const char *path)
+{
+	const bool is_host =
+	    !fby_conf_find(fby_manifest_mvtx_table, path) &&
+	    fby_conf_find(fby_manifest_host_table, path);
+	const struct fby_node *doc = is_host ? m->hostdoc : m->mvtx;
+	struct fby_pos pos = { m->mvtx->pos.file, 0, 0 };
+	bool is_exact;
+
+	return doc ? nearest_node(doc, path, &is_exact)->pos : pos;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a reload from one manifest to another takes: a walk over the tables,
+ * so that no setting can forget to say what a change of it means.
+ *
+ * The policies in the tables are those of the C workers.  Where another
+ * runtime has a part in it, before or after, that program is stopped and
+ * started anyway: a changed MonoVertex costs no more than a roll then.
+ */
+#include "shared/fby.h"
+
+#include "shared/manifest.h"
+
+#include "shared/manifest_tables.h"
+#include "shared/mem.h"
+#include "shared/yaml.h"
+
+struct side {			/* of one of the two manifests */
+	const struct fby_manifest *m;
+	const void	*base;
+	const struct fby_node *node;
+};
+
+struct diff {
+	fby_manifest_diff_fn each;
+	void		*arg;
+	struct fby_pool	*pool;
+	enum fby_policy	 strongest;
+	enum fby_policy	 ceiling;
+};
+
+static void
+differs(struct diff *d, const char *path, enum fby_policy policy)
+{
+	policy = FBY_MIN(policy, d->ceiling);
+	d->strongest = FBY_MAX(d->strongest, policy);
+	if (d->each)
+		d->each(d->arg, path, policy);
+}
+
+static bool
+is_runtime_c(const struct fby_manifest *m)
+{
+	return strcmp(m->runtime, "c") == 0;
+}
+
+static bool
+is_strings_equal(const struct fby_strings *a, const struct fby_strings *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	return a->n == b->n;
+}
+
+/* The environment only matters to other runtimes, the choice to all. */
+static bool
+is_env_equal(const struct fby_manifest *a, const struct fby_manifest *b)
+{
+	return strcmp(a->runtime, b->runtime) == 0 &&
+	    (is_runtime_c(a) || is_strings_equal(&a->env, &b->env));
+}
+
+static const struct fby_runtime *
+chosen(const struct fby_manifest *m)
+{
+	for (size_t i = 0; i < m->host.nruntimes; i++)
+		if (strcmp(m->host.runtimes[i].name, m->runtime) == 0)
+			return &m->host.runtimes[i];
+	return NULL;
+}
+
+static bool
+is_chosen_equal(const struct fby_manifest *a, const struct fby_manifest *b)
+{
+	const struct fby_runtime *x = chosen(a), *y = chosen(b);
+
+	return x == NULL || y == NULL || strcmp(x->name, y->name) != 0 ||
+	    (is_strings_equal(&x->command, &y->command) &&
+	    is_strings_equal(&x->env, &y->env));
+}
+
+static bool
+is_own_equal(const struct fby_directive *d, const struct side *a,
+    const struct side *b)
+{
+	const struct fby_own *own = d->arg;
+
+	if (own->like != FBY_T_ANY)
+		return fby_conf_is_equal(d, a->base, b->base);
+	if (strcmp(d->name, "env") == 0)
+		return is_env_equal(a->m, b->m);
+	FBY_BUG_ON(strcmp(d->name, "runtimes") != 0);
+	return is_chosen_equal(a->m, b->m);
+}
+
+static void
+diff_table(struct diff *diff, const struct fby_directive *table,
+    const struct side *a, const struct side *b, const char *path,
+    enum fby_policy block)
+{
+	for (const struct fby_directive *d = table; d->name; d++) {
+		const enum fby_policy policy = fby_conf_policy(d, block);
+		const struct side va = { a->m,
+			(const char *)a->base + d->offset,
+			fby_yaml_find(a->node, d->name) };
+		const struct side vb = { b->m,
+			(const char *)b->base + d->offset,
+			fby_yaml_find(b->node, d->name) };
+		const char *at;
+		bool is_equal;
+
+		if (d->flags & FBY_D_K8S)
+			continue;
+		at = *path ? fby_psprintf(diff->pool, "%s.%s", path,
+		    d->name) : d->name;
+		if (d->type == FBY_T_BLOCK) {
+			is_equal = fby_conf_is_present(d, a->base) ==
+			    fby_conf_is_present(d, b->base);
+			if (is_equal && fby_conf_is_present(d, a->base))
+				diff_table(diff, d->arg, &va, &vb, at,
+				    policy);
+		} else if (d->type == FBY_T_OWN) {
+			is_equal = is_own_equal(d, a, b);
+		} else if (d->flags & FBY_D_REFUSED) {
+			is_equal = fby_yaml_is_equal(va.node, vb.node);
+		} else {
+			is_equal = fby_conf_is_equal(d, a->base, b->base);
+		}
+		if (!is_equal)
+			differs(diff, at, policy);
+	}
+}
+
+/* What else the other program gets to see. */
+static void
+diff_object(struct diff *diff, const struct fby_manifest *a,
+    const struct fby_manifest *b)
+{
+	char *x = fby_manifest_object(a), *y = fby_manifest_object(b);
+
+	if (strcmp(x, y) != 0)
+		differs(diff, "spec", FBY_POLICY_ROLL);
+	free(x);
+	free(y);
+}
+
+enum fby_policy
+fby_manifest_diff(const struct fby_manifest *a, const struct fby_manifest *b,
+    fby_manifest_diff_fn each, void *arg)
+{
+	const bool is_c = is_runtime_c(a) && is_runtime_c(b);
+	const struct side ma = { a, a, a->mvtx }, mb = { b, b, b->mvtx };
+	const struct side ha = { a, a, a->hostdoc };
+	const struct side hb = { b, b, b->hostdoc };
+	struct diff d = { .each = each, .arg = arg,
+		.ceiling = FBY_POLICY_RESTART };
+
+	d.pool = fby_pool_new(FBY_ARENA_CONFIG);
+	/* The name is in the run directory, the metrics, the member's id. */
+	if (strcmp(a->name, b->name) == 0 &&
+	    strcmp(a->namespace_, b->namespace_) == 0 && !is_c)
+		d.ceiling = FBY_POLICY_ROLL;
+	diff_table(&d, fby_manifest_mvtx_table, &ma, &mb, "",
+	    FBY_POLICY_NONE);
+	if (!is_c && d.strongest < FBY_POLICY_ROLL)
+		diff_object(&d, a, b);
+	d.ceiling = FBY_POLICY_RESTART;
+	diff_table(&d, fby_manifest_host_table, &ha, &hb, "",
+	    FBY_POLICY_NONE);
+	fby_pool_free(d.pool);
+	return d.strongest;
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Directive tables of the Host document: everything that Numaflow does not
+ * have, and the settings of it that have a syntax of their own.
+ */
+#include "shared/fby.h"
+
+#include "shared/manifest.h"
+
+#include "shared/log.h"
+#include "shared/manifest_tables.h"
+#include "shared/mem.h"
+#include "shared/units.h"
+#include "shared/yaml.h"
+
+#define D(n, t, ...) { .name = (n), .type = FBY_T_##t, __VA_ARGS__ }
+#define H(field) .offset = offsetof(struct fby_manifest, host.field)
+
+#define MAX_WORKERS 128
+#define SECOND_MS INT64_C(1000)
+#define MINUTE_MS INT64_C(60000)
+#define DAY_MS INT64_C(86400000)
+#define MIB (INT64_C(1) << 20)
+
+/* ---- settings with a syntax of their own ------------------------------ */
+
+static int
+set_workers(struct fby_conf *c, void *field, const struct fby_node *node,
+    const char *path)
+{
+	int64_t n = 0;
+
+	if (node->kind != FBY_NODE_SCALAR ||
+	    (strcmp(node->text, "auto") != 0 &&
+	    (fby_units_int(node->text, &n) != NULL || n < 1 ||
+	    n > MAX_WORKERS)))
+		return fby_err_add(c->err, node->pos, "%s: found %s, allowed "
+		    "is auto, or a whole number from 1 to %d", path,
+		    fby_yaml_describe(c->pool, node), MAX_WORKERS);
+	*(int64_t *)field = n;
+	return 0;
+}
+
+static int
+read_cpus(struct fby_conf *c, const struct fby_node *node, const char *path,
+    bool used[FBY_UNITS_CPUS_MAX])
+{
+	if (node->kind == FBY_NODE_SCALAR &&
+	    fby_units_cpus(node->text, used) == NULL)
+		return 0;
+	return fby_err_add(c->err, node->pos, "%s: found %s, allowed are "
+	    "CPU numbers up to %d and ranges such as \"4-7\"", path,
+	    fby_yaml_describe(c->pool, node), FBY_UNITS_CPUS_MAX - 1);
+}
+
+static int
+set_cpus(struct fby_conf *c, void *field, const struct fby_node *node,
+    const char *path)
+{
+	struct fby_strings *cpus = field;
+	bool used[FBY_UNITS_CPUS_MAX] = { false };
+	int rc = 0;
+
+	if (node->kind != FBY_NODE_LIST)
+		rc = read_cpus(c, node, path, used);
+	else
+		for (size_t i = 0; i < node->n; i++)
+			rc |= read_cpus(c, node->items[i].node,
+			    fby_psprintf(c->pool, "%s[%zu]", path, i), used);
+	if (rc)
+		return -1;
+	cpus->v = fby_pcalloc(c->pool,
+	    FBY_UNITS_CPUS_MAX * sizeof(*cpus->v));
+	for (int i = 0; i < FBY_UNITS_CPUS_MAX; i++)
+		if (used[i])
+			cpus->v[cpus->n++] = fby_psprintf(c->pool, "%d", i);
+	return 0;
+}
+
+static bool
+is_listen(const char *text)
+{
+	static const char name[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+	const char *colon = strrchr(text, ':');
+	size_t len;
+	int64_t port;
+
+	if (colon == NULL || strlen(colon + 1) > 5 || colon[1] == '+' ||
+	    fby_units_int(colon + 1, &port) != NULL || port < 0 ||
+	    port > 65535)
+		return false;
+	len = (size_t)(colon - text);
+	if (text[0] == '[')
+		return len > 2 && colon[-1] == ']' && strspn(text + 1,
+		    "0123456789abcdefABCDEF:.") == len - 2;
+	return len > 0 && strspn(text, name) == len;
+}
+
+static int
+set_listen(struct fby_conf *c, void *field, const struct fby_node *node,
+    const char *path)
+{
+	const char **listen = field;
+	const bool scalar = node->kind == FBY_NODE_SCALAR;
+
+	if (scalar && (*node->text == '\0' ||
+	    strcmp(node->text, "off") == 0))
+		*listen = "";
+	else if (scalar && is_listen(node->text))
+		*listen = node->text;
+	else
+		return fby_err_add(c->err, node->pos, "%s: found %s, allowed "
+		    "is ADDRESS:PORT, or off", path,
+		    fby_yaml_describe(c->pool, node));
+	return 0;
+}
+
+static int
+set_directory(struct fby_conf *c, void *field, const struct fby_node *node,
+    const char *path)
+{
+	if (node->kind != FBY_NODE_SCALAR || node->text[0] != '/')
+		return fby_err_add(c->err, node->pos, "%s: found %s, allowed "
+		    "is an absolute path", path,
+		    fby_yaml_describe(c->pool, node));
+	*(const char **)field = node->text;
+	return 0;
+}
+
+/* clang-format off */
+static const struct fby_own workers_type = {
+	.syntax = "auto or whole number", .like = FBY_T_INT,
+	.set = set_workers,
+};
+static const struct fby_own cpus_type = {
+	.syntax = "CPU numbers, list or \"0-3,8\"", .like = FBY_T_STRS,
+	.set = set_cpus,
+};
+static const struct fby_own listen_type = {
+	.syntax = "ADDRESS:PORT or off", .like = FBY_T_STR, .set = set_listen,
+};
+static const struct fby_own directory_type = {
+	.syntax = "absolute path", .like = FBY_T_STR, .set = set_directory,
+};
+/* clang-format on */
+
+/* ---- runtimes --------------------------------------------------------- */
+
+struct runtime_fields {
+	struct fby_strings command;
+};
+
+/* clang-format off */
+static const struct fby_directive runtime_table[] = {
+	D("command", STRS, .offset = offsetof(struct runtime_fields, command),
+	    .flags = FBY_D_REQUIRED, .min = 1,
+	    .help = "Program, an absolute path, and its arguments."),
+	D("env", MAP, .flags = FBY_D_RAW,
+	    .help = "Environment variables, NAME: value."),
+	{ 0 }
+};
+/* clang-format on */
+
+static void
+read_runtime_env(struct fby_conf *c, struct fby_strings *env,
+    const struct fby_node *node)
+{
+	if (node == NULL || node->kind != FBY_NODE_MAP)
+		return;
+	env->v = fby_pcalloc(c->pool, (node->n + 1) * sizeof(*env->v));
+	for (size_t i = 0; i < node->n; i++)
+		if (node->items[i].node->kind == FBY_NODE_SCALAR)
+			env->v[env->n++] = fby_psprintf(c->pool, "%s=%s",
+			    node->items[i].key, node->items[i].node->text);
+}
+
+static void
+read_runtime(struct fby_conf *c, struct fby_runtime *rt,
+    const struct fby_item *item, const char *path)
+{
+	struct runtime_fields fields = { { NULL, 0 } };
+	const struct fby_node *command;
+
+	rt->name = item->key;
+	if (strcmp(item->key, "c") == 0 || item->key[0] == '\0') {
+		fby_err_add(c->err, item->key_pos, "%s: found the name "
+		    "\"%s\", allowed is one that is neither empty nor \"c\", "
+		    "forebay's own workers", path, item->key);
+		return;
+	}
+	path = fby_psprintf(c->pool, "%s.%s", path, item->key);
+	fby_conf_read(c, runtime_table, &fields, item->node, path);
+	rt->command = fields.command;
+	command = fby_yaml_find(item->node, "command");
+	if (rt->command.n > 0 && rt->command.v[0][0] != '/')
+		fby_err_add(c->err, command->items[0].node->pos,
+		    "%s.command[0]: found \"%s\", allowed is an absolute "
+		    "path of a program", path, rt->command.v[0]);
+	read_runtime_env(c, &rt->env, fby_yaml_find(item->node, "env"));
+}
+
+static int
+set_runtimes(struct fby_conf *c, void *field, const struct fby_node *node,
+    const char *path)
+{
+	struct fby_manifest *m = field;
+	struct fby_runtime *rts;
+
+	if (node->kind != FBY_NODE_MAP)
+		return fby_err_add(c->err, node->pos, "%s: found %s, allowed "
+		    "is a map from names to commands", path,
+		    fby_yaml_describe(c->pool, node));
+	rts = fby_pcalloc(c->pool, (node->n + 1) * sizeof(*rts));
+	for (size_t i = 0; i < node->n; i++)
+		read_runtime(c, &rts[i], &node->items[i], path);
+	m->host.runtimes = rts;
+	m->host.nruntimes = node->n;
+	return 0;
+}
+
+static const struct fby_own runtimes_type = {
+	.syntax = "map NAME: {command: [...], env: {...}}",
+	.like = FBY_T_ANY,
+	.set = set_runtimes,
+};
+
+/* ---- tables ----------------------------------------------------------- */
+
+/* clang-format off */
+static const struct fby_directive http_table[] = {
+	D("listen", OWN, H(http_listen), .flags = FBY_D_RESTART,
+	    .dflt = "127.0.0.1:2469", .arg = &listen_type,
+	    .help = "Where `/metrics`, `/livez` and `/readyz` are served; "
+		"port 0 takes any free one."),
+	{ 0 }
+};
+
+static const struct fby_enum level_names[] = {
+	{ "crit", FBY_LOG_CRIT },
+	{ "error", FBY_LOG_ERR },
+	{ "warn", FBY_LOG_WARN },
+	{ "notice", FBY_LOG_NOTICE },
+	{ "info", FBY_LOG_INFO },
+	{ "debug", FBY_LOG_DEBUG },
+	{ 0 }
+};
+
+static const struct fby_directive log_table[] = {
+	D("file", OWN, H(log_file), .flags = FBY_D_RESTART,
+	    .arg = &directory_type, .unset = "standard error",
+	    .help = "File to append to; USR1 opens it anew."),
+	D("level", ENUM, H(log_level), .flags = FBY_D_LIVE, .dflt = "notice",
+	    .arg = level_names, .help = "Least important lines to write."),
+	{ 0 }
+};
+
+static const struct fby_directive idle_table[] = {
+	D("threshold", MSEC, H(watermark.idle.threshold_ms),
+	    .flags = FBY_D_REQUIRED, .min = 1, .max = DAY_MS,
+	    .help = "How long nothing must have come before a partition "
+		"counts as idle."),
+	D("incrementBy", MSEC, H(watermark.idle.increment_by_ms),
+	    .flags = FBY_D_REQUIRED, .min = 1, .max = DAY_MS,
+	    .help = "How far the watermark of an idle partition advances at "
+		"a time; not above threshold."),
+	D("stepInterval", MSEC, H(watermark.idle.step_interval_ms),
+	    .dflt = "0s", .min = 0, .max = DAY_MS,
+	    .help = "Least time between two advances."),
+	D("initSourceDelay", MSEC, H(watermark.idle.init_source_delay_ms),
+	    .min = 1, .max = DAY_MS,
+	    .help = "A partition that has never had a record advances after "
+		"this; not below threshold."),
+	{ 0 }
+};
+
+static const struct fby_directive watermark_table[] = {
+	D("maxDelay", MSEC, H(watermark.max_delay_ms), .dflt = "0s",
+	    .min = 0, .max = DAY_MS,
+	    .help = "How much later than the newest a record may come and "
+		"not be late."),
+	D("idleSource", BLOCK,
+	    .present = FBY_PRESENT(struct fby_manifest,
+		host.watermark.idle.present),
+	    .arg = idle_table,
+	    .help = "Advance the watermark of idle partitions."),
+	{ 0 }
+};
+
+static const struct fby_directive memory_table[] = {
+	D("budget", BYTES, H(memory.budget_bytes), .dflt = "64MiB",
+	    .min = MIB, .max = INT64_C(1) << 40,
+	    .help = "Bytes in flight, for each worker: prefetched, in "
+		"batches, in the sink."),
+	D("maxRecords", INT, H(memory.max_records), .dflt = "100000",
+	    .min = 1, .max = 10000000,
+	    .help = "Records in flight, for each worker."),
+	{ 0 }
+};
+
+static const struct fby_directive spec_table[] = {
+	D("workers", OWN, H(workers), .flags = FBY_D_ROLL, .dflt = "auto",
+	    .arg = &workers_type,
+	    .help = "Worker processes; auto is one for each CPU that may be "
+		"used. At most 128."),
+	D("cpuAffinity", OWN, H(cpus), .flags = FBY_D_ROLL,
+	    .arg = &cpus_type, .unset = "all that may be used",
+	    .help = "CPUs for the workers, one after the other."),
+	D("http", BLOCK, .arg = http_table,
+	    .help = "Metrics and health."),
+	D("runDirectory", OWN, H(run_directory), .flags = FBY_D_RESTART,
+	    .arg = &directory_type,
+	    .unset = "$RUNTIME_DIRECTORY, else /run/forebay/NAME",
+	    .help = "Where ledger, control socket and pid file lie."),
+	D("secretsDirectory", OWN, H(secrets_directory),
+	    .flags = FBY_D_RESTART, .dflt = "/var/numaflow/secrets",
+	    .arg = &directory_type,
+	    .help = "Secrets: NAME/KEY in here, else the systemd credential "
+		"NAME.KEY."),
+	D("log", BLOCK, .arg = log_table, .help = "The log."),
+	D("commitInterval", MSEC, H(commit_interval_ms),
+	    .flags = FBY_D_LIVE, .dflt = "1s", .min = 10, .max = 10 * MINUTE_MS,
+	    .help = "Time between two commits."),
+	D("drainTimeout", MSEC, H(drain_timeout_ms), .flags = FBY_D_LIVE,
+	    .dflt = "30s", .min = 0, .max = DAY_MS,
+	    .help = "How long a partition that is given up may take to "
+		"drain; below `max.poll.interval.ms` (300 s)."),
+	D("workerTimeout", MSEC, H(worker_timeout_ms), .flags = FBY_D_LIVE,
+	    .dflt = "10s", .min = SECOND_MS, .max = 10 * MINUTE_MS,
+	    .help = "A worker whose loop stands still for so long is "
+		"killed and replaced."),
+	D("maxPartitions", INT, H(max_partitions), .flags = FBY_D_RESTART,
+	    .dflt = "4096", .min = 1, .max = 1000000,
+	    .help = "Rows of the ledger: partitions that can be held."),
+	D("watermark", BLOCK, .flags = FBY_D_LIVE, .arg = watermark_table,
+	    .help = "Event time."),
+	D("memory", BLOCK, .flags = FBY_D_ROLL, .arg = memory_table,
+	    .help = "Ceilings."),
+	D("runtimes", OWN, .flags = FBY_D_ROLL, .arg = &runtimes_type,
+	    .help = "Other programs that can move the records, to be chosen "
+		"by `NUMAFLOW_RUNTIME`. Only a change of the chosen one "
+		"counts."),
+	{ 0 }
+};
+
+const struct fby_directive fby_manifest_host_table[] = {
+	D("apiVersion", STR, .flags = FBY_D_K8S,
+	    .help = "`" FBY_MANIFEST_HOST_API "`."),
+	D("kind", STR, .flags = FBY_D_K8S, .help = "`Host`."),
+	D("metadata", ANY, .flags = FBY_D_K8S, .help = "Without effect."),
+	D("spec", BLOCK, .arg = spec_table, .help = "What it sets."),
+	{ 0 }
+};
+/* clang-format on */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The directive tables of both documents, and what the files that walk them
+ * share.  Private to shared/manifest*.c and its tests.
+ *
+ * Both tables fill one struct fby_manifest.
+ */
+#ifndef FBY_MANIFEST_TABLES_H
+#define FBY_MANIFEST_TABLES_H
+
+#include "shared/fby.h"
+
+#include "shared/conf.h"
+#include "shared/err.h"
+
+struct fby_manifest;
+struct fby_node;
+struct fby_str;
+
+#define FBY_MANIFEST_MVTX_API "numaflow.numaproj.io/v1alpha1"
+#define FBY_MANIFEST_HOST_API "forebay/v1"
+#define FBY_MANIFEST_OBJECT_ENV "NUMAFLOW_MONO_VERTEX_OBJECT"
+#define FBY_MANIFEST_RUNTIME_ENV "NUMAFLOW_RUNTIME"
+
+extern const struct fby_directive fby_manifest_mvtx_table[];
+extern const struct fby_directive fby_manifest_host_table[];
+
+/* Sections of spec.source and spec.sink; base: struct fby_kafka. */
+extern const struct fby_directive fby_manifest_kafka_source[];
+extern const struct fby_directive fby_manifest_kafka_sink[];
+
+/* What no single row can see; manifest_check.c. */
+void	fby_manifest_check(struct fby_manifest *m, struct fby_err *err);
+
+/* The runtime that is asked for, before anything else is read. */
+const char *fby_manifest_runtime_get(const struct fby_manifest *m);
+/* Is it known?  Once everything is read. */
+void	fby_manifest_runtime_check(const struct fby_manifest *m,
+	    struct fby_err *err);
+
+/* Would its value be a secret, going by the name? */
+bool	fby_manifest_is_secret(const char *name);
+
+/* "spec.source.kafka.topic" down from a document's root. */
+const struct fby_node *fby_manifest_node(const struct fby_node *root,
+	    const char *path);
+
+#endif
