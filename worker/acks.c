@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Acknowledgements of one lane: a ring of records between the last that is
+ * acked and the last that was read; see acks.h.
+ *
+ * The ring only grows: its size is what the budget lets a lane have in
+ * flight, and it goes with the lane.
+ */
+#include "shared/fby.h"
+
+#include "worker/acks.h"
+
+#include "shared/mem.h"
+
+#define RING_MIN 64
+
+static struct fby_acks_record *
+record_get(const struct fby_acks *a, uint64_t seq)
+{
+	return &a->ring[seq & (a->cap - 1)];
+}
+
+void
+fby_acks_init(struct fby_acks *a, int64_t start)
+{
+	*a = (struct fby_acks){ .acked = start, .position = start };
+}
+
+void
+fby_acks_fini(struct fby_acks *a)
+{
+	free(a->ring);
+	a->ring = NULL;
+	a->cap = a->head = a->tail = 0;
+}
+
+static void
+grow(struct fby_acks *a)
+{
+	uint64_t cap = a->cap ? 2 * a->cap : RING_MIN;
+	struct fby_acks_record *ring = fby_calloc(cap, sizeof(*ring));
+
+	for (uint64_t seq = a->head; seq != a->tail; seq++)
+		ring[seq & (cap - 1)] = *record_get(a, seq);
+	free(a->ring);
+	a->ring = ring;
+	a->cap = cap;
+}
+
+uint64_t
+fby_acks_add(struct fby_acks *a, int64_t offset, int64_t event_time,
+    int64_t read_at)
+{
+	FBY_BUG_ON(offset < a->position);
+	if (a->tail - a->head == a->cap)
+		grow(a);
+	*record_get(a, a->tail) = (struct fby_acks_record){
+		.offset = offset,
+		.event_time = event_time,
+		.read_at = read_at,
+	};
+	a->position = offset + 1;
+	return a->tail++;
+}
+
+void
+fby_acks_done(struct fby_acks *a, uint64_t seq)
+{
+	struct fby_acks_record *r;
+
+	FBY_BUG_ON(seq < a->head || seq >= a->tail);
+	r = record_get(a, seq);
+	FBY_BUG_ON(r->done);
+	r->done = true;
+}
+
+uint64_t
+fby_acks_advance(struct fby_acks *a, int64_t *newest)
+{
+	uint64_t from = a->head;
+
+	while (a->head != a->tail) {
+		const struct fby_acks_record *r = record_get(a, a->head);
+
+		if (!r->done)
+			break;
+		a->acked = r->offset + 1;
+		*newest = FBY_MAX(*newest, r->event_time);
+		a->head++;
+	}
+	if (a->head == a->tail)
+		a->acked = a->position;
+	return a->head - from;
+}
+
+void
+fby_acks_pass(struct fby_acks *a, int64_t next)
+{
+	a->position = FBY_MAX(a->position, next);
+	if (a->head == a->tail)
+		a->acked = a->position;
+}
+
+void
+fby_acks_cut(struct fby_acks *a, uint64_t seq)
+{
+	FBY_BUG_ON(seq < a->head || seq > a->tail);
+	if (seq == a->tail)
+		return;
+	a->position = record_get(a, seq)->offset;
+	a->tail = seq;
+	if (a->head == a->tail)
+		a->acked = a->position;
+}
+
+int64_t
+fby_acks_oldest_at(const struct fby_acks *a)
+{
+	return a->head == a->tail ? 0 : record_get(a, a->head)->read_at;
+}

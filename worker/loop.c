@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker's loop; see loop.h.
+ */
+#include "shared/fby.h"
+
+#include "worker/loop.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "shared/bug.h"
+#include "shared/clock.h"
+#include "shared/err.h"
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+
+#include "worker/lane.h"
+#include "worker/source.h"
+#include "worker/worker.h"
+
+#define BEAT_MS 500
+#define ARENAS_EVERY 10			/* beats: jemalloc's count is dear */
+#define STEP_MIN_MS 10
+/* Handlers between two looks at what else has become ready. */
+#define DISPATCH_CALLBACKS 16
+
+void
+fby_loop_say(const struct fby_err *err)
+{
+	for (size_t i = 0; i < err->n; i++) {
+		const struct fby_err_item *item = &err->items[i];
+
+		fby_error("%s:%d:%d: %s", item->pos.file ? item->pos.file :
+		    "manifest", item->pos.line, item->pos.col, item->text);
+	}
+}
+
+/* ---- end -------------------------------------------------------------- */
+
+void
+fby_loop_exit(struct fby_worker *w, int code)
+{
+	w->exit_code = code;
+	event_base_loopbreak(w->base);
+}
+
+void
+fby_loop_lane_gone(struct fby_worker *w)
+{
+	if (w->draining && w->nlanes == 0)
+		fby_loop_exit(w, FBY_EXIT_OK);
+}
+
+static void
+drain(struct fby_worker *w, int64_t drain_ms, const char *why)
+{
+	if (!w->draining) {
+		fby_info("draining: %s", why);
+		w->draining = true;
+		fby_release(&w->slot->state, FBY_SLOT_DRAINING);
+	}
+	fby_lane_drain_all(w, drain_ms, why);
+	fby_loop_lane_gone(w);
+}
+
+/* ---- messages --------------------------------------------------------- */
+
+void
+fby_loop_apply(struct fby_worker *w)
+{
+	const struct fby_host *host = &w->m->host;
+	struct fby_eventtime_conf *et = &w->eventtime;
+	struct timeval tv;
+
+	fby_log_set_level((enum fby_log_level)host->log_level);
+	*et = (struct fby_eventtime_conf){
+		.max_delay_ms = host->watermark.max_delay_ms,
+		.idle = host->watermark.idle.present,
+		.threshold_ms = host->watermark.idle.threshold_ms,
+		.increment_by_ms = host->watermark.idle.increment_by_ms,
+		.step_interval_ms = host->watermark.idle.step_interval_ms,
+		.init_source_delay_ms =
+		    host->watermark.idle.init_source_delay_ms,
+	};
+	if (et->idle) {
+		tv = fby_clock_tv(FBY_MAX(et->step_interval_ms, STEP_MIN_MS));
+		event_add(&w->ev_step, &tv);
+	} else {
+		event_del(&w->ev_step);
+	}
+}
+
+static void
+on_manifest(struct fby_worker *w, int fd)
+{
+	struct fby_manifest *m;
+	struct fby_err err;
+
+	fby_err_init(&err);
+	m = fd == -1 ? NULL : fby_manifest_unpack(fd, &err);
+	if (FBY_COUNT_IF(m == NULL)) {
+		/* The master has accepted it: keep the old one, and say so. */
+		fby_error("the new manifest is refused, the old one stays");
+		fby_loop_say(&err);
+	} else {
+		fby_manifest_free(w->m);
+		w->m = m;
+		fby_loop_apply(w);
+		fby_info("live settings of the new manifest applied");
+	}
+	fby_err_fini(&err);
+}
+
+static void
+on_reopen(struct fby_worker *w, int fd)
+{
+	if (fd == -1 || dup2(fd, STDERR_FILENO) == -1) {
+		fby_error("log: cannot go on in the new file: %s",
+		    fd == -1 ? "no descriptor came" : strerror(errno));
+		return;
+	}
+	/* Is it a journal stream? */
+	fby_log_init(w->ident);
+}
+
+static void
+on_msg(void *arg, const struct fby_msg *msg, int fd)
+{
+	struct fby_worker *w = arg;
+
+	switch (msg->type) {
+	case FBY_MSG_GRANT:
+		fby_lane_grant(w, (const struct fby_msg_grant *)msg);
+		break;
+	case FBY_MSG_REVOKE:
+		fby_lane_revoke(w, (const struct fby_msg_revoke *)msg);
+		break;
+	case FBY_MSG_DRAIN:
+		drain(w, ((const struct fby_msg_drain *)msg)->drain_ms,
+		    "asked to");
+		break;
+	case FBY_MSG_MANIFEST:
+		on_manifest(w, fd);
+		break;
+	case FBY_MSG_REOPEN:
+		on_reopen(w, fd);
+		break;
+	default:
+		fby_error("message of type %u is not for a worker", msg->type);
+		fby_loop_exit(w, FBY_EXIT_PROTO);
+		break;
+	}
+	if (fd != -1)
+		close(fd);
+}
+
+/* Only takes note: this may be called from anywhere that sends. */
+static void
+on_channel_closed(void *arg, const char *why)
+{
+	struct fby_worker *w = arg;
+
+	w->closed_why = why;
+	event_active(&w->ev_closed, EV_TIMEOUT, 0);
+}
+
+static void
+on_closed(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	if (w->closed_why != NULL) {
+		fby_error("channel: %s", w->closed_why);
+		fby_loop_exit(w, FBY_EXIT_PROTO);
+		return;
+	}
+	if (w->draining && w->nlanes == 0)
+		return;
+	drain(w, w->m->host.drain_timeout_ms, "the master is gone");
+}
+
+/* ---- timers ----------------------------------------------------------- */
+
+static uint64_t
+cpu_us(void)
+{
+	struct rusage ru;
+
+	if (getrusage(RUSAGE_SELF, &ru) == -1)
+		return 0;
+	return (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000 +
+	    (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec);
+}
+
+static void
+on_beat(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_worker *w = arg;
+	struct fby_ledger_slot *slot = w->slot;
+	int64_t now = fby_clock_mono();
+	struct fby_lane *ln;
+
+	(void)fd;
+	(void)what;
+	fby_store(&slot->heartbeat, now);
+	fby_store(&slot->rss_bytes, fby_mem_rss());
+	fby_store(&slot->cpu_us, cpu_us());
+	fby_store(&slot->survived, fby_bug_counted());
+	if (w->beats++ % ARENAS_EVERY == 0)
+		for (int i = 0; i < FBY_ARENA_N && i < FBY_SLOT_ARENAS; i++)
+			fby_store(&slot->arena_bytes[i],
+			    fby_mem_arena((enum fby_arena)i));
+	TAILQ_FOREACH(ln, &w->lanes, entry)
+		fby_source_tick(ln, now);
+}
+
+/* Position is the end, nothing in flight, and nobody holds it back. */
+static bool
+is_at_rest(const struct fby_lane *ln)
+{
+	return ln->state == FBY_LANE_RUNNING && ln->at_end && !ln->paused &&
+	    ln->gated_since == 0 && fby_acks_in_flight(&ln->acks) == 0 &&
+	    fby_load(&ln->row->high) <= ln->acks.position;
+}
+
+static void
+on_step(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_worker *w = arg;
+	int64_t mono = fby_clock_mono(), wall = fby_clock_wall();
+	struct fby_lane *ln;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(ln, &w->lanes, entry)
+		if (is_at_rest(ln) && fby_eventtime_idle(&ln->et,
+		    &w->eventtime, mono, wall))
+			fby_lane_publish(ln);
+}
+
+/* ---- life ------------------------------------------------------------- */
+
+void
+fby_loop_init(struct fby_worker *w)
+{
+	struct event_config *cfg = event_config_new();
+	struct timeval beat = fby_clock_tv(BEAT_MS);
+
+	if (cfg == NULL)
+		fby_mem_fatal();
+	event_config_set_max_dispatch_interval(cfg, NULL, DISPATCH_CALLBACKS,
+	    0);
+	w->base = event_base_new_with_config(cfg);
+	event_config_free(cfg);
+	if (w->base == NULL)
+		fby_mem_fatal();
+	event_base_priority_init(w->base, FBY_PRIORITY_N);
+	TAILQ_INIT(&w->lanes);
+	event_assign(&w->ev_beat, w->base, -1, EV_PERSIST, on_beat, w);
+	event_priority_set(&w->ev_beat, FBY_PRIORITY_FIRST);
+	event_add(&w->ev_beat, &beat);
+	event_assign(&w->ev_step, w->base, -1, EV_PERSIST, on_step, w);
+	evtimer_assign(&w->ev_closed, w->base, on_closed, w);
+	fby_channel_init(&w->ch, w->base, FBY_FD_CHANNEL, on_msg,
+	    on_channel_closed, w);
+}
+
+int
+fby_loop_run(struct fby_worker *w)
+{
+	struct fby_msg_ready ready = {
+		.pid = getpid(),
+		.slot = w->slot_no,
+	};
+
+	fby_loop_apply(w);
+	on_beat(-1, 0, w);
+	fby_release(&w->slot->state, FBY_SLOT_RUNNING);
+	fby_worker_activity(w, FBY_ACTIVITY_WAITING, FBY_NOROW, FBY_NONE);
+	fby_channel_send(&w->ch, FBY_MSG_READY, &ready.msg, sizeof(ready), -1);
+	event_base_dispatch(w->base);
+	return w->exit_code;
+}
+
+void
+fby_loop_fini(struct fby_worker *w)
+{
+	fby_channel_fini(&w->ch);
+	event_del(&w->ev_beat);
+	event_del(&w->ev_step);
+	event_del(&w->ev_closed);
+	event_base_free(w->base);
+	w->base = NULL;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * forebay-worker: consumes the partitions that its master grants it.
+ *
+ * It is started by the master with the descriptors and the environment of
+ * shared/proto.h, and is of no use by itself.  It is crash-only: every exit
+ * but a drained one leaves at once, and the ledger tells what was acked.
+ */
+#include "shared/fby.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "shared/err.h"
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+#include "shared/proto.h"
+#include "shared/str.h"
+#include "shared/title.h"
+
+#include "worker/loop.h"
+#include "worker/pipeline.h"
+#include "worker/sink.h"
+#include "worker/source.h"
+#include "worker/worker.h"
+
+/* librdkafka's threads may hang in a connect; the ledger is up to date. */
+#define EXIT_SECONDS 5
+
+static void
+on_alarm(int signo)
+{
+	(void)signo;
+	_exit(FBY_EXIT_OK);
+}
+
+/*
+ * The master decides when we stop, also when the terminal's Ctrl-C or a
+ * service manager's TERM goes to the whole process group.
+ */
+static void
+set_signals(void)
+{
+	static const int ignored[] = {
+		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2,
+	};
+	sigset_t none;
+
+	for (size_t i = 0; i < FBY_NELEM(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	signal(SIGALRM, on_alarm);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int
+leave(int code, const char *why)
+{
+	fby_error("%s", why);
+	return code;
+}
+
+/* Slot number from the environment; -1 if the master did not start us. */
+static int64_t
+slot_from_env(void)
+{
+	const char *text = getenv(FBY_ENV_SLOT);
+	unsigned long n;
+	char *end;
+
+	if (text == NULL || *text < '0' || *text > '9')
+		return -1;
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	return errno || *end || n >= FBY_NOSLOT ? -1 : (int64_t)n;
+}
+
+static bool
+have_descriptors(void)
+{
+	for (int fd = FBY_FD_CHANNEL; fd <= FBY_FD_MANIFEST; fd++)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
+			return false;
+	return fcntl(FBY_FD_CHANNEL, F_SETFL, O_NONBLOCK) != -1;
+}
+
+static int
+attach(struct fby_worker *w)
+{
+	enum fby_shm_verdict v = fby_shm_attach(&w->shm, FBY_FD_LEDGER);
+
+	if (v == FBY_SHM_ABI)
+		return leave(FBY_EXIT_ABI, fby_shm_verdict(v));
+	if (v != FBY_SHM_GOOD) {
+		fby_error("ledger: %s%s%s", fby_shm_verdict(v),
+		    v == FBY_SHM_ERRNO ? ": " : "",
+		    v == FBY_SHM_ERRNO ? strerror(errno) : "");
+		return FBY_EXIT_SETUP;
+	}
+	if (w->slot_no >= w->shm.head->nslots)
+		return leave(FBY_EXIT_SETUP, "the ledger has no such slot");
+	w->slot = &w->shm.slots[w->slot_no];
+	fby_release(&w->slot->state, FBY_SLOT_STARTING);
+	fby_worker_activity(w, FBY_ACTIVITY_SETUP, FBY_NOROW, FBY_NONE);
+	fby_store(&w->slot->lanes, 0);
+	fby_store(&w->slot->in_flight, 0);
+	fby_store(&w->slot->in_flight_bytes, 0);
+	return FBY_EXIT_OK;
+}
+
+static int
+read_manifest(struct fby_worker *w)
+{
+	struct fby_err err;
+	int code = FBY_EXIT_OK;
+
+	fby_err_init(&err);
+	w->m = fby_manifest_unpack(FBY_FD_MANIFEST, &err);
+	if (w->m == NULL) {
+		fby_loop_say(&err);
+		code = FBY_EXIT_CONFIG;
+	}
+	fby_err_fini(&err);
+	close(FBY_FD_MANIFEST);
+	return code;
+}
+
+static int
+run(struct fby_worker *w)
+{
+	int code;
+
+	if ((code = attach(w)) != FBY_EXIT_OK ||
+	    (code = read_manifest(w)) != FBY_EXIT_OK)
+		return code;
+	fby_loop_init(w);
+	fby_pipeline_init(w);
+	if (fby_source_open(w) == -1)
+		return FBY_EXIT_KAFKA;
+	w->out = fby_sink_open(w);
+	if (w->out == NULL)
+		return FBY_EXIT_KAFKA;
+	return fby_loop_run(w);
+}
+
+/* After a drain: nothing is held, nothing is owed. */
+static void
+tear_down(struct fby_worker *w)
+{
+	fby_worker_activity(w, FBY_ACTIVITY_EXITING, FBY_NOROW, FBY_NONE);
+	alarm(EXIT_SECONDS);
+	fby_sink_close(w->out);
+	fby_pipeline_fini(w);
+	fby_source_close(w);
+	fby_loop_fini(w);
+	fby_manifest_free(w->m);
+	fby_shm_close(&w->shm);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct fby_worker w = { .shm = FBY_SHM_INIT };
+	int64_t slot = slot_from_env();
+	char *ident;
+	int code;
+
+	fby_title_init(argc, argv);
+	fby_mem_init();
+	fby_log_init("forebay-worker");
+	if (slot == -1 || !have_descriptors()) {
+		fprintf(stderr, "forebay-worker is started by forebay, with "
+		    "descriptors that only a master can give it.\n"
+		    "Start forebay instead: forebay -c FILE\n");
+		return FBY_EXIT_SETUP;
+	}
+	w.slot_no = (uint32_t)slot;
+	ident = fby_asprintf("worker %u", w.slot_no);
+	w.ident = ident;
+	fby_log_init(ident);
+	fby_title_set("forebay: worker %u", w.slot_no);
+	set_signals();
+	code = run(&w);
+	if (code != FBY_EXIT_OK)
+		_exit(code);
+	tear_down(&w);
+	fby_log_init("forebay-worker");
+	free(ident);
+	return FBY_EXIT_OK;
+}

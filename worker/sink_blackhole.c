@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The blackhole sink: everything is delivered at once.
+ */
+#include "shared/fby.h"
+
+#include "worker/sink.h"
+
+#include "shared/mem.h"
+
+static void
+swallow(struct fby_outlet *out, const struct fby_run *run)
+{
+	(void)out;
+	(void)run;
+}
+
+static void
+blackhole_close(struct fby_outlet *out)
+{
+	free(out);
+}
+
+static const struct fby_sink_ops blackhole_ops = {
+	.name = "blackhole",
+	.run = swallow,
+	.close = blackhole_close,
+};
+
+struct fby_outlet *
+fby_sink_blackhole_open(struct fby_worker *w)
+{
+	struct fby_outlet *out = fby_calloc(1, sizeof(*out));
+
+	out->ops = &blackhole_ops;
+	out->w = w;
+	return out;
+}

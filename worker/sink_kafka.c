@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kafka sink: an idempotent producer.
+ *
+ * Key, value, headers and timestamp are those of the record, byte for byte:
+ * absent stays absent, empty stays empty, headers keep their order and may
+ * repeat.  Key and value are borrowed until the delivery report, which
+ * completes the record.
+ *
+ * A record whose delivery failed goes through retryStrategy (pipeline.c).
+ * When idempotence breaks down for good ("fatal" to librdkafka) the producer
+ * is replaced: what it still held fails, and is tried again with the next.
+ */
+#include "shared/fby.h"
+
+#include "worker/sink.h"
+
+#include <event2/event.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "shared/clock.h"
+#include "shared/kafka.h"
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+
+#include "worker/batch.h"
+#include "worker/loop.h"
+#include "worker/pipeline.h"
+#include "worker/source.h"
+#include "worker/worker.h"
+
+#define EVENT_BUDGET 25			/* for each turn of the loop */
+#define FULL_MS 100			/* look again if no report comes */
+#define REPLACE_MS 2000			/* for a purge to report */
+
+struct sink_kafka {
+	struct fby_outlet	 out;
+	rd_kafka_t		*rk;
+	rd_kafka_topic_t	*topic;
+	rd_kafka_queue_t	*queue;		/* reports, errors, logs */
+	int			 fd;		/* its eventfd */
+	bool			 refused;	/* somebody waits for room */
+	bool			 is_broken;	/* to be replaced */
+	struct event		 ev, ev_full;
+};
+
+static const uint64_t one = 1;
+
+/* ---- producing -------------------------------------------------------- */
+
+/* No room until a report comes, or for a while. */
+static enum fby_rc
+wait_for_room(struct sink_kafka *s)
+{
+	struct timeval tv = { .tv_usec = FULL_MS * 1000 };
+
+	s->refused = true;
+	event_add(&s->ev_full, &tv);
+	return FBY_AGAIN;
+}
+
+static enum fby_rc
+refuse(struct sink_kafka *s, rd_kafka_resp_err_t code)
+{
+	switch (code) {
+	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+		return wait_for_room(s);
+	case RD_KAFKA_RESP_ERR__FATAL:
+		s->is_broken = true;
+		event_active(&s->ev, EV_READ, 0);
+		return wait_for_room(s);
+	default:
+		s->out.why = rd_kafka_err2str(code);
+		return FBY_FAIL;
+	}
+}
+
+static enum fby_rc
+kafka_record(struct fby_outlet *out, struct fby_record *rec)
+{
+	struct sink_kafka *s = (struct sink_kafka *)out;
+	rd_kafka_message_t *msg = rec->msg;
+	rd_kafka_headers_t *headers = NULL;
+	rd_kafka_resp_err_t code;
+	rd_kafka_error_t *error;
+	rd_kafka_vu_t v[7] = {
+		{ .vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = s->topic },
+		{ .vtype = RD_KAFKA_VTYPE_PARTITION,
+		    .u.i32 = RD_KAFKA_PARTITION_UA },
+		{ .vtype = RD_KAFKA_VTYPE_VALUE,
+		    .u.mem = { msg->payload, msg->len } },
+		{ .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = rec },
+		{ .vtype = RD_KAFKA_VTYPE_TIMESTAMP,
+		    .u.i64 = fby_source_event_time(msg, 0) },
+	};
+	size_t n = 5;
+
+	if (s->is_broken)
+		return wait_for_room(s);
+	if (out->w->m->sink.kafka.set_key)
+		v[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_KEY,
+			.u.mem = { msg->key, msg->key_len } };
+	/* The headers are given away, and may be wanted for a retry. */
+	if (rd_kafka_message_headers(msg, &headers) ==
+	    RD_KAFKA_RESP_ERR_NO_ERROR) {
+		headers = rd_kafka_headers_copy(headers);
+		v[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_HEADERS,
+			.u.headers = headers };
+	} else {
+		headers = NULL;
+	}
+	error = rd_kafka_produceva(s->rk, v, n);
+	if (error == NULL)
+		return FBY_OK;
+	if (headers != NULL)
+		rd_kafka_headers_destroy(headers);
+	code = rd_kafka_error_code(error);
+	rd_kafka_error_destroy(error);
+	return refuse(s, code);
+}
+
+/* ---- events ----------------------------------------------------------- */
+
+static void
+on_reports(rd_kafka_event_t *ev)
+{
+	const rd_kafka_message_t *msgs[256];
+	size_t n;
+
+	while ((n = rd_kafka_event_message_array(ev, msgs,
+	    FBY_NELEM(msgs))) > 0) {
+		for (size_t i = 0; i < n; i++) {
+			struct fby_record *rec = msgs[i]->_private;
+
+			if (msgs[i]->err)
+				fby_pipeline_failed(rec,
+				    rd_kafka_err2str(msgs[i]->err));
+			else
+				fby_pipeline_delivered(rec);
+		}
+	}
+}
+
+static void
+on_event(struct sink_kafka *s, rd_kafka_event_t *ev)
+{
+	char fatal[512];
+
+	switch (rd_kafka_event_type(ev)) {
+	case RD_KAFKA_EVENT_DR:
+		on_reports(ev);
+		break;
+	case RD_KAFKA_EVENT_LOG:
+		fby_source_on_log("producer", ev);
+		break;
+	case RD_KAFKA_EVENT_ERROR:
+		if (rd_kafka_event_error_is_fatal(ev)) {
+			rd_kafka_fatal_error(s->rk, fatal, sizeof(fatal));
+			fby_error("producer: %s; it is replaced", fatal);
+			s->is_broken = true;
+			break;
+		}
+		fby_source_on_trouble(&s->out.w->src, "producer",
+		    rd_kafka_event_error(ev), rd_kafka_event_error_string(ev));
+		break;
+	default:
+		break;
+	}
+}
+
+/* True if the queue is empty now. */
+static bool
+serve(struct sink_kafka *s, int budget)
+{
+	while (budget-- > 0) {
+		rd_kafka_event_t *ev = rd_kafka_queue_poll(s->queue, 0);
+
+		if (ev == NULL)
+			return true;
+		on_event(s, ev);
+		rd_kafka_event_destroy(ev);
+	}
+	return false;
+}
+
+/* ---- the client ------------------------------------------------------- */
+
+static void
+disconnect(struct sink_kafka *s)
+{
+	if (s->queue != NULL) {
+		event_del(&s->ev);
+		rd_kafka_queue_io_event_enable(s->queue, -1, NULL, 0);
+		rd_kafka_queue_destroy(s->queue);
+	}
+	if (s->topic != NULL)
+		rd_kafka_topic_destroy(s->topic);
+	if (s->rk != NULL)
+		rd_kafka_destroy(s->rk);
+	s->queue = NULL;
+	s->topic = NULL;
+	s->rk = NULL;
+}
+
+static void on_queue(evutil_socket_t fd, short what, void *arg);
+
+static int
+connect_(struct sink_kafka *s)
+{
+	const struct fby_manifest *m = s->out.w->m;
+
+	s->rk = fby_source_client(m, FBY_KAFKA_PRODUCER);
+	if (s->rk == NULL)
+		return -1;
+	s->topic = rd_kafka_topic_new(s->rk, m->sink.kafka.topic, NULL);
+	if (s->topic == NULL) {
+		fby_error("sink kafka: topic %s: %s", m->sink.kafka.topic,
+		    rd_kafka_err2str(rd_kafka_last_error()));
+		disconnect(s);
+		return -1;
+	}
+	s->queue = rd_kafka_queue_get_main(s->rk);
+	rd_kafka_set_log_queue(s->rk, s->queue);
+	event_assign(&s->ev, s->out.w->base, s->fd,
+	    EV_READ | EV_PERSIST | EV_ET, on_queue, s);
+	event_add(&s->ev, NULL);
+	rd_kafka_queue_io_event_enable(s->queue, s->fd, &one, sizeof(one));
+	event_active(&s->ev, EV_READ, 0);
+	return 0;
+}
+
+/* What the old producer holds comes back as failed and is tried again. */
+static void
+replace(struct sink_kafka *s)
+{
+	int64_t until = fby_clock_mono() + REPLACE_MS;
+
+	rd_kafka_purge(s->rk, RD_KAFKA_PURGE_F_QUEUE |
+	    RD_KAFKA_PURGE_F_INFLIGHT);
+	while (rd_kafka_outq_len(s->rk) > 0 && fby_clock_mono() < until) {
+		rd_kafka_event_t *ev = rd_kafka_queue_poll(s->queue, 10);
+
+		if (ev == NULL)
+			continue;
+		if (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_DR)
+			on_event(s, ev);
+		rd_kafka_event_destroy(ev);
+	}
+	if (rd_kafka_outq_len(s->rk) > 0) {
+		/* Crash-only: the ledger knows what was delivered. */
+		fby_error("producer: does not give its records back");
+		fby_loop_exit(s->out.w, FBY_EXIT_KAFKA);
+		return;
+	}
+	disconnect(s);
+	s->is_broken = false;
+	if (connect_(s) == -1)
+		fby_loop_exit(s->out.w, FBY_EXIT_KAFKA);
+}
+
+static void
+go_on(struct sink_kafka *s)
+{
+	struct fby_worker *w = s->out.w;
+
+	if (s->refused && !s->is_broken) {
+		s->refused = false;
+		event_del(&s->ev_full);
+		fby_pipeline_ready(w);
+	} else {
+		fby_pipeline_settle(w);
+	}
+}
+
+static void
+on_queue(evutil_socket_t fd, short what, void *arg)
+{
+	struct sink_kafka *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (!serve(s, EVENT_BUDGET))
+		event_active(&s->ev, EV_READ, 0);
+	if (s->is_broken)
+		replace(s);
+	go_on(s);
+}
+
+static void
+on_full(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	go_on(arg);
+}
+
+/* ---- life ------------------------------------------------------------- */
+
+static void
+kafka_close(struct fby_outlet *out)
+{
+	struct sink_kafka *s = (struct sink_kafka *)out;
+
+	event_del(&s->ev_full);
+	/* Reports go unread; what they would say is in no ledger. */
+	if (s->rk != NULL)
+		rd_kafka_purge(s->rk, RD_KAFKA_PURGE_F_QUEUE |
+		    RD_KAFKA_PURGE_F_INFLIGHT);
+	disconnect(s);
+	close(s->fd);
+	free(s);
+}
+
+static const struct fby_sink_ops kafka_ops = {
+	.name = "kafka",
+	.record = kafka_record,
+	.close = kafka_close,
+};
+
+struct fby_outlet *
+fby_sink_kafka_open(struct fby_worker *w)
+{
+	struct sink_kafka *s = fby_calloc(1, sizeof(*s));
+
+	s->out.ops = &kafka_ops;
+	s->out.w = w;
+	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->fd == -1) {
+		fby_error("sink kafka: eventfd: %m");
+		free(s);
+		return NULL;
+	}
+	evtimer_assign(&s->ev_full, w->base, on_full, s);
+	if (connect_(s) == -1) {
+		close(s->fd);
+		free(s);
+		return NULL;
+	}
+	return &s->out;
+}

@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The source; see source.h.
+ *
+ * Wake-ups: librdkafka writes to a queue's eventfd when something is put
+ * into it while it is empty.  The event is edge-triggered, so the counter is
+ * never read.  Whoever leaves something in a queue (a full batch, a closed
+ * gate) must come back by himself: that is fby_source_wake().
+ */
+#include "shared/fby.h"
+
+#include "worker/source.h"
+
+#include <event2/event.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "shared/clock.h"
+#include "shared/err.h"
+#include "shared/kafka.h"
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+
+#include "worker/lane.h"
+#include "worker/loop.h"
+#include "worker/worker.h"
+
+#define EVENT_BUDGET 25			/* of the main queue, for each turn */
+#define PAUSE_AFTER_MS 1000
+#define REPEAT_AFTER_MS 60000
+
+static const uint64_t one = 1;
+
+/* ---- troubles --------------------------------------------------------- */
+
+/* Librdkafka retries by itself: these are for the operator's information. */
+static enum fby_log_level
+trouble_level(int code)
+{
+	switch (code) {
+	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+	case RD_KAFKA_RESP_ERR__SSL:
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR__FATAL:
+		return FBY_LOG_ERR;
+	default:
+		return FBY_LOG_WARN;
+	}
+}
+
+void
+fby_source_on_trouble(struct fby_source *src, const char *whose, int code,
+    const char *text)
+{
+	struct fby_source_trouble *t = &src->troubles[0];
+	int64_t now = fby_clock_mono();
+
+	/* Its own entry, else the one that was not needed for longest. */
+	for (size_t i = 0; i < FBY_SOURCE_TROUBLES; i++) {
+		if (src->troubles[i].said_at && src->troubles[i].code == code) {
+			t = &src->troubles[i];
+			break;
+		}
+		if (src->troubles[i].said_at < t->said_at)
+			t = &src->troubles[i];
+	}
+	if (t->said_at && t->code == code &&
+	    now - t->said_at < REPEAT_AFTER_MS) {
+		t->unsaid++;
+		fby_debug("%s: %s", whose, text);
+		return;
+	}
+	if (t->code == code && t->unsaid)
+		fby_log(trouble_level(code), "%s: %s (and %" PRIu64
+		    " of the kind since the last line)", whose, text,
+		    t->unsaid);
+	else
+		fby_log(trouble_level(code), "%s: %s", whose, text);
+	*t = (struct fby_source_trouble){ .code = code, .said_at = now };
+}
+
+static void
+on_kafka_error(struct fby_worker *w, rd_kafka_event_t *ev)
+{
+	char text[512];
+	int code = rd_kafka_event_error(ev);
+
+	if (rd_kafka_event_error_is_fatal(ev)) {
+		rd_kafka_fatal_error(w->src.rk, text, sizeof(text));
+		fby_error("consumer: %s", text);
+		fby_loop_exit(w, FBY_EXIT_KAFKA);
+		return;
+	}
+	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		w->src.is_down = true;
+	fby_source_on_trouble(&w->src, "consumer", code,
+	    rd_kafka_event_error_string(ev));
+}
+
+/* The next outage is worth a line of its own. */
+static void
+on_recovered(struct fby_source *src)
+{
+	src->is_down = false;
+	fby_notice("consumer: records come again");
+	for (size_t i = 0; i < FBY_SOURCE_TROUBLES; i++)
+		if (src->troubles[i].code ==
+		    RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+			src->troubles[i].said_at = 0;
+}
+
+void
+fby_source_on_log(const char *whose, rd_kafka_event_t *ev)
+{
+	const char *facility, *text;
+	int level;
+
+	if (rd_kafka_event_log(ev, &facility, &text, &level))
+		return;
+	/* A broken connection also comes as an error, which is said once. */
+	if (strcmp(facility, "FAIL") == 0)
+		level = FBY_LOG_DEBUG;
+	fby_log((enum fby_log_level)FBY_MAX(level, (int)FBY_LOG_INFO),
+	    "%s: %s: %s", whose, facility, text);
+}
+
+static void
+on_kafka_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_worker *w = arg;
+	rd_kafka_event_t *ev;
+
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < EVENT_BUDGET; i++) {
+		ev = rd_kafka_queue_poll(w->src.queue, 0);
+		if (ev == NULL)
+			return;
+		switch (rd_kafka_event_type(ev)) {
+		case RD_KAFKA_EVENT_LOG:
+			fby_source_on_log("consumer", ev);
+			break;
+		case RD_KAFKA_EVENT_ERROR:
+			on_kafka_error(w, ev);
+			break;
+		default:
+			break;
+		}
+		rd_kafka_event_destroy(ev);
+	}
+	event_active(&w->src.ev, EV_READ, 0);
+}
+
+/* ---- client ----------------------------------------------------------- */
+
+/* The one function of ours that librdkafka's threads run. */
+static rd_kafka_resp_err_t
+on_thread_start(rd_kafka_t *rk, rd_kafka_thread_type_t type,
+    const char *name, void *arg)
+{
+	(void)rk;
+	(void)type;
+	(void)name;
+	(void)arg;
+	fby_mem_thread_arena(FBY_ARENA_KAFKA);
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t
+on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *arg, char *err,
+    size_t err_size)
+{
+	(void)conf;
+	(void)arg;
+	(void)err;
+	(void)err_size;
+	return rd_kafka_interceptor_add_on_thread_start(rk, "forebay",
+	    on_thread_start, NULL);
+}
+
+rd_kafka_t *
+fby_source_client(const struct fby_manifest *m, enum fby_kafka_client kind)
+{
+	rd_kafka_t *rk = NULL;
+	rd_kafka_conf_t *conf;
+	struct fby_err err;
+
+	fby_err_init(&err);
+	conf = fby_kafka_conf(m, kind, &err);
+	if (conf != NULL) {
+		rd_kafka_conf_interceptor_add_on_new(conf, "forebay", on_new,
+		    NULL);
+		rk = fby_kafka_new(m, kind, conf, &err);
+	}
+	if (rk == NULL)
+		fby_loop_say(&err);
+	fby_err_fini(&err);
+	return rk;
+}
+
+int
+fby_source_open(struct fby_worker *w)
+{
+	struct fby_source *src = &w->src;
+
+	src->fd = -1;
+	src->rk = fby_source_client(w->m, FBY_KAFKA_FETCHER);
+	if (src->rk == NULL)
+		return -1;
+	src->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (src->fd == -1) {
+		fby_error("eventfd: %m");
+		return -1;
+	}
+	rd_kafka_poll_set_consumer(src->rk);
+	src->queue = rd_kafka_queue_get_consumer(src->rk);
+	rd_kafka_set_log_queue(src->rk, src->queue);
+	event_assign(&src->ev, w->base, src->fd, EV_READ | EV_PERSIST | EV_ET,
+	    on_kafka_event, w);
+	event_add(&src->ev, NULL);
+	rd_kafka_queue_io_event_enable(src->queue, src->fd, &one, sizeof(one));
+	/* What was queued before the last line. */
+	event_active(&src->ev, EV_READ, 0);
+	return 0;
+}
+
+void
+fby_source_close(struct fby_worker *w)
+{
+	struct fby_source *src = &w->src;
+
+	if (src->queue != NULL) {
+		event_del(&src->ev);
+		rd_kafka_queue_io_event_enable(src->queue, -1, NULL, 0);
+		rd_kafka_queue_destroy(src->queue);
+		src->queue = NULL;
+	}
+	if (src->rk != NULL) {
+		/* We are no member of the group: nobody to say goodbye to. */
+		rd_kafka_destroy_flags(src->rk,
+		    RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+		src->rk = NULL;
+	}
+	if (src->fd != -1)
+		close(src->fd);
+	src->fd = -1;
+	free(src->msgs);
+	src->msgs = NULL;
+	src->cap = 0;
+}
+
+/* ---- reading ---------------------------------------------------------- */
+
+int64_t
+fby_source_event_time(const rd_kafka_message_t *msg, int64_t otherwise)
+{
+	rd_kafka_timestamp_type_t type;
+	int64_t ms = rd_kafka_message_timestamp(msg, &type);
+
+	return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 ?
+	    otherwise : ms;
+}
+
+static void
+at_end(struct fby_lane *ln, int64_t offset)
+{
+	fby_lane_running(ln);
+	/* Control records and compacted ones may lie before the end. */
+	fby_acks_pass(&ln->acks, offset);
+	ln->at_end = true;
+	fby_source_high(ln);
+	fby_lane_publish(ln);
+}
+
+/*
+ * An error in place of a record.  True: the lane cannot go on from here, and
+ * nothing that was read after it may be used.
+ */
+static bool
+on_lane_error(struct fby_lane *ln, const rd_kafka_message_t *msg)
+{
+	const char *text = rd_kafka_message_errstr(msg);
+	enum fby_release_reason reason = FBY_RELEASE_FAILED;
+
+	switch (msg->err) {
+	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+		at_end(ln, msg->offset);
+		return false;
+	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+		reason = FBY_RELEASE_RANGE;
+		break;
+	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID:
+		break;
+	/*
+	 * After these librdkafka would go on with the next batch of records,
+	 * and we would skip some without a word.
+	 */
+	case RD_KAFKA_RESP_ERR__BAD_MSG:
+	case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+	case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+	case RD_KAFKA_RESP_ERR__UNDERFLOW:
+		break;
+	default:
+		fby_source_on_trouble(&ln->w->src, ln->name, msg->err, text);
+		return false;
+	}
+	fby_source_on_trouble(&ln->w->src, ln->name, msg->err, text);
+	fby_lane_drain(ln, reason, ln->w->m->host.drain_timeout_ms, text);
+	return true;
+}
+
+/*
+ * Sum up the records at the head of the run, and move errors and what we have
+ * had before out of it.  Returns the index of the error that ended the lane,
+ * or n.
+ */
+static size_t
+look_through(struct fby_lane *ln, struct fby_run *run, size_t n)
+{
+	int64_t watermark = ln->et.watermark, newest = INT64_MIN;
+	int64_t next = ln->acks.position;
+	uint64_t bytes = 0, late = 0;
+	size_t i, kept = 0;
+
+	for (i = 0; i < n; i++) {
+		rd_kafka_message_t *msg = run->msgs[i];
+		int64_t ms;
+
+		if (__builtin_expect(msg->err != 0, 0))
+			break;
+		if (FBY_COUNT_IF(msg->offset < next)) {
+			rd_kafka_message_destroy(msg);
+			continue;
+		}
+		ms = fby_source_event_time(msg, run->read_at);
+		late += ms < watermark;
+		newest = FBY_MAX(newest, ms);
+		bytes += msg->len + msg->key_len;
+		next = msg->offset + 1;
+		run->msgs[kept++] = msg;
+	}
+	run->n = kept;
+	run->bytes = bytes;
+	run->late = late;
+	run->newest = newest;
+	run->next = next;
+	return i;
+}
+
+static void
+count(struct fby_lane *ln, const struct fby_run *run)
+{
+	struct fby_ledger_slot *slot = ln->w->slot;
+	struct fby_ledger_row *row = ln->row;
+	uint64_t mean = run->bytes / run->n + FBY_RECORD_OVERHEAD;
+
+	fby_bump(&row->read, run->n);
+	fby_bump(&row->read_bytes, run->bytes);
+	if (run->late)
+		fby_bump(&row->late, run->late);
+	fby_bump(&slot->read, run->n);
+	fby_bump(&slot->read_bytes, run->bytes);
+	fby_bump(&slot->batches, 1);
+	/* Follows growth at once, shrinks slowly. */
+	ln->record_bytes = FBY_MAX(mean, (7 * ln->record_bytes + mean) / 8);
+}
+
+static void
+take(struct fby_lane *ln, struct fby_run *run)
+{
+	fby_lane_running(ln);
+	if (ln->w->src.is_down)
+		on_recovered(&ln->w->src);
+	ln->at_end = false;
+	fby_eventtime_touch(&ln->et, run->read_us / 1000);
+	count(ln, run);
+	fby_pipeline_submit(ln, run);
+}
+
+static rd_kafka_message_t **
+room_for(struct fby_source *src, size_t n)
+{
+	if (src->cap < n) {
+		free(src->msgs);
+		src->msgs = fby_calloc(n, sizeof(src->msgs[0]));
+		src->cap = n;
+	}
+	return src->msgs;
+}
+
+/*
+ * Everything in the queue up to n messages.  True if there may be more of
+ * them; then the lane is still alive.
+ */
+static bool
+read_batch(struct fby_lane *ln, size_t n)
+{
+	struct fby_worker *w = ln->w;
+	struct fby_run run = { .began_us = fby_clock_mono_us() };
+	rd_kafka_message_t **msgs = room_for(&w->src, n);
+	ssize_t got;
+	size_t done = 0;
+
+	fby_worker_activity(w, FBY_ACTIVITY_READING, ln->row_no,
+	    ln->acks.position);
+	got = rd_kafka_consume_batch_queue(ln->queue, 0, msgs, n);
+	if (got <= 0)
+		return false;
+	run.read_us = fby_clock_mono_us();
+	run.read_at = fby_clock_wall();
+	fby_hist_add(&w->slot->hist[FBY_HIST_READ], run.read_us - run.began_us);
+	/* Runs of records, with single errors between them. */
+	while (done < (size_t)got) {
+		bool dead;
+
+		run.msgs = msgs + done;
+		done += look_through(ln, &run, (size_t)got - done);
+		if (run.n)
+			take(ln, &run);
+		if (done == (size_t)got)
+			break;
+		dead = on_lane_error(ln, msgs[done]);
+		rd_kafka_message_destroy(msgs[done++]);
+		if (dead) {
+			while (done < (size_t)got)
+				rd_kafka_message_destroy(msgs[done++]);
+			return false;
+		}
+	}
+	return (size_t)got == n;
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_lane *ln = arg;
+	struct fby_worker *w;
+	size_t n;
+
+	(void)fd;
+	(void)what;
+	FBY_BUG_ON(ln->magic != FBY_LANE_MAGIC);
+	w = ln->w;
+	n = fby_pipeline_room(ln);
+	/* The pipeline wakes a starved lane when there is room. */
+	if (n == 0)
+		ln->is_starved = true;
+	else if (read_batch(ln, n))
+		event_active(&ln->ev_read, EV_READ, 0);
+	fby_worker_activity(w, FBY_ACTIVITY_WAITING, FBY_NOROW, FBY_NONE);
+}
+
+/* ---- lanes ------------------------------------------------------------ */
+
+/* A list of one, for the calls that want a list. */
+static rd_kafka_topic_partition_list_t *
+list_of(const struct fby_lane *ln, int64_t offset)
+{
+	rd_kafka_topic_partition_list_t *list;
+
+	list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_list_add(list, ln->topic,
+	    ln->partition)->offset = offset;
+	return list;
+}
+
+/* True: refused, and said so. */
+static bool
+is_refused(const struct fby_lane *ln, rd_kafka_error_t *error)
+{
+	if (error == NULL)
+		return false;
+	fby_error("lane %s: %s", ln->name, rd_kafka_error_string(error));
+	rd_kafka_error_destroy(error);
+	return true;
+}
+
+int
+fby_source_attach(struct fby_lane *ln, int64_t start)
+{
+	struct fby_worker *w = ln->w;
+	rd_kafka_topic_partition_list_t *list;
+	bool refused;
+
+	ln->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (ln->fd == -1) {
+		fby_error("lane %s: eventfd: %m", ln->name);
+		return -1;
+	}
+	ln->queue = rd_kafka_queue_get_partition(w->src.rk, ln->topic,
+	    ln->partition);
+	if (ln->queue == NULL) {
+		fby_error("lane %s: librdkafka has no queue", ln->name);
+		close(ln->fd);
+		ln->fd = -1;
+		return -1;
+	}
+	/* Before the assign: or records would go to the consumer's queue. */
+	rd_kafka_queue_forward(ln->queue, NULL);
+	event_assign(&ln->ev_read, w->base, ln->fd,
+	    EV_READ | EV_PERSIST | EV_ET, on_readable, ln);
+	event_priority_set(&ln->ev_read, FBY_PRIORITY_LANE);
+	event_add(&ln->ev_read, NULL);
+	rd_kafka_queue_io_event_enable(ln->queue, ln->fd, &one, sizeof(one));
+	list = list_of(ln, start);
+	refused = is_refused(ln, rd_kafka_incremental_assign(w->src.rk, list));
+	rd_kafka_topic_partition_list_destroy(list);
+	if (refused) {
+		fby_source_detach(ln);
+		return -1;
+	}
+	/*
+	 * The queue is the partition's, and may hold what came too late for
+	 * the lane before; such a queue would never wake us.
+	 */
+	event_active(&ln->ev_read, EV_READ, 0);
+	return 0;
+}
+
+static void
+set_paused(struct fby_lane *ln, bool paused)
+{
+	rd_kafka_topic_partition_list_t *list = list_of(ln, 0);
+
+	if (paused)
+		rd_kafka_pause_partitions(ln->w->src.rk, list);
+	else
+		rd_kafka_resume_partitions(ln->w->src.rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	ln->paused = paused;
+	fby_debug("lane %s: %s", ln->name, paused ? "paused" : "resumed");
+}
+
+/* Records that unassign has outdated go; none is handed out. */
+static void
+purge(struct fby_lane *ln)
+{
+	rd_kafka_message_t *msgs[64];
+	ssize_t n;
+
+	while ((n = rd_kafka_consume_batch_queue(ln->queue, 0, msgs,
+	    FBY_NELEM(msgs))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			rd_kafka_message_destroy(msgs[i]);
+}
+
+void
+fby_source_detach(struct fby_lane *ln)
+{
+	rd_kafka_topic_partition_list_t *list;
+
+	if (ln->queue == NULL)
+		return;
+	/* The flag would outlast the assignment. */
+	if (ln->paused)
+		set_paused(ln, false);
+	list = list_of(ln, 0);
+	is_refused(ln, rd_kafka_incremental_unassign(ln->w->src.rk, list));
+	rd_kafka_topic_partition_list_destroy(list);
+	rd_kafka_queue_io_event_enable(ln->queue, -1, NULL, 0);
+	event_del(&ln->ev_read);
+	purge(ln);
+	rd_kafka_queue_destroy(ln->queue);
+	ln->queue = NULL;
+	close(ln->fd);
+	ln->fd = -1;
+	ln->gated_since = 0;
+}
+
+void
+fby_source_wake(struct fby_lane *ln)
+{
+	if (ln->queue == NULL)
+		return;
+	ln->is_starved = false;
+	ln->gated_since = 0;
+	if (ln->paused)
+		set_paused(ln, false);
+	event_active(&ln->ev_read, EV_READ, 0);
+}
+
+void
+fby_source_tick(struct fby_lane *ln, int64_t mono)
+{
+	if (ln->queue == NULL)
+		return;
+	fby_source_high(ln);
+	if (fby_pipeline_room(ln) > 0) {
+		/* Mostly it was woken when there was room; this is the net. */
+		if (ln->is_starved || ln->gated_since)
+			fby_source_wake(ln);
+		return;
+	}
+	if (ln->gated_since == 0) {
+		ln->gated_since = mono;
+	} else if (!ln->paused && mono - ln->gated_since >= PAUSE_AFTER_MS) {
+		/* It empties the queue, too. */
+		set_paused(ln, true);
+		fby_lane_publish(ln);
+	}
+}
+
+void
+fby_source_high(struct fby_lane *ln)
+{
+	int64_t low, high;
+
+	/* From librdkafka's memory, no request. */
+	if (rd_kafka_get_watermark_offsets(ln->w->src.rk, ln->topic,
+	    ln->partition, &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+	    high >= ln->acks.position)
+		fby_store(&ln->row->high, high);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker process: what all its files share.
+ *
+ * One libevent base, one channel to the master, one slot of the ledger, one
+ * Kafka consumer, one sink, and a lane for each partition that is granted.
+ * None of our code runs on another thread.
+ */
+#ifndef FBY_WORKER_H
+#define FBY_WORKER_H
+
+#ifdef FBY_IN_MASTER
+#error "worker/ and master/ meet in shared/ only"
+#endif
+#define FBY_IN_WORKER
+
+#include "shared/fby.h"
+
+#include <event2/event_struct.h>
+#include <sys/queue.h>
+
+#include "shared/channel.h"
+#include "shared/shm.h"
+
+#include "worker/eventtime.h"
+#include "worker/pipeline.h"
+#include "worker/source.h"
+
+struct fby_lane;
+struct fby_manifest;
+struct fby_outlet;
+
+/*
+ * Priorities of events.  Lanes come last, so that a backlog that never ends
+ * delays neither the master's messages nor the heartbeat.
+ */
+enum fby_priority {
+	FBY_PRIORITY_FIRST,
+	FBY_PRIORITY_DEFAULT,	/* libevent's own choice, of three */
+	FBY_PRIORITY_LANE,
+	FBY_PRIORITY_N
+};
+
+struct fby_worker {
+	struct event_base	*base;
+	struct fby_channel	 ch;
+	struct fby_shm		 shm;
+	const char		*ident;		/* "worker 3", for the log */
+	uint32_t		 slot_no;
+	struct fby_ledger_slot	*slot;
+	struct fby_manifest	*m;
+	struct fby_eventtime_conf eventtime;	/* from the manifest */
+	struct fby_source	 src;
+	struct fby_outlet	*out;		/* the sink */
+	struct fby_pipeline	 pl;
+	TAILQ_HEAD(fby_lanes, fby_lane) lanes;	/* not released yet */
+	uint32_t		 nlanes;
+	bool			 draining;
+	int			 exit_code;
+	/* the loop's own */
+	const char		*closed_why;
+	unsigned		 beats;
+	struct event		 ev_beat, ev_step, ev_closed;
+};
+
+/* What the obituary would say we were doing. */
+static inline void
+fby_worker_activity(struct fby_worker *w, enum fby_activity activity,
+    uint32_t row, int64_t offset)
+{
+	fby_store(&w->slot->activity, activity);
+	fby_store(&w->slot->activity_row, row);
+	fby_store(&w->slot->activity_offset, offset);
+}
+
+#endif
