@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The other end of the control socket: what `forebay status`, `reload`,
+ * `drain`, `stop` and `reopen` do.  Each prints its answer and returns the
+ * exit status.
+ */
+#ifndef FBY_CLIENT_H
+#define FBY_CLIENT_H
+
+#include "shared/fby.h"
+
+struct fby_client {
+	char	**files;	/* -c */
+	size_t	  nfiles;
+	char	 *dir;		/* -d; NULL: not given */
+	bool	  json;
+};
+
+int	fby_client_status(const struct fby_client *cl);
+int	fby_client_reload(const struct fby_client *cl);
+int	fby_client_reopen(const struct fby_client *cl);
+
+/* Wait until the process has gone. */
+int	fby_client_drain(const struct fby_client *cl);
+int	fby_client_stop(const struct fby_client *cl);
+
+#endif

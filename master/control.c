@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control socket; see control.h.  What the commands do is in
+ * control_cmds.c.
+ *
+ * A client may close its sending side after the line, as `echo status | nc -U`
+ * does; that does not end the conversation.
+ */
+#include "shared/fby.h"
+
+#include "master/control.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "shared/log.h"
+#include "shared/mem.h"
+#include "shared/proto.h"
+#include "shared/str.h"
+
+#include "master/master.h"
+
+#define CONN_MAGIC 0x6c727463u		/* "ctrl" */
+#define LINE_MS 5000			/* to send the command */
+#define ANSWER_MS 10000			/* to take each part of the answer */
+
+struct fby_control_conn {
+	unsigned		 magic;
+	struct fby_control	*ctl;
+	struct bufferevent	*bev;
+	bool			 asked;		/* the line has come */
+	bool			 answered;	/* goes when that is sent */
+	bool			 waiting;	/* for the end of the process */
+	LIST_ENTRY(fby_control_conn) entry;
+};
+
+struct fby_control {
+	struct fby_master	*mst;
+	struct evconnlistener	*listener;
+	char			*path;
+	size_t			 nconns;
+	LIST_HEAD(, fby_control_conn) conns;
+};
+
+/* ---- the socket ------------------------------------------------------- */
+
+static int
+bind_or_connect(int fd, const struct sockaddr_un *sun, bool listening)
+{
+	mode_t mask;
+	int rc;
+
+	if (!listening)
+		return connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	if (unlink(sun->sun_path) == -1 && errno != ENOENT)
+		return -1;
+	mask = umask(0177);
+	rc = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	umask(mask);
+	return rc;
+}
+
+/*
+ * A path of more than 107 bytes does not fit into an address; through the
+ * descriptor of its directory it does.
+ */
+int
+fby_control_socket(const char *run_dir, bool listening)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = -1, dir = -1, saved, n;
+
+	n = snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/control",
+	    run_dir);
+	if (n < 0 || (size_t)n >= sizeof(sun.sun_path)) {
+		dir = open(run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (dir == -1)
+			return -1;
+		snprintf(sun.sun_path, sizeof(sun.sun_path),
+		    "/proc/self/fd/%d/control", dir);
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd != -1 && bind_or_connect(fd, &sun, listening) == -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		fd = -1;
+	}
+	if (dir != -1) {
+		saved = errno;
+		close(dir);
+		errno = saved;
+	}
+	return fd;
+}
+
+/* ---- conversations ---------------------------------------------------- */
+
+static void
+conn_free(struct fby_control_conn *conn)
+{
+	FBY_BUG_ON(conn->magic != CONN_MAGIC);
+	fby_reload_forget(&conn->ctl->mst->reload, conn);
+	LIST_REMOVE(conn, entry);
+	conn->ctl->nconns--;
+	bufferevent_free(conn->bev);
+	conn->magic = 0;
+	free(conn);
+}
+
+static void
+send_answer(struct fby_control_conn *conn, const char *text, size_t len)
+{
+	struct timeval tv = fby_clock_tv(ANSWER_MS);
+
+	if (FBY_COUNT_IF(conn->answered))
+		return;
+	conn->answered = true;
+	conn->waiting = false;
+	bufferevent_set_timeouts(conn->bev, NULL, &tv);
+	bufferevent_write(conn->bev, text, len);
+}
+
+void
+fby_control_text(struct fby_control_conn *conn, const char *text)
+{
+	send_answer(conn, text, strlen(text));
+}
+
+void
+fby_control_answer(struct fby_control_conn *conn, json_t *o)
+{
+	char *line = json_dumps(o, JSON_COMPACT);
+	struct fby_str s;
+
+	if (line == NULL)
+		fby_mem_fatal();
+	fby_str_init(&s);
+	fby_str_puts(&s, line);
+	fby_str_puts(&s, "\n");
+	send_answer(conn, s.p, s.len);
+	fby_str_fini(&s);
+	free(line);
+	json_decref(o);
+}
+
+void
+fby_control_result(struct fby_control_conn *conn, bool ok, const char *text)
+{
+	struct fby_str s;
+
+	/* Broker and file names may be in it: any bytes. */
+	fby_str_init(&s);
+	for (const char *p = text; *p;) {
+		size_t len = strcspn(p, "\n");
+
+		fby_str_escape(&s, p, len);
+		p += len;
+		if (*p == '\n') {
+			fby_str_puts(&s, "\n");
+			p++;
+		}
+	}
+	fby_control_answer(conn,
+	    json_pack("{s:b, s:s}", "ok", (int)ok, "text", s.p));
+	fby_str_fini(&s);
+}
+
+void
+fby_control_wait(struct fby_control_conn *conn)
+{
+	conn->waiting = true;
+}
+
+static void
+run_command(struct fby_control_conn *conn, char *line)
+{
+	struct fby_master *mst = conn->ctl->mst;
+	const struct fby_control_cmd *cmd;
+	char *args = line + strcspn(line, " \t");
+	struct fby_str s;
+
+	if (*args)
+		*args++ = '\0';
+	args += strspn(args, " \t");
+	for (cmd = fby_control_cmds; cmd->name; cmd++)
+		if (strcmp(cmd->name, line) == 0) {
+			cmd->fn(mst, conn, args);
+			return;
+		}
+	fby_str_init(&s);
+	fby_str_printf(&s, "there is no command \"%.40s\"; `help` lists them",
+	    line);
+	fby_control_result(conn, false, s.p);
+	fby_str_fini(&s);
+}
+
+static void
+on_read(struct bufferevent *bev, void *arg)
+{
+	struct fby_control_conn *conn = arg;
+	struct evbuffer *in = bufferevent_get_input(bev);
+	char *line;
+
+	FBY_BUG_ON(conn->magic != CONN_MAGIC);
+	if (conn->asked) {
+		/* One line is all that we listen to. */
+		evbuffer_drain(in, evbuffer_get_length(in));
+		return;
+	}
+	line = evbuffer_readln(in, NULL, EVBUFFER_EOL_CRLF);
+	if (line == NULL && evbuffer_get_length(in) < FBY_CONTROL_LINE)
+		return;
+	conn->asked = true;
+	bufferevent_set_timeouts(bev, NULL, NULL);
+	if (line == NULL)
+		fby_control_result(conn, false, "the command is too long");
+	else
+		run_command(conn, line);
+	free(line);
+}
+
+/* All that was to be sent is in the kernel's hands. */
+static void
+on_written(struct bufferevent *bev, void *arg)
+{
+	struct fby_control_conn *conn = arg;
+
+	(void)bev;
+	FBY_BUG_ON(conn->magic != CONN_MAGIC);
+	if (conn->answered)
+		conn_free(conn);
+}
+
+/* Closed altogether, and not only its sending side. */
+static bool
+is_gone(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR));
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct fby_control_conn *conn = arg;
+
+	FBY_BUG_ON(conn->magic != CONN_MAGIC);
+	if ((what & BEV_EVENT_EOF) && conn->asked &&
+	    !is_gone(bufferevent_getfd(bev))) {
+		bufferevent_disable(bev, EV_READ);
+		return;
+	}
+	if ((what & BEV_EVENT_TIMEOUT) && !conn->asked) {
+		conn->asked = true;
+		bufferevent_set_timeouts(bev, NULL, NULL);
+		fby_control_result(conn, false, "no command came");
+		return;
+	}
+	conn_free(conn);
+}
+
+/* ---- accepting -------------------------------------------------------- */
+
+static bool
+is_allowed(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1) {
+		fby_warn("control: SO_PEERCRED: %s", strerror(errno));
+		return false;
+	}
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return true;
+	fby_warn("control: user %u (pid %d) turned away", (unsigned)peer.uid,
+	    (int)peer.pid);
+	return false;
+}
+
+static void
+on_accept(struct evconnlistener *listener, evutil_socket_t fd,
+    struct sockaddr *addr, int len, void *arg)
+{
+	struct timeval tv = fby_clock_tv(LINE_MS);
+	struct fby_control *ctl = arg;
+	struct fby_control_conn *conn;
+
+	(void)listener;
+	(void)addr;
+	(void)len;
+	if (!is_allowed(fd)) {
+		evutil_closesocket(fd);
+		return;
+	}
+	conn = fby_calloc(1, sizeof(*conn));
+	conn->magic = CONN_MAGIC;
+	conn->ctl = ctl;
+	conn->bev = bufferevent_socket_new(ctl->mst->base, fd,
+	    BEV_OPT_CLOSE_ON_FREE);
+	if (conn->bev == NULL)
+		fby_mem_fatal();
+	LIST_INSERT_HEAD(&ctl->conns, conn, entry);
+	bufferevent_setcb(conn->bev, on_read, on_written, on_event, conn);
+	bufferevent_setwatermark(conn->bev, EV_READ, 0, FBY_CONTROL_LINE);
+	bufferevent_set_timeouts(conn->bev, &tv, NULL);
+	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
+	if (ctl->nconns++ >= FBY_CONTROL_CLIENTS) {
+		conn->asked = true;
+		fby_control_result(conn, false,
+		    "too many others are talking to this master");
+	}
+}
+
+static void
+on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	(void)listener;
+	(void)arg;
+	fby_warn("control: accept: %s", strerror(errno));
+}
+
+struct fby_control *
+fby_control_open(struct fby_master *mst)
+{
+	struct fby_control *ctl = fby_calloc(1, sizeof(*ctl));
+	int fd = -1;
+
+	ctl->mst = mst;
+	LIST_INIT(&ctl->conns);
+	ctl->path = fby_asprintf("%s/control", mst->run_dir);
+	fd = fby_control_socket(mst->run_dir, true);
+	if (fd == -1 || evutil_make_socket_nonblocking(fd) == -1)
+		goto fail;
+	ctl->listener = evconnlistener_new(mst->base, on_accept, ctl,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16, fd);
+	if (ctl->listener == NULL)
+		goto fail;
+	evconnlistener_set_error_cb(ctl->listener, on_accept_error);
+	return ctl;
+
+fail:
+	fby_error("control socket %s: %s", ctl->path, strerror(errno));
+	if (fd != -1)
+		close(fd);
+	free(ctl->path);
+	free(ctl);
+	return NULL;
+}
+
+void
+fby_control_close(struct fby_control *ctl)
+{
+	struct fby_control_conn *conn;
+
+	if (ctl == NULL)
+		return;
+	if (ctl->listener) {
+		evconnlistener_free(ctl->listener);
+		unlink(ctl->path);
+	}
+	while ((conn = LIST_FIRST(&ctl->conns)) != NULL)
+		conn_free(conn);
+	free(ctl->path);
+	free(ctl);
+}
+
+/* A short line fits into an empty socket buffer: no loop is needed for it. */
+void
+fby_control_finished(struct fby_control *ctl, int exit_code)
+{
+	struct fby_control_conn *conn, *next;
+	char text[128];
+
+	if (ctl == NULL || ctl->listener == NULL)
+		return;
+	/* Unlinked before anybody hears of it: the next master may come. */
+	evconnlistener_free(ctl->listener);
+	ctl->listener = NULL;
+	unlink(ctl->path);
+	if (exit_code == 0)
+		snprintf(text, sizeof(text), "stopped; everything that was "
+		    "acknowledged is committed");
+	else
+		snprintf(text, sizeof(text), "stopped with exit code %d; "
+		    "the log says why", exit_code);
+	for (conn = LIST_FIRST(&ctl->conns); conn; conn = next) {
+		next = LIST_NEXT(conn, entry);
+		if (conn->waiting)
+			fby_control_result(conn, exit_code == 0, text);
+		else if (conn->asked && !conn->answered)
+			fby_control_result(conn, false,
+			    "the master has stopped meanwhile");
+		evbuffer_write(bufferevent_get_output(conn->bev),
+		    bufferevent_getfd(conn->bev));
+		conn_free(conn);
+	}
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the control socket answers to: a table, and a function for each.
+ */
+#include "shared/fby.h"
+
+#include "master/control.h"
+
+#include "shared/str.h"
+
+#include "master/master.h"
+#include "master/status.h"
+#include "master/version.h"
+
+static void
+cmd_status(struct fby_master *mst, struct fby_control_conn *conn,
+    const char *args)
+{
+	(void)args;
+	fby_control_answer(conn, fby_status_json(mst));
+}
+
+static void
+on_reloaded(void *arg, bool ok, const char *text)
+{
+	struct fby_control_conn *conn = arg;
+
+	fby_control_result(conn, ok, text ? text : "");
+}
+
+static void
+cmd_reload(struct fby_master *mst, struct fby_control_conn *conn,
+    const char *args)
+{
+	(void)args;
+	fby_reload_request(&mst->reload, on_reloaded, conn);
+}
+
+/* The connection is kept; fby_control_finished() answers. */
+static void
+cmd_drain(struct fby_master *mst, struct fby_control_conn *conn,
+    const char *args)
+{
+	(void)args;
+	fby_control_wait(conn);
+	fby_signal_act(mst, "drain");
+}
+
+static void
+cmd_stop(struct fby_master *mst, struct fby_control_conn *conn,
+    const char *args)
+{
+	(void)args;
+	fby_control_wait(conn);
+	fby_signal_act(mst, "stop");
+}
+
+static void
+cmd_reopen(struct fby_master *mst, struct fby_control_conn *conn,
+    const char *args)
+{
+	(void)args;
+	if (fby_signal_act(mst, "reopen"))
+		fby_control_result(conn, true, "log reopened");
+	else
+		fby_control_result(conn, false, "this master cannot do that");
+}
+
+static void
+cmd_version(struct fby_master *mst, struct fby_control_conn *conn,
+    const char *args)
+{
+	json_t *o = json_object();
+
+	(void)mst;
+	(void)args;
+	for (const struct fby_version *v = fby_version_list(); v->name; v++)
+		json_object_set_new(o, v->name, fby_status_text(v->text));
+	fby_control_answer(conn, o);
+}
+
+static void
+cmd_help(struct fby_master *mst, struct fby_control_conn *conn,
+    const char *args)
+{
+	struct fby_str s;
+
+	(void)mst;
+	(void)args;
+	fby_str_init(&s);
+	for (const struct fby_control_cmd *c = fby_control_cmds; c->name; c++)
+		fby_str_printf(&s, "%-8s %s\n", c->name, c->help);
+	fby_control_text(conn, s.p);
+	fby_str_fini(&s);
+}
+
+const struct fby_control_cmd fby_control_cmds[] = {
+	{ "status", cmd_status, "everything that can be seen, as JSON" },
+	{ "reload", cmd_reload,
+	    "read the manifest again; answers when that is done" },
+	{ "drain", cmd_drain,
+	    "finish what is in flight, commit, exit; answers at the end" },
+	{ "stop", cmd_stop,
+	    "like drain, but waits less; answers at the end" },
+	{ "reopen", cmd_reopen, "open the log file anew" },
+	{ "version", cmd_version, "versions of forebay and its libraries" },
+	{ "help", cmd_help, "this list" },
+	{ 0 },
+};

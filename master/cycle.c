@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The master's cycle: from taking the run directory to leaving it.  The
+ * drawing is in master.h.
+ *
+ * This file only puts modules together: who is started when, and what
+ * happens when one of them says that it is done.
+ */
+#include "shared/fby.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+#include "shared/proto.h"
+#include "shared/str.h"
+#include "shared/title.h"
+
+#include "master/control.h"
+#include "master/http.h"
+#include "master/master.h"
+
+#define TICK_MS 1000
+#define COMMIT_GRACE_MS 5000	/* for the last commit, beyond the drain */
+
+#ifndef FBY_LIBEXECDIR
+#define FBY_LIBEXECDIR "/usr/libexec/forebay"
+#endif
+
+static const char *const state_names[] = {
+#define S(name, what) #name,
+	FBY_CYCLE_STATES(S)
+#undef S
+};
+
+static const unsigned may_follow[FBY_CYCLE_NSTATES] = {
+#define TO(s) (1u << FBY_CYCLE_##s)
+	[FBY_CYCLE_RECOVERING] = TO(RUNNING) | TO(STOPPED),
+	[FBY_CYCLE_RUNNING] = TO(DRAINING),
+	[FBY_CYCLE_DRAINING] = TO(LEAVING),
+	[FBY_CYCLE_LEAVING] = TO(STOPPED) | TO(RUNNING),
+#undef TO
+};
+
+const char *const fby_trouble_names[] = {
+#define T(name, word) word,
+	FBY_TROUBLES(T)
+#undef T
+};
+
+const char *
+fby_cycle_state_name(enum fby_cycle_state state)
+{
+	return state_names[state];
+}
+
+/* The only writer of the cycle's state. */
+static void
+set_state(struct fby_master *mst, enum fby_cycle_state to, const char *why)
+{
+	FBY_BUG_ON(!(may_follow[mst->state] & 1u << to));
+	fby_notice("%s -> %s (%s)", state_names[mst->state],
+	    state_names[to], why);
+	mst->state = to;
+	fby_notify_status(&mst->notify, "%s: %s", state_names[to], why);
+}
+
+/* ---- trouble ---------------------------------------------------------- */
+
+void
+fby_cycle_trouble(struct fby_master *mst, enum fby_trouble t,
+    const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+	size_t len;
+
+	va_start(ap, fmt);
+	text = fby_vasprintf(fmt, ap);
+	va_end(ap);
+	for (len = strlen(text); len > 0 && text[len - 1] == '\n';)
+		text[--len] = '\0';
+	if (mst->troubles[t] && strcmp(mst->troubles[t], text) == 0) {
+		free(text);
+		return;
+	}
+	fby_warn("%s: %s", fby_trouble_names[t], text);
+	free(mst->troubles[t]);
+	mst->troubles[t] = text;
+	fby_notify_status(&mst->notify, "%s: %s", fby_trouble_names[t], text);
+}
+
+void
+fby_cycle_trouble_over(struct fby_master *mst, enum fby_trouble t)
+{
+	if (mst->troubles[t] == NULL)
+		return;
+	fby_notice("%s: over (was: %s)", fby_trouble_names[t],
+	    mst->troubles[t]);
+	free(mst->troubles[t]);
+	mst->troubles[t] = NULL;
+}
+
+const char *
+fby_cycle_unready(const struct fby_master *mst)
+{
+	static char text[512];
+
+	if (mst->state != FBY_CYCLE_RUNNING)
+		return state_names[mst->state];
+	for (size_t i = 0; i < FBY_TROUBLE_N; i++) {
+		if (mst->troubles[i] == NULL)
+			continue;
+		snprintf(text, sizeof(text), "%s: %s", fby_trouble_names[i],
+		    mst->troubles[i]);
+		return text;
+	}
+	if (fby_runtime_is_foreign(mst->manifest))
+		return mst->child.pid ? NULL : "the runtime is not running";
+	if (mst->group.state == FBY_GROUP_JOINING ||
+	    mst->group.state == FBY_GROUP_CLOSED)
+		return fby_group_state_name(mst->group.state);
+	return NULL;
+}
+
+/* ---- planning --------------------------------------------------------- */
+
+void
+fby_cycle_plan_soon(struct fby_master *mst)
+{
+	event_active(&mst->ev_plan, EV_TIMEOUT, 1);
+}
+
+static void
+on_plan(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_master *mst = arg;
+	uint32_t slots[FBY_SLOTS_MAX];
+	bool ready[FBY_SLOTS_MAX];
+	size_t n;
+
+	(void)fd;
+	(void)what;
+	if (mst->state != FBY_CYCLE_RUNNING)
+		return;
+	n = fby_supervisor_eligible(&mst->sup, slots, ready);
+	fby_handoff_plan(&mst->handoff, slots, ready, n,
+	    mst->manifest->host.drain_timeout_ms);
+}
+
+static void
+op_grant(void *arg, const struct fby_part *pt)
+{
+	struct fby_master *mst = arg;
+
+	fby_supervisor_grant(&mst->sup, pt);
+}
+
+static void
+op_revoke(void *arg, const struct fby_part *pt, int64_t drain_ms)
+{
+	struct fby_master *mst = arg;
+
+	fby_supervisor_revoke(&mst->sup, pt, drain_ms);
+}
+
+static void
+op_resolve(void *arg)
+{
+	struct fby_master *mst = arg;
+
+	/* One round for all partitions of a rebalance. */
+	event_active(&mst->ev_resolve, EV_TIMEOUT, 1);
+}
+
+static void
+on_resolve(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_master *mst = arg;
+
+	(void)fd;
+	(void)what;
+	fby_offsets_resolve(&mst->offsets);
+}
+
+static void
+op_commit(void *arg)
+{
+	struct fby_master *mst = arg;
+
+	fby_commit_now(&mst->commit);
+}
+
+static void
+op_plan(void *arg)
+{
+	fby_cycle_plan_soon(arg);
+}
+
+static void leave(struct fby_master *mst, const char *why);
+
+static void
+op_left(void *arg)
+{
+	struct fby_master *mst = arg;
+
+	fby_group_unassign(&mst->group);
+	if (mst->state == FBY_CYCLE_DRAINING &&
+	    fby_handoff_ours(&mst->handoff) == 0)
+		leave(mst, "everything is drained and committed");
+}
+
+static const struct fby_handoff_ops handoff_ops = {
+	.grant = op_grant,
+	.revoke = op_revoke,
+	.resolve = op_resolve,
+	.commit = op_commit,
+	.left = op_left,
+	.plan = op_plan,
+};
+
+/* ---- starting --------------------------------------------------------- */
+
+static void
+start_moving(struct fby_master *mst)
+{
+	if (fby_runtime_is_foreign(mst->manifest)) {
+		fby_child_start(&mst->child);
+		fby_notify_ready(&mst->notify);
+	} else {
+		fby_supervisor_roll(&mst->sup, mst->manifest,
+		    mst->manifest_fd, mst->generation);
+		fby_group_open(&mst->group);
+	}
+}
+
+/* READY=1 says that workers run, not that a broker answers: see /readyz. */
+void
+fby_cycle_workers_ready(struct fby_master *mst)
+{
+	for (size_t i = 0; i < mst->sup.nplaces; i++)
+		if (mst->sup.procs[mst->sup.places[i].slot].state !=
+		    FBY_PROC_READY)
+			return;
+	fby_notify_ready(&mst->notify);
+	fby_cycle_trouble_over(mst, FBY_TROUBLE_WORKERS);
+}
+
+static int
+create_ledger(struct fby_master *mst)
+{
+	char *path = fby_asprintf("%s/ledger", mst->run_dir);
+	const struct fby_manifest *m = mst->manifest;
+	int rc;
+
+	rc = fby_shm_create(&mst->shm, path, FBY_SLOTS_MAX,
+	    (uint32_t)m->host.max_partitions, m->name, m->source.group);
+	/* Its lock lives as long as any process that has it: recover.h. */
+	if (rc == -1 || (rc = flock(mst->shm.fd, LOCK_EX | LOCK_NB)) == -1)
+		fby_error("%s: %s", path, strerror(errno));
+	else
+		fby_store(&mst->shm.head->master_pid, (uint32_t)getpid());
+	free(path);
+	return rc;
+}
+
+void
+fby_cycle_recovered(struct fby_master *mst)
+{
+	if (create_ledger(mst) == -1) {
+		mst->exit_code = FBY_EXIT_FAIL;
+		event_base_loopbreak(mst->base);
+		return;
+	}
+	fby_handoff_init(&mst->handoff, &mst->shm, &handoff_ops, mst);
+	fby_offsets_init(&mst->offsets, mst);
+	fby_commit_init(&mst->commit, mst);
+	fby_topics_init(&mst->topics, mst);
+	set_state(mst, FBY_CYCLE_RUNNING, "started");
+	start_moving(mst);
+}
+
+/* ---- stopping --------------------------------------------------------- */
+
+static void
+drain_lanes(struct fby_master *mst, int64_t drain_ms)
+{
+	mst->stop_drain_ms = drain_ms;
+	mst->stop_by = fby_clock_mono() + drain_ms + COMMIT_GRACE_MS;
+	if (fby_runtime_is_foreign(mst->manifest))
+		fby_child_stop(&mst->child, drain_ms);
+	else
+		fby_handoff_revoke_all(&mst->handoff, false, drain_ms);
+}
+
+void
+fby_cycle_stop(struct fby_master *mst, int64_t drain_ms)
+{
+	switch (mst->state) {
+	case FBY_CYCLE_RECOVERING:
+		set_state(mst, FBY_CYCLE_STOPPED, "asked to stop");
+		event_base_loopbreak(mst->base);
+		break;
+	case FBY_CYCLE_RUNNING:
+		mst->stopping = true;
+		fby_notify_stopping(&mst->notify);
+		set_state(mst, FBY_CYCLE_DRAINING, "asked to stop");
+		drain_lanes(mst, drain_ms);
+		break;
+	case FBY_CYCLE_DRAINING:
+		if (mst->stopping) {
+			fby_notice("asked to stop again: not waiting any "
+			    "longer");
+			drain_ms = 0;
+		}
+		mst->stopping = true;
+		drain_lanes(mst, drain_ms);
+		break;
+	case FBY_CYCLE_LEAVING:
+		mst->stopping = true;
+		break;
+	case FBY_CYCLE_STOPPED:
+	case FBY_CYCLE_NSTATES:
+		break;
+	}
+}
+
+void
+fby_cycle_switch(struct fby_master *mst)
+{
+	set_state(mst, FBY_CYCLE_DRAINING, "going over to another runtime");
+	drain_lanes(mst, mst->manifest->host.drain_timeout_ms);
+}
+
+/* Lanes are back and committed, or time is up: out of the group. */
+static void
+leave(struct fby_master *mst, const char *why)
+{
+	set_state(mst, FBY_CYCLE_LEAVING, why);
+	mst->leave_waits = 2;
+	fby_supervisor_stop(&mst->sup, mst->stop_drain_ms);
+	fby_group_leave(&mst->group);
+}
+
+static void
+moved_out(struct fby_master *mst)
+{
+	if (mst->stopping) {
+		set_state(mst, FBY_CYCLE_STOPPED, "stopped");
+		event_base_loopbreak(mst->base);
+		return;
+	}
+	set_state(mst, FBY_CYCLE_RUNNING, "runtime switched");
+	fby_reload_switched(&mst->reload);
+	start_moving(mst);
+	fby_reload_continue(&mst->reload);
+}
+
+static void
+one_less(struct fby_master *mst)
+{
+	if (mst->state == FBY_CYCLE_LEAVING && --mst->leave_waits == 0)
+		moved_out(mst);
+}
+
+void
+fby_cycle_group_closed(struct fby_master *mst)
+{
+	one_less(mst);
+}
+
+void
+fby_cycle_workers_gone(struct fby_master *mst)
+{
+	one_less(mst);
+}
+
+void
+fby_cycle_child_gone(struct fby_master *mst)
+{
+	if (mst->state != FBY_CYCLE_DRAINING)
+		return;
+	fby_cycle_trouble_over(mst, FBY_TROUBLE_RUNTIME);
+	set_state(mst, FBY_CYCLE_LEAVING, "the runtime has exited");
+	moved_out(mst);
+}
+
+void
+fby_cycle_reap(struct fby_master *mst)
+{
+	fby_supervisor_reap(&mst->sup);
+}
+
+static void
+check_deadline(struct fby_master *mst)
+{
+	if (mst->state != FBY_CYCLE_DRAINING ||
+	    fby_runtime_is_foreign(mst->manifest) ||
+	    fby_clock_mono() < mst->stop_by)
+		return;
+	fby_error("not all could be drained and committed in time: %zu "
+	    "partitions left, %zu behind; the ledger is kept for the next "
+	    "start", fby_handoff_ours(&mst->handoff),
+	    fby_commit_behind(&mst->commit));
+	mst->exit_code = FBY_EXIT_FAIL;
+	leave(mst, "time is up");
+}
+
+/* ---- every second ----------------------------------------------------- */
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_master *mst = arg;
+
+	(void)fd;
+	(void)what;
+	mst->ticks++;
+	if (mst->state == FBY_CYCLE_RECOVERING)
+		return;
+	fby_supervisor_tick(&mst->sup);
+	fby_notify_watchdog(&mst->notify);
+	check_deadline(mst);
+	if (mst->state == FBY_CYCLE_RUNNING) {
+		const char *unready = fby_cycle_unready(mst);
+
+		fby_notify_status(&mst->notify, "%s", unready ? unready :
+		    "running");
+	}
+}
+
+/* ---- the manifest in force -------------------------------------------- */
+
+void
+fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
+    unsigned generation)
+{
+	struct fby_manifest *old = mst->manifest;
+	int old_fd = mst->manifest_fd;
+
+	mst->manifest = m;
+	mst->manifest_fd = fd;
+	mst->generation = generation;
+	mst->sup.manifest_fd = fd;
+	fby_log_set_level((enum fby_log_level)m->host.log_level);
+	if (mst->state != FBY_CYCLE_RECOVERING && mst->commit.mst)
+		fby_commit_rearm(&mst->commit);
+	if (old != NULL) {
+		fby_manifest_free(old);
+		close(old_fd);
+	}
+}
+
+/* ---- the run directory ------------------------------------------------ */
+
+static int
+make_dirs(const char *path)
+{
+	char *copy = fby_strdup(path), *p = copy;
+	int rc = 0;
+
+	while (rc == 0 && (p = strchr(p + 1, '/')) != NULL) {
+		*p = '\0';
+		if (mkdir(copy, 0755) == -1 && errno != EEXIST)
+			rc = -1;
+		*p = '/';
+	}
+	if (rc == 0 && mkdir(path, 0750) == -1 && errno != EEXIST)
+		rc = -1;
+	free(copy);
+	return rc;
+}
+
+static int
+lock_run_dir(struct fby_master *mst)
+{
+	char *path = fby_asprintf("%s/pid", mst->run_dir);
+	char text[16];
+	int n;
+
+	mst->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (mst->lock_fd == -1)
+		goto fail;
+	if (flock(mst->lock_fd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno != EWOULDBLOCK)
+			goto fail;
+		fby_error("%s: another forebay runs here", mst->run_dir);
+		free(path);
+		return -1;
+	}
+	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (ftruncate(mst->lock_fd, 0) == -1 ||
+	    pwrite(mst->lock_fd, text, (size_t)n, 0) != n)
+		goto fail;
+	free(path);
+	return 0;
+fail:
+	fby_error("%s: %s", path, strerror(errno));
+	free(path);
+	return -1;
+}
+
+/* The ledger stays if somebody should read it: the next master. */
+static void
+leave_run_dir(struct fby_master *mst, bool keep_ledger)
+{
+	static const char *const names[] = { "pid", "ledger" };
+
+	for (size_t i = 0; i < FBY_NELEM(names); i++) {
+		char *path;
+
+		if (i == 1 && keep_ledger)
+			break;
+		path = fby_asprintf("%s/%s", mst->run_dir, names[i]);
+		unlink(path);
+		free(path);
+	}
+	close(mst->lock_fd);
+}
+
+/* ---- the worker program ----------------------------------------------- */
+
+/* --libexec, beside our own program, or where it was installed. */
+static int
+open_worker_program(const struct fby_master *mst)
+{
+	char self[4096], *slash, *path;
+	ssize_t n;
+	int fd = -1;
+
+	if (mst->libexec) {
+		path = fby_asprintf("%s/forebay-worker", mst->libexec);
+		fd = open(path, O_PATH | O_CLOEXEC);
+		if (fd == -1)
+			fby_error("%s: %s", path, strerror(errno));
+		free(path);
+		return fd;
+	}
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n > 0) {
+		self[n] = '\0';
+		if ((slash = strrchr(self, '/')) != NULL)
+			*slash = '\0';
+		path = fby_asprintf("%s/forebay-worker", self);
+		fd = open(path, O_PATH | O_CLOEXEC);
+		free(path);
+	}
+	if (fd == -1)
+		fd = open(FBY_LIBEXECDIR "/forebay-worker",
+		    O_PATH | O_CLOEXEC);
+	if (fd == -1)
+		fby_error(FBY_LIBEXECDIR "/forebay-worker: %s",
+		    strerror(errno));
+	return fd;
+}
+
+/* ---- all together ----------------------------------------------------- */
+
+static int
+open_all(struct fby_master *mst)
+{
+	struct timeval tick = fby_clock_tv(TICK_MS);
+	const struct fby_manifest *m = mst->manifest;
+
+	if (m->host.log_file && fby_log_reopen(m->host.log_file) == -1) {
+		fby_error("log %s: %s", m->host.log_file, strerror(errno));
+		return -1;
+	}
+	if (make_dirs(mst->run_dir) == -1) {
+		fby_error("%s: %s", mst->run_dir, strerror(errno));
+		return -1;
+	}
+	if (lock_run_dir(mst) == -1)
+		return -1;
+	mst->base = event_base_new();
+	FBY_BUG_ON(mst->base == NULL);
+	event_assign(&mst->ev_tick, mst->base, -1, EV_PERSIST, on_tick, mst);
+	event_assign(&mst->ev_plan, mst->base, -1, 0, on_plan, mst);
+	event_assign(&mst->ev_resolve, mst->base, -1, 0, on_resolve, mst);
+	event_add(&mst->ev_tick, &tick);
+	fby_signal_init(mst);
+	fby_supervisor_init(&mst->sup, mst);
+	fby_group_init(&mst->group, mst);
+	fby_reload_init(&mst->reload, mst);
+	fby_child_init(&mst->child, mst);
+	if ((mst->sup.exec_fd = open_worker_program(mst)) == -1 ||
+	    (mst->control = fby_control_open(mst)) == NULL)
+		return -1;
+	if (*m->host.http_listen && (mst->http = fby_http_open(mst)) == NULL)
+		return -1;
+	return 0;
+}
+
+static void
+close_all(struct fby_master *mst)
+{
+	bool keep = mst->exit_code != FBY_EXIT_OK;
+
+	if (mst->base == NULL)
+		return;
+	fby_supervisor_fini(&mst->sup);
+	fby_child_fini(&mst->child);
+	fby_group_fini(&mst->group);
+	if (mst->commit.mst) {
+		fby_commit_fini(&mst->commit);
+		fby_topics_fini(&mst->topics);
+		fby_offsets_fini(&mst->offsets);
+		fby_handoff_fini(&mst->handoff);
+	}
+	fby_reload_fini(&mst->reload);
+	fby_recover_fini(&mst->recover);
+	if (mst->control)
+		fby_control_finished(mst->control, mst->exit_code);
+	fby_control_close(mst->control);
+	fby_http_close(mst->http);
+	fby_signal_fini(mst);
+	event_del(&mst->ev_tick);
+	event_del(&mst->ev_plan);
+	event_del(&mst->ev_resolve);
+	event_base_free(mst->base);
+	fby_shm_close(&mst->shm);
+	leave_run_dir(mst, keep);
+}
+
+int
+fby_cycle_run(struct fby_master *mst)
+{
+	mst->lock_fd = -1;
+	mst->shm = (struct fby_shm)FBY_SHM_INIT;
+	mst->state = FBY_CYCLE_RECOVERING;
+	mst->generation = 1;
+	mst->started_at = fby_clock_wall();
+	fby_log_set_level((enum fby_log_level)mst->manifest->host.log_level);
+	fby_title_set("forebay: master %s", mst->manifest->name);
+	fby_notify_init(&mst->notify);
+	mst->manifest_fd = fby_manifest_pack(mst->manifest);
+	if (mst->manifest_fd == -1) {
+		fby_error("manifest: memfd: %s", strerror(errno));
+		mst->exit_code = FBY_EXIT_FAIL;
+	} else if (open_all(mst) == -1) {
+		mst->exit_code = FBY_EXIT_FAIL;
+	} else {
+		fby_notice("forebay " FBY_VERSION ", %s, run directory %s",
+		    mst->manifest->name, mst->run_dir);
+		fby_recover_start(&mst->recover, mst);
+		if (mst->exit_code == FBY_EXIT_OK)
+			event_base_dispatch(mst->base);
+	}
+	close_all(mst);
+	for (size_t i = 0; i < FBY_TROUBLE_N; i++)
+		free(mst->troubles[i]);
+	fby_notify_fini(&mst->notify);
+	if (mst->manifest_fd != -1)
+		close(mst->manifest_fd);
+	fby_notice("exit, code %d", mst->exit_code);
+	return mst->exit_code;
+}

@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The group member; see group.h.
+ *
+ * rd_kafka_queue_poll() counts as the poll that max.poll.interval.ms waits
+ * for, hence the timer: an idle master must go on polling.
+ */
+#include "shared/fby.h"
+
+#include "master/group.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <librdkafka/rdkafka.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "shared/kafka.h"
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+
+#include "master/master.h"
+
+#define POLL_MS 1000
+#define LEAVE_POLL_MS 5
+#define CLOSE_MS 5000
+#define RETRY_MIN_MS 1000
+#define RETRY_MAX_MS 60000
+#define MAX_POLL_DEFAULT_MS 300000
+
+static const char *const state_names[] = {
+#define S(name, what) what,
+	FBY_GROUP_STATES(S)
+#undef S
+};
+
+const char *
+fby_group_state_name(enum fby_group_state state)
+{
+	return state_names[state];
+}
+
+static void
+set_state(struct fby_group *g, enum fby_group_state to)
+{
+	if (g->state == to)
+		return;
+	fby_info("group %s: %s -> %s", g->mst->manifest->source.group,
+	    state_names[g->state], state_names[to]);
+	g->state = to;
+}
+
+/* ---- rebalance -------------------------------------------------------- */
+
+static bool
+is_cooperative(const struct fby_group *g)
+{
+	const char *proto = rd_kafka_rebalance_protocol(g->rk);
+
+	return proto && strcmp(proto, "COOPERATIVE") == 0;
+}
+
+/*
+ * Answer ASSIGN or REVOKE with nothing: what the group gave us is kept in
+ * the hand-over, never in librdkafka, which would fetch it.
+ */
+static void
+answer(struct fby_group *g, bool assign)
+{
+	rd_kafka_topic_partition_list_t *none;
+	rd_kafka_error_t *error = NULL;
+	rd_kafka_resp_err_t rc = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	none = rd_kafka_topic_partition_list_new(0);
+	if (is_cooperative(g))
+		error = assign ? rd_kafka_incremental_assign(g->rk, none) :
+		    rd_kafka_incremental_unassign(g->rk, none);
+	else
+		rc = rd_kafka_assign(g->rk, assign ? none : NULL);
+	rd_kafka_topic_partition_list_destroy(none);
+	if (error) {
+		fby_error("group: %s", rd_kafka_error_string(error));
+		rd_kafka_error_destroy(error);
+	} else if (rc) {
+		fby_error("group: %s", rd_kafka_err2str(rc));
+	}
+}
+
+static void
+learn_identity(struct fby_group *g)
+{
+	rd_kafka_consumer_group_metadata_t *md;
+	char *id = rd_kafka_memberid(g->rk);
+
+	free(g->member_id);
+	g->member_id = id ? fby_strdup(id) : NULL;
+	if (id)
+		rd_kafka_mem_free(g->rk, id);
+	if ((md = rd_kafka_consumer_group_metadata(g->rk)) == NULL)
+		return;
+	g->epoch = rd_kafka_consumer_group_metadata_generation_id(md);
+	rd_kafka_consumer_group_metadata_destroy(md);
+}
+
+static void
+on_assigned(struct fby_group *g, const rd_kafka_topic_partition_list_t *list)
+{
+	struct fby_master *mst = g->mst;
+
+	answer(g, true);
+	learn_identity(g);
+	g->rebalances++;
+	fby_cycle_trouble_over(mst, FBY_TROUBLE_BROKER);
+	fby_cycle_trouble_over(mst, FBY_TROUBLE_AUTH);
+	fby_cycle_trouble_over(mst, FBY_TROUBLE_GROUP);
+	fby_notice("group %s, generation %d: %d partition%s assigned",
+	    mst->manifest->source.group, g->epoch, list->cnt,
+	    list->cnt == 1 ? "" : "s");
+	if (mst->state != FBY_CYCLE_RUNNING || g->state == FBY_GROUP_LEAVING)
+		return;
+	set_state(g, FBY_GROUP_STEADY);
+	for (int i = 0; i < list->cnt; i++)
+		if (fby_handoff_assign(&mst->handoff, list->elems[i].topic,
+			list->elems[i].partition) == -1)
+			fby_cycle_trouble(mst, FBY_TROUBLE_GROUP,
+			    "more than %u partitions: raise "
+			    "spec.maxPartitions and restart",
+			    mst->shm.head->nrows);
+}
+
+/* Takes the event: it is answered when the last partition has left. */
+static void
+on_revoked(struct fby_group *g, rd_kafka_event_t *ev)
+{
+	const rd_kafka_topic_partition_list_t *list;
+	struct fby_master *mst = g->mst;
+	bool lost = rd_kafka_assignment_lost(g->rk);
+	int64_t drain_ms;
+
+	list = rd_kafka_event_topic_partition_list(ev);
+	fby_notice("group %s: %d partition%s %s",
+	    mst->manifest->source.group, list->cnt,
+	    list->cnt == 1 ? "" : "s", lost ? "lost" : "revoked");
+	FBY_BUG_ON(g->revoke != NULL);
+	g->revoke = ev;
+	if (g->state == FBY_GROUP_STEADY || g->state == FBY_GROUP_JOINING)
+		set_state(g, FBY_GROUP_REVOKING);
+	drain_ms = fby_group_drain_ms(g, mst->manifest->host.drain_timeout_ms);
+	for (int i = 0; i < list->cnt; i++)
+		fby_handoff_revoke(&mst->handoff, list->elems[i].topic,
+		    list->elems[i].partition, lost, drain_ms);
+	fby_handoff_check_left(&mst->handoff);
+}
+
+void
+fby_group_unassign(struct fby_group *g)
+{
+	rd_kafka_event_t *ev = g->revoke;
+
+	if (ev == NULL)
+		return;
+	g->revoke = NULL;
+	answer(g, false);
+	rd_kafka_event_destroy(ev);
+	if (g->state == FBY_GROUP_REVOKING)
+		set_state(g, FBY_GROUP_JOINING);
+}
+
+static void
+on_rebalance(struct fby_group *g, rd_kafka_event_t *ev)
+{
+	switch (rd_kafka_event_error(ev)) {
+	case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
+		on_assigned(g, rd_kafka_event_topic_partition_list(ev));
+		break;
+	case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
+		on_revoked(g, ev);
+		return;
+	default:
+		fby_error("group: rebalance failed: %s",
+		    rd_kafka_event_error_string(ev));
+		answer(g, false);
+	}
+	rd_kafka_event_destroy(ev);
+}
+
+/* ---- errors and logs -------------------------------------------------- */
+
+static void close_client(struct fby_group *g);
+
+static void
+open_later(struct fby_group *g)
+{
+	struct timeval tv;
+
+	g->retry_ms = g->retry_ms == 0 ? RETRY_MIN_MS :
+	    FBY_MIN(g->retry_ms * 2, RETRY_MAX_MS);
+	tv = fby_clock_tv(g->retry_ms);
+	evtimer_add(&g->ev_retry, &tv);
+}
+
+/* The client is of no use any more: drop everything and make another. */
+static void
+on_fatal(struct fby_group *g)
+{
+	struct fby_master *mst = g->mst;
+	rd_kafka_resp_err_t code;
+	char text[512] = "";
+
+	code = rd_kafka_fatal_error(g->rk, text, sizeof(text));
+	fby_cycle_trouble(mst, FBY_TROUBLE_GROUP, "%s: %s; joining anew%s",
+	    rd_kafka_err2name(code), text,
+	    code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ?
+	    " (another process uses our group.instance.id)" : "");
+	fby_handoff_revoke_all(&mst->handoff, true, 0);
+	close_client(g);
+	if (mst->state == FBY_CYCLE_RUNNING)
+		open_later(g);
+	else
+		fby_cycle_group_closed(mst);
+}
+
+static void
+on_error(struct fby_group *g, rd_kafka_event_t *ev)
+{
+	struct fby_master *mst = g->mst;
+	rd_kafka_resp_err_t err = rd_kafka_event_error(ev);
+	const char *text = rd_kafka_event_error_string(ev);
+
+	switch (err) {
+	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+		fby_cycle_trouble(mst, FBY_TROUBLE_BROKER,
+		    "no broker can be reached");
+		break;
+	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+		fby_cycle_trouble(mst, FBY_TROUBLE_AUTH, "%s", text);
+		break;
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+	case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+		fby_topics_missing(&mst->topics, text);
+		break;
+	case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
+		fby_cycle_trouble(mst, FBY_TROUBLE_GROUP, "%s", text);
+		break;
+	default:
+		fby_info("kafka: %s: %s", rd_kafka_err2name(err), text);
+	}
+}
+
+static void
+on_log(rd_kafka_event_t *ev)
+{
+	const char *fac, *text;
+	int level;
+
+	/*
+	 * Its errors come as events, too, and are judged there; here a broken
+	 * connection is a detail, said at every attempt.
+	 */
+	if (rd_kafka_event_log(ev, &fac, &text, &level) == 0)
+		fby_debug("kafka: %s: %s", fac, text);
+}
+
+/* ---- events ----------------------------------------------------------- */
+
+static void
+on_reply(struct fby_group *g, rd_kafka_event_t *ev)
+{
+	struct fby_request *req = rd_kafka_event_opaque(ev);
+
+	req->under_way = false;
+	if (!rd_kafka_event_error(ev)) {
+		fby_cycle_trouble_over(g->mst, FBY_TROUBLE_BROKER);
+		g->retry_ms = 0;
+	}
+	req->fn(req->arg, ev);
+}
+
+static void
+dispatch(struct fby_group *g, rd_kafka_event_t *ev)
+{
+	bool fatal = false;
+
+	switch (rd_kafka_event_type(ev)) {
+	case RD_KAFKA_EVENT_REBALANCE:
+		on_rebalance(g, ev);
+		return;
+	case RD_KAFKA_EVENT_ERROR:
+		fatal = rd_kafka_event_error(ev) == RD_KAFKA_RESP_ERR__FATAL ||
+		    rd_kafka_event_error_is_fatal(ev);
+		if (!fatal)
+			on_error(g, ev);
+		break;
+	case RD_KAFKA_EVENT_LOG:
+		on_log(ev);
+		break;
+	case RD_KAFKA_EVENT_OFFSET_COMMIT:
+	case RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT:
+	case RD_KAFKA_EVENT_LISTOFFSETS_RESULT:
+	case RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT:
+		on_reply(g, ev);
+		break;
+	default:
+		break;
+	}
+	rd_kafka_event_destroy(ev);
+	if (fatal)
+		on_fatal(g);
+}
+
+/*
+ * librdkafka forgets its member id when it sends LeaveGroup.  Closing before
+ * that would keep a static member from sending it (KIP-345).
+ */
+static bool
+has_left(const struct fby_group *g)
+{
+	char *id = rd_kafka_memberid(g->rk);
+	bool left = id == NULL || id[0] == '\0';
+
+	if (id)
+		rd_kafka_mem_free(g->rk, id);
+	return left;
+}
+
+static void
+go_on_leaving(struct fby_group *g)
+{
+	bool late = fby_clock_mono() >= g->close_by;
+	rd_kafka_error_t *error;
+
+	if (!g->closing) {
+		if (!late && g->is_classic && !has_left(g))
+			return;
+		g->closing = true;
+		error = rd_kafka_consumer_close_queue(g->rk, g->replies);
+		if (error) {
+			fby_info("group: close: %s",
+			    rd_kafka_error_string(error));
+			rd_kafka_error_destroy(error);
+			late = true;
+		}
+	}
+	if (!late && !rd_kafka_consumer_closed(g->rk))
+		return;
+	close_client(g);
+	fby_cycle_group_closed(g->mst);
+}
+
+static void
+serve(struct fby_group *g)
+{
+	rd_kafka_event_t *ev;
+
+	/* A handler may close the client. */
+	while (g->rk && (ev = rd_kafka_queue_poll(g->replies, 0)) != NULL)
+		dispatch(g, ev);
+	while (g->rk && (ev = rd_kafka_queue_poll(g->queue, 0)) != NULL)
+		dispatch(g, ev);
+	if (g->rk && g->state == FBY_GROUP_LEAVING)
+		go_on_leaving(g);
+}
+
+static void
+on_queue(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t n;
+	ssize_t got = read(fd, &n, sizeof(n));
+
+	(void)got;
+	(void)what;
+	serve(arg);
+}
+
+static void
+on_poll(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	serve(arg);
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_group *g = arg;
+
+	(void)fd;
+	(void)what;
+	if (g->rk == NULL && g->mst->state == FBY_CYCLE_RUNNING)
+		fby_group_open(g);
+}
+
+/* ---- life ------------------------------------------------------------- */
+
+void
+fby_group_init(struct fby_group *g, struct fby_master *mst)
+{
+	memset(g, 0, sizeof(*g));
+	g->mst = mst;
+	g->epoch = -1;
+	g->efd = -1;
+	evtimer_assign(&g->ev_retry, mst->base, on_retry, g);
+}
+
+static void
+learn_settings(struct fby_group *g, rd_kafka_conf_t *conf)
+{
+	char buf[512];
+	size_t len = sizeof(buf);
+
+	g->max_poll_ms = MAX_POLL_DEFAULT_MS;
+	if (rd_kafka_conf_get(conf, "max.poll.interval.ms", buf, &len) ==
+	    RD_KAFKA_CONF_OK && atoll(buf) > 0)
+		g->max_poll_ms = atoll(buf);
+	len = sizeof(buf);
+	g->is_classic = rd_kafka_conf_get(conf, "group.protocol", buf, &len) !=
+	    RD_KAFKA_CONF_OK || strcmp(buf, "consumer") != 0;
+	len = sizeof(buf);
+	free(g->instance_id);
+	g->instance_id = NULL;
+	if (rd_kafka_conf_get(conf, "group.instance.id", buf, &len) ==
+	    RD_KAFKA_CONF_OK && buf[0] != '\0')
+		g->instance_id = fby_strdup(buf);
+}
+
+static rd_kafka_t *
+make_client(struct fby_group *g)
+{
+	rd_kafka_conf_t *conf;
+	char text[512];
+	struct fby_err err;
+	rd_kafka_t *rk = NULL;
+
+	fby_err_init(&err);
+	conf = fby_kafka_conf(g->mst->manifest, FBY_KAFKA_MEMBER, &err);
+	if (conf == NULL) {
+		char *all = fby_err_text(&err);
+
+		fby_cycle_trouble(g->mst, FBY_TROUBLE_GROUP, "%s", all);
+		free(all);
+		goto out;
+	}
+	learn_settings(g, conf);
+	rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+	if (rk == NULL) {
+		fby_cycle_trouble(g->mst, FBY_TROUBLE_GROUP,
+		    "Kafka client: %s", text);
+		rd_kafka_conf_destroy(conf);
+	}
+out:
+	fby_err_fini(&err);
+	return rk;
+}
+
+static int
+subscribe(struct fby_group *g)
+{
+	const struct fby_strings *topics = &g->mst->manifest->topics;
+	rd_kafka_topic_partition_list_t *list;
+	rd_kafka_resp_err_t err;
+
+	list = rd_kafka_topic_partition_list_new((int)topics->n);
+	for (size_t i = 0; i < topics->n; i++)
+		rd_kafka_topic_partition_list_add(list, topics->v[i],
+		    RD_KAFKA_PARTITION_UA);
+	err = rd_kafka_subscribe(g->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	if (!err)
+		return 0;
+	fby_cycle_trouble(g->mst, FBY_TROUBLE_GROUP, "subscribe: %s",
+	    rd_kafka_err2str(err));
+	return -1;
+}
+
+int
+fby_group_open(struct fby_group *g)
+{
+	struct event_base *base = g->mst->base;
+	struct timeval tv = fby_clock_tv(POLL_MS);
+	const uint64_t one = 1;
+
+	FBY_BUG_ON(g->rk != NULL);
+	if ((g->rk = make_client(g)) == NULL) {
+		open_later(g);
+		return -1;
+	}
+	rd_kafka_poll_set_consumer(g->rk);
+	rd_kafka_set_log_queue(g->rk, NULL);
+	g->queue = rd_kafka_queue_get_consumer(g->rk);
+	g->replies = rd_kafka_queue_new(g->rk);
+	g->efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	FBY_BUG_ON(g->efd == -1);
+	rd_kafka_queue_io_event_enable(g->queue, g->efd, &one, sizeof(one));
+	rd_kafka_queue_io_event_enable(g->replies, g->efd, &one, sizeof(one));
+	event_assign(&g->ev_queue, base, g->efd, EV_READ | EV_PERSIST,
+	    on_queue, g);
+	event_assign(&g->ev_poll, base, -1, EV_PERSIST, on_poll, g);
+	event_add(&g->ev_queue, NULL);
+	event_add(&g->ev_poll, &tv);
+	set_state(g, FBY_GROUP_JOINING);
+	if (subscribe(g) == -1) {
+		close_client(g);
+		open_later(g);
+		return -1;
+	}
+	return 0;
+}
+
+static void
+close_client(struct fby_group *g)
+{
+	if (g->rk == NULL)
+		return;
+	event_del(&g->ev_queue);
+	event_del(&g->ev_poll);
+	if (g->revoke) {
+		rd_kafka_event_destroy(g->revoke);
+		g->revoke = NULL;
+	}
+	fby_offsets_forget(&g->mst->offsets);
+	fby_commit_forget(&g->mst->commit);
+	fby_topics_forget(&g->mst->topics);
+	rd_kafka_queue_io_event_enable(g->queue, -1, NULL, 0);
+	rd_kafka_queue_io_event_enable(g->replies, -1, NULL, 0);
+	rd_kafka_queue_destroy(g->queue);
+	rd_kafka_queue_destroy(g->replies);
+	/* Left already, or there is nobody to say good-bye to. */
+	rd_kafka_destroy_flags(g->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	close(g->efd);
+	g->rk = NULL;
+	g->efd = -1;
+	g->epoch = -1;
+	set_state(g, FBY_GROUP_CLOSED);
+}
+
+/*
+ * Unsubscribing is what makes a static member say LeaveGroup; with nothing
+ * assigned locally it needs no further answer from us than to the REVOKE that
+ * it brings along.  Each step shows itself only by asking, hence the timer.
+ */
+void
+fby_group_leave(struct fby_group *g)
+{
+	struct timeval tv = fby_clock_tv(LEAVE_POLL_MS);
+
+	evtimer_del(&g->ev_retry);
+	if (g->rk == NULL) {
+		fby_cycle_group_closed(g->mst);
+		return;
+	}
+	fby_group_unassign(g);
+	set_state(g, FBY_GROUP_LEAVING);
+	g->closing = false;
+	g->close_by = fby_clock_mono() + CLOSE_MS;
+	rd_kafka_unsubscribe(g->rk);
+	event_add(&g->ev_poll, &tv);
+}
+
+void
+fby_group_fini(struct fby_group *g)
+{
+	evtimer_del(&g->ev_retry);
+	close_client(g);
+	free(g->member_id);
+	free(g->instance_id);
+	g->member_id = g->instance_id = NULL;
+}
+
+int64_t
+fby_group_drain_ms(const struct fby_group *g, int64_t wish_ms)
+{
+	/* The rest is for the last commit and the answer. */
+	return FBY_MIN(wish_ms, g->max_poll_ms - g->max_poll_ms / 5);
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP listener; see http.h.
+ *
+ * Who is not local can be made to reach it by the manifest, so it answers
+ * small things only: no bodies, short headers, and a time limit for a client
+ * that does not go on.
+ */
+#include "shared/fby.h"
+
+#include "master/http.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+#include "shared/str.h"
+
+#include "master/master.h"
+#include "master/metrics.h"
+
+#define CLIENT_S 10		/* a client may be silent for this long */
+#define HEADERS_BYTES 8192
+
+struct fby_http {
+	struct fby_master	*mst;
+	struct evhttp		*evhttp;	/* NULL: turned off */
+	char			 address[NI_MAXHOST + 10];
+};
+
+/* ---- answers ---------------------------------------------------------- */
+
+/* `type` NULL: without a body. */
+static void
+reply(struct evhttp_request *req, int code, const char *reason,
+    const char *type, const char *body, size_t len)
+{
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+	struct evbuffer *out = evhttp_request_get_output_buffer(req);
+	char length[24];
+
+	evhttp_add_header(headers, "Cache-Control", "no-store");
+	if (type) {
+		/* HEAD has the headers of GET and no body. */
+		snprintf(length, sizeof(length), "%zu", len);
+		evhttp_add_header(headers, "Content-Type", type);
+		evhttp_add_header(headers, "Content-Length", length);
+		if (evhttp_request_get_command(req) != EVHTTP_REQ_HEAD)
+			evbuffer_add(out, body, len);
+	}
+	evhttp_send_reply(req, code, reason, NULL);
+}
+
+static void
+reply_text(struct evhttp_request *req, int code, const char *reason,
+    const char *text)
+{
+	reply(req, code, reason, "text/plain; charset=utf-8", text,
+	    strlen(text));
+}
+
+static void
+get_metrics(struct fby_master *mst, struct evhttp_request *req)
+{
+	struct fby_str s;
+
+	fby_str_init(&s);
+	fby_metrics_write(&s, mst);
+	reply(req, HTTP_OK, "OK", FBY_METRICS_TYPE, s.p, s.len);
+	fby_str_fini(&s);
+}
+
+/* The loop turns, or nobody would answer. */
+static void
+get_livez(struct fby_master *mst, struct evhttp_request *req)
+{
+	(void)mst;
+	reply(req, HTTP_NOCONTENT, "No Content", NULL, NULL, 0);
+}
+
+static void
+get_readyz(struct fby_master *mst, struct evhttp_request *req)
+{
+	const char *reason = fby_cycle_unready(mst);
+	struct fby_str s;
+
+	if (reason == NULL) {
+		reply(req, HTTP_NOCONTENT, "No Content", NULL, NULL, 0);
+		return;
+	}
+	fby_str_init(&s);
+	fby_str_printf(&s, "%s\n", reason);
+	reply_text(req, HTTP_SERVUNAVAIL, "Service Unavailable", s.p);
+	fby_str_fini(&s);
+}
+
+static void get_index(struct fby_master *mst, struct evhttp_request *req);
+
+static const struct {
+	const char	*path;
+	void		(*fn)(struct fby_master *mst,
+			    struct evhttp_request *req);
+	const char	*help;
+} pages[] = {
+	{ "/", get_index, "this page" },
+	{ "/metrics", get_metrics, "OpenMetrics" },
+	{ "/livez", get_livez, "204: the master's loop turns" },
+	{ "/readyz", get_readyz,
+	    "204: records can flow; 503 and the reason: they cannot" },
+};
+
+static void
+get_index(struct fby_master *mst, struct evhttp_request *req)
+{
+	struct fby_str s;
+
+	fby_str_init(&s);
+	fby_str_printf(&s, "forebay " FBY_VERSION ", %s\n\n",
+	    mst->manifest->name);
+	for (size_t i = 0; i < FBY_NELEM(pages); i++)
+		fby_str_printf(&s, "%-9s %s\n", pages[i].path,
+		    pages[i].help);
+	reply_text(req, HTTP_OK, "OK", s.p);
+	fby_str_fini(&s);
+}
+
+static void
+on_request(struct evhttp_request *req, void *arg)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+	struct fby_http *http = arg;
+
+	if (path == NULL || *path == '\0')
+		path = "/";
+	for (size_t i = 0; i < FBY_NELEM(pages); i++)
+		if (strcmp(pages[i].path, path) == 0) {
+			pages[i].fn(http->mst, req);
+			return;
+		}
+	reply_text(req, HTTP_NOTFOUND, "Not Found",
+	    "there is no such page; / lists them\n");
+}
+
+/* ---- listening -------------------------------------------------------- */
+
+/* "[::1]:80", "127.0.0.1:80", "host:80", ":80"; -1: none of these. */
+static int
+split(const char *listen_on, char host[NI_MAXHOST], char port[8])
+{
+	const char *colon = strrchr(listen_on, ':'), *from = listen_on;
+	size_t len;
+
+	if (colon == NULL || strlen(colon + 1) == 0 || strlen(colon + 1) >= 8)
+		return -1;
+	len = (size_t)(colon - from);
+	if (len >= 2 && from[0] == '[' && from[len - 1] == ']') {
+		from++;
+		len -= 2;
+	}
+	if (len >= NI_MAXHOST)
+		return -1;
+	memcpy(host, from, len);
+	host[len] = '\0';
+	memcpy(port, colon + 1, strlen(colon + 1) + 1);
+	return 0;
+}
+
+static int
+listen_at(const struct addrinfo *ai)
+{
+	int one = 1, saved;
+	int fd = socket(ai->ai_family,
+	    ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, ai->ai_protocol);
+
+	if (fd == -1)
+		return -1;
+	/* Not to be kept waiting by the connections of the master before. */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 &&
+	    listen(fd, 64) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* The first address of the name that works; -1: said in the log. */
+static int
+open_listener(const char *where)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE }, *list = NULL;
+	char host[NI_MAXHOST], port[8];
+	int fd = -1, rc;
+
+	if (split(where, host, port) == -1) {
+		fby_error("http: %s: not of the form address:port", where);
+		return -1;
+	}
+	rc = getaddrinfo(*host && strcmp(host, "*") != 0 ? host : NULL, port,
+	    &hints, &list);
+	if (rc != 0) {
+		fby_error("http: %s: %s", where, gai_strerror(rc));
+		return -1;
+	}
+	for (const struct addrinfo *ai = list; ai && fd == -1;
+	    ai = ai->ai_next)
+		fd = listen_at(ai);
+	if (fd == -1)
+		fby_error("http: cannot listen at %s: %s; the setting is "
+		    "http.listen of the Host document, \"\" turns it off",
+		    where, strerror(errno));
+	freeaddrinfo(list);
+	return fd;
+}
+
+/* As bound: a port 0 has become a real one. */
+static void
+find_address(struct fby_http *http, int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	char host[NI_MAXHOST], port[8];
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1 ||
+	    getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port,
+	    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return;
+	snprintf(http->address, sizeof(http->address),
+	    ss.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+struct fby_http *
+fby_http_open(struct fby_master *mst)
+{
+	const char *where = mst->manifest->host.http_listen;
+	struct fby_http *http = fby_calloc(1, sizeof(*http));
+	int fd;
+
+	http->mst = mst;
+	if (where == NULL || *where == '\0')
+		return http;
+	if ((fd = open_listener(where)) == -1) {
+		free(http);
+		return NULL;
+	}
+	http->evhttp = evhttp_new(mst->base);
+	if (http->evhttp == NULL || evhttp_accept_socket(http->evhttp, fd) ==
+	    -1)
+		fby_mem_fatal();
+	evhttp_set_allowed_methods(http->evhttp,
+	    EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+	evhttp_set_max_headers_size(http->evhttp, HEADERS_BYTES);
+	evhttp_set_max_body_size(http->evhttp, HEADERS_BYTES);
+	evhttp_set_timeout(http->evhttp, CLIENT_S);
+	evhttp_set_gencb(http->evhttp, on_request, http);
+	find_address(http, fd);
+	fby_notice("http: listening at %s", http->address);
+	return http;
+}
+
+void
+fby_http_close(struct fby_http *http)
+{
+	if (http == NULL)
+		return;
+	if (http->evhttp)
+		evhttp_free(http->evhttp);
+	free(http);
+}
+
+const char *
+fby_http_address(const struct fby_http *http)
+{
+	return http ? http->address : "";
+}

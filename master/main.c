@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program forebay: the master itself (`run`), and the commands that look
+ * at one or tell it something.
+ */
+#include "shared/fby.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "shared/err.h"
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+#include "shared/title.h"
+
+#include "master/client.h"
+#include "master/master.h"
+#include "master/metrics.h"
+#include "master/rundir.h"
+#include "master/screen.h"
+#include "master/shmdump.h"
+#include "master/status.h"
+#include "master/usage.h"
+#include "master/version.h"
+
+#ifndef FBY_SYSCONFDIR
+#define FBY_SYSCONFDIR "/etc"
+#endif
+
+#define DEFAULT_FILE FBY_SYSCONFDIR "/forebay/forebay.yaml"
+#define OBJECT_ENV "NUMAFLOW_MONO_VERTEX_OBJECT"
+
+/* ---- manifests -------------------------------------------------------- */
+
+static char default_file[] = DEFAULT_FILE;
+static char *default_files[] = { default_file };
+
+/*
+ * Without -c: a container that Numaflow's controller has made says everything
+ * in its environment; else the file that the package installs.
+ */
+static void
+choose_files(const struct fby_client *cl, char ***files, size_t *n)
+{
+	*files = cl->files;
+	*n = cl->nfiles;
+	if (*n > 0 || getenv(OBJECT_ENV))
+		return;
+	*files = default_files;
+	*n = FBY_NELEM(default_files);
+}
+
+/* NULL: all that is wrong has been said. */
+static struct fby_manifest *
+load(char *const *files, size_t n)
+{
+	struct fby_manifest *m;
+	struct fby_err err;
+	char *text;
+
+	fby_err_init(&err);
+	m = fby_manifest_load(files, n, &err);
+	if (m == NULL) {
+		text = fby_err_text(&err);
+		fputs(text, stderr);
+		free(text);
+	}
+	fby_err_fini(&err);
+	return m;
+}
+
+/* ---- commands --------------------------------------------------------- */
+
+static int
+cmd_run(const struct fby_options *o)
+{
+	/* Large, and as long-lived as the process. */
+	static struct fby_master mst;
+	int status;
+
+	choose_files(&o->client, &mst.files, &mst.nfiles);
+	mst.manifest = load(mst.files, mst.nfiles);
+	if (mst.manifest == NULL)
+		return FBY_EXIT_USAGE;
+	mst.run_dir = fby_strdup(o->client.dir ? o->client.dir :
+	    fby_manifest_run_dir(mst.manifest));
+	mst.libexec = o->libexec;
+	status = fby_cycle_run(&mst);
+	fby_manifest_free(mst.manifest);
+	free((void *)(uintptr_t)mst.run_dir);
+	return status;
+}
+
+static int
+cmd_test(const struct fby_options *o)
+{
+	struct fby_manifest *m;
+	char **files;
+	size_t n;
+
+	choose_files(&o->client, &files, &n);
+	if ((m = load(files, n)) == NULL)
+		return FBY_EXIT_USAGE;
+	for (size_t i = 0; i < n; i++)
+		printf("%s: ok\n", files[i]);
+	if (n == 0)
+		puts(OBJECT_ENV ": ok");
+	fby_manifest_free(m);
+	return 0;
+}
+
+static int
+cmd_dump(const struct fby_options *o)
+{
+	struct fby_manifest *m;
+	char **files, *text;
+	size_t n;
+
+	choose_files(&o->client, &files, &n);
+	if ((m = load(files, n)) == NULL)
+		return FBY_EXIT_USAGE;
+	text = fby_manifest_dump(m);
+	fby_screen_text(text);
+	free(text);
+	fby_manifest_free(m);
+	return 0;
+}
+
+static int
+cmd_status(const struct fby_options *o)
+{
+	return fby_client_status(&o->client);
+}
+
+static int
+cmd_reload(const struct fby_options *o)
+{
+	return fby_client_reload(&o->client);
+}
+
+static int
+cmd_drain(const struct fby_options *o)
+{
+	return fby_client_drain(&o->client);
+}
+
+static int
+cmd_stop(const struct fby_options *o)
+{
+	return fby_client_stop(&o->client);
+}
+
+static int
+cmd_reopen(const struct fby_options *o)
+{
+	return fby_client_reopen(&o->client);
+}
+
+static int
+cmd_shm(const struct fby_options *o)
+{
+	char *dir = o->arg ? fby_strdup(o->arg) :
+	    fby_rundir_find(o->client.dir, o->client.files, o->client.nfiles);
+	int status;
+
+	if (dir == NULL)
+		return 1;
+	status = fby_shmdump(dir, o->client.json);
+	free(dir);
+	return status;
+}
+
+static int
+cmd_version(const struct fby_options *o)
+{
+	json_t *all = json_object();
+
+	for (const struct fby_version *v = fby_version_list(); v->name; v++) {
+		if (o->client.json)
+			json_object_set_new(all, v->name,
+			    fby_status_text(v->text));
+		else
+			printf("%s %s\n", v->name, v->text);
+	}
+	if (o->client.json)
+		fby_screen_json(all);
+	json_decref(all);
+	return 0;
+}
+
+/* conf/METRICS.md is this. */
+static int
+cmd_metrics(const struct fby_options *o)
+{
+	char *text = fby_metrics_reference();
+
+	(void)o;
+	fby_screen_text(text);
+	free(text);
+	return 0;
+}
+
+static int
+cmd_help(const struct fby_options *o)
+{
+	return fby_usage_help(o->commands, o->arg);
+}
+
+#define MANIFEST_MORE                                                         \
+	"Without -c it is the object in " OBJECT_ENV ", if\n"                 \
+	"that is set, else " DEFAULT_FILE "."
+#define MASTER_MORE                                                           \
+	"The master is found by -d, the run directory, or by -c, its "        \
+	"manifest;\nwithout both, by $RUNTIME_DIRECTORY or in "               \
+	FBY_RUNDIR_DEFAULT "."
+
+enum {
+	FIND = FBY_TAKES_FILES | FBY_TAKES_DIR,
+	JSON = FBY_TAKES_JSON,
+};
+
+static const struct fby_command commands[] = {
+	{ "run", FIND | FBY_TAKES_LIBEXEC, NULL,
+	    "Run in the foreground until told to stop",
+	    MANIFEST_MORE "\n\nSIGHUP reloads the manifest, SIGQUIT drains "
+	    "and ends, SIGTERM and SIGINT do so\nquickly, SIGUSR1 opens the "
+	    "log file anew.", cmd_run },
+	{ "test", FBY_TAKES_FILES, NULL,
+	    "Check the manifest and say all that is wrong with it",
+	    MANIFEST_MORE "\nThe exit status is 2 if something is wrong.",
+	    cmd_test },
+	{ "dump", FBY_TAKES_FILES, NULL,
+	    "Print the manifest with all defaults, secrets hidden",
+	    MANIFEST_MORE, cmd_dump },
+	{ "status", FIND | JSON, NULL,
+	    "Show workers, partitions, lag and watermarks", MASTER_MORE,
+	    cmd_status },
+	{ "reload", FIND | JSON, NULL,
+	    "Read the manifest again, and wait for the result",
+	    "A manifest with mistakes changes nothing; the exit status is 1 "
+	    "then.\n" MASTER_MORE, cmd_reload },
+	{ "drain", FIND | JSON, NULL,
+	    "Finish what is in flight, commit, leave; wait for the end",
+	    MASTER_MORE, cmd_drain },
+	{ "stop", FIND | JSON, NULL,
+	    "Like drain, but do not wait long for what is in flight",
+	    MASTER_MORE, cmd_stop },
+	{ "reopen", FIND | JSON, NULL, "Open the log file anew",
+	    MASTER_MORE, cmd_reopen },
+	{ "shm", FIND | JSON | FBY_TAKES_ARG, "FILE",
+	    "Show the ledger, also the one that a killed master left",
+	    "FILE is a ledger or the directory it is in.  It is not changed."
+	    "\n" MASTER_MORE, cmd_shm },
+	{ "version", JSON, NULL,
+	    "Show the versions of forebay and its libraries", NULL,
+	    cmd_version },
+	{ "help", FBY_TAKES_ARG, "COMMAND", "Show this help, or a command's",
+	    NULL, cmd_help },
+	{ "metrics", 0, NULL, NULL,
+	    "Prints the table of all metrics, which the documentation has.",
+	    cmd_metrics },
+	{ 0 },
+};
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	fby_mem_init();
+	fby_title_init(argc, argv);
+	fby_log_init("forebay");
+	json_set_alloc_funcs(fby_malloc, free);
+	status = fby_usage_run(argc, argv, commands);
+	if (fby_screen_flush() == -1 && status == 0)
+		status = 1;
+	return status;
+}

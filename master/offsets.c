@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where reading starts; see offsets.h.
+ *
+ * A round asks for everything that is RESOLVING when it begins; partitions
+ * whose answer has an error stay so and are asked for again.
+ */
+#include "shared/fby.h"
+
+#include "master/offsets.h"
+
+#include <event2/event.h>
+#include <librdkafka/rdkafka.h>
+
+#include "shared/clock.h"
+#include "shared/kafka.h"
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+
+#include "master/master.h"
+#include "master/watermark.h"
+
+#define RETRY_MS 500
+#define REQUEST_MS 10000
+#define WHOLE_MS 5000
+
+struct fby_offsets_part {
+	struct fby_part	*pt;
+	int64_t		 committed, watermark;	/* FBY_NONE: none */
+	int64_t		 first, end;
+	unsigned	 answers;		/* good ones, of three */
+};
+
+/* ---- one round -------------------------------------------------------- */
+
+static struct fby_offsets_part *
+find_part(struct fby_offsets *o, const char *topic, int32_t partition)
+{
+	for (size_t i = 0; i < o->nparts; i++)
+		if (o->parts[i].pt->partition == partition &&
+		    strcmp(o->parts[i].pt->topic, topic) == 0)
+			return &o->parts[i];
+	return NULL;
+}
+
+static void
+retry_later(struct fby_offsets *o)
+{
+	struct timeval tv = fby_clock_tv(RETRY_MS);
+
+	if (!evtimer_pending(&o->ev_retry, NULL))
+		evtimer_add(&o->ev_retry, &tv);
+}
+
+/* The ledger of the master before may know of acks that were not committed. */
+static int64_t
+recovered(struct fby_offsets *o, const struct fby_offsets_part *op,
+    int64_t *watermark)
+{
+	const struct fby_part *pt = op->pt;
+	int64_t acked;
+
+	if (!fby_recover_find(&o->mst->recover, pt->topic, pt->partition,
+		op->committed, &acked, watermark) || acked > op->end)
+		return FBY_NONE;
+	fby_notice("partition %s/%d: the ledger has acks up to %" PRId64
+	    ", the broker has %" PRId64 " committed; going on from the "
+	    "ledger's", pt->topic, pt->partition, acked, op->committed);
+	o->recovered++;
+	return acked;
+}
+
+static void
+decide(struct fby_offsets *o, const struct fby_offsets_part *op)
+{
+	struct fby_part *pt = op->pt;
+	struct fby_ledger_row *row = &o->mst->shm.rows[pt->row];
+	int64_t start, watermark = op->watermark, acked, committed;
+
+	/* It may have been revoked while the answers were under way. */
+	if (pt->state != FBY_ROW_RESOLVING)
+		return;
+	committed = op->committed;
+	switch (fby_start_choose(committed, op->first, op->end, o->reset,
+	    &start)) {
+	case FBY_START_NONE:
+		fby_cycle_trouble(o->mst, FBY_TROUBLE_OFFSETS,
+		    "%s/%d: %s, and auto.offset.reset is error", pt->topic,
+		    pt->partition, committed < 0 ? "no offset is committed" :
+		    "the broker no longer has the committed offset");
+		retry_later(o);
+		return;
+	case FBY_START_RESET:
+		o->resets++;
+		fby_warn("partition %s/%d: the committed offset %" PRId64
+		    " is outside of what the broker has (%" PRId64 " to %"
+		    PRId64 "); auto.offset.reset: starting at %" PRId64,
+		    pt->topic, pt->partition, committed, op->first, op->end,
+		    start);
+		committed = FBY_NONE;
+		break;
+	case FBY_START_COMMITTED:
+	case FBY_START_FRESH:
+		acked = recovered(o, op, &watermark);
+		if (acked >= 0)
+			start = acked;
+		break;
+	}
+	fby_store(&row->committed, committed);
+	fby_store(&row->committed_watermark, op->watermark);
+	fby_store(&row->log_start, op->first);
+	fby_store(&row->high, op->end);
+	fby_handoff_resolved(&o->mst->handoff, pt, start, watermark);
+}
+
+static void
+finish_round(struct fby_offsets *o)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < o->nparts; i++) {
+		if (o->parts[i].answers == 3)
+			decide(o, &o->parts[i]);
+		else
+			all = false;
+	}
+	free(o->parts);
+	o->parts = NULL;
+	o->nparts = 0;
+	if (!all || o->failed) {
+		retry_later(o);
+	} else if (o->again) {
+		fby_offsets_resolve(o);
+	} else if (o->mst->troubles[FBY_TROUBLE_OFFSETS] &&
+	    fby_handoff_count(&o->mst->handoff, FBY_ROW_RESOLVING) == 0) {
+		fby_cycle_trouble_over(o->mst, FBY_TROUBLE_OFFSETS);
+	}
+}
+
+static void
+one_less(struct fby_offsets *o, rd_kafka_event_t *ev, const char *what)
+{
+	rd_kafka_resp_err_t err = rd_kafka_event_error(ev);
+
+	if (err) {
+		o->failed = true;
+		fby_info("offsets: %s: %s", what,
+		    rd_kafka_event_error_string(ev));
+	}
+	if (--o->waiting == 0)
+		finish_round(o);
+}
+
+/* ---- replies ---------------------------------------------------------- */
+
+static const rd_kafka_topic_partition_list_t *
+group_offsets(rd_kafka_event_t *ev)
+{
+	const rd_kafka_ListConsumerGroupOffsets_result_t *result;
+	const rd_kafka_group_result_t **groups;
+	const rd_kafka_error_t *error;
+	size_t n;
+
+	if (rd_kafka_event_error(ev))
+		return NULL;
+	result = rd_kafka_event_ListConsumerGroupOffsets_result(ev);
+	groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &n);
+	if (n != 1)
+		return NULL;
+	error = rd_kafka_group_result_error(groups[0]);
+	if (error) {
+		fby_info("offsets: committed: %s",
+		    rd_kafka_error_string(error));
+		return NULL;
+	}
+	return rd_kafka_group_result_partitions(groups[0]);
+}
+
+static void
+on_committed(void *arg, rd_kafka_event_t *ev)
+{
+	struct fby_offsets *o = arg;
+	const rd_kafka_topic_partition_list_t *list = group_offsets(ev);
+
+	o->failed |= list == NULL;
+	for (int i = 0; list && i < list->cnt; i++) {
+		const rd_kafka_topic_partition_t *tp = &list->elems[i];
+		struct fby_offsets_part *op =
+		    find_part(o, tp->topic, tp->partition);
+
+		if (op == NULL || tp->err)
+			continue;
+		op->answers++;
+		op->committed = tp->offset >= 0 ? tp->offset : FBY_NONE;
+		op->watermark = fby_watermark_decode(tp->metadata,
+		    tp->metadata_size);
+	}
+	one_less(o, ev, "committed");
+}
+
+static void
+take_infos(struct fby_offsets *o, rd_kafka_event_t *ev, bool ends)
+{
+	const rd_kafka_ListOffsetsResultInfo_t **infos;
+	size_t n = 0;
+
+	if (rd_kafka_event_error(ev))
+		return;
+	infos = rd_kafka_ListOffsets_result_infos(
+	    rd_kafka_event_ListOffsets_result(ev), &n);
+	for (size_t i = 0; i < n; i++) {
+		const rd_kafka_topic_partition_t *tp =
+		    rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
+		struct fby_offsets_part *op =
+		    find_part(o, tp->topic, tp->partition);
+
+		if (op == NULL || tp->err || tp->offset < 0)
+			continue;
+		op->answers++;
+		*(ends ? &op->end : &op->first) = tp->offset;
+	}
+}
+
+static void
+on_starts(void *arg, rd_kafka_event_t *ev)
+{
+	take_infos(arg, ev, false);
+	one_less(arg, ev, "log starts");
+}
+
+static void
+on_ends(void *arg, rd_kafka_event_t *ev)
+{
+	take_infos(arg, ev, true);
+	one_less(arg, ev, "log ends");
+}
+
+/* ---- requests --------------------------------------------------------- */
+
+static rd_kafka_AdminOptions_t *
+options(struct fby_offsets *o, rd_kafka_admin_op_t op,
+    struct fby_request *req)
+{
+	rd_kafka_AdminOptions_t *opt =
+	    rd_kafka_AdminOptions_new(o->mst->group.rk, op);
+
+	rd_kafka_AdminOptions_set_request_timeout(opt, REQUEST_MS, NULL, 0);
+	rd_kafka_AdminOptions_set_opaque(opt, req);
+	req->arg = o;
+	req->under_way = true;
+	return opt;
+}
+
+/* list NULL: all partitions of the group. */
+static void
+ask_committed(struct fby_offsets *o, struct fby_request *req,
+    const rd_kafka_topic_partition_list_t *list)
+{
+	rd_kafka_AdminOptions_t *opt =
+	    options(o, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, req);
+	rd_kafka_ListConsumerGroupOffsets_t *ask =
+	    rd_kafka_ListConsumerGroupOffsets_new(
+	    o->mst->manifest->source.group, list);
+	rd_kafka_error_t *error;
+
+	/* Offsets of a transaction that is not over yet may still move. */
+	error = rd_kafka_AdminOptions_set_require_stable_offsets(opt, 1);
+	if (error)
+		rd_kafka_error_destroy(error);
+	rd_kafka_ListConsumerGroupOffsets(o->mst->group.rk, &ask, 1, opt,
+	    o->mst->group.replies);
+	rd_kafka_ListConsumerGroupOffsets_destroy(ask);
+	rd_kafka_AdminOptions_destroy(opt);
+}
+
+static void
+ask_ends(struct fby_offsets *o, struct fby_request *req,
+    rd_kafka_topic_partition_list_t *list, int64_t spec)
+{
+	rd_kafka_AdminOptions_t *opt =
+	    options(o, RD_KAFKA_ADMIN_OP_LISTOFFSETS, req);
+
+	for (int i = 0; i < list->cnt; i++)
+		list->elems[i].offset = spec;
+	rd_kafka_ListOffsets(o->mst->group.rk, list, opt,
+	    o->mst->group.replies);
+	rd_kafka_AdminOptions_destroy(opt);
+}
+
+void
+fby_offsets_resolve(struct fby_offsets *o)
+{
+	struct fby_handoff *h = &o->mst->handoff;
+	rd_kafka_topic_partition_list_t *list;
+	size_t n = fby_handoff_count(h, FBY_ROW_RESOLVING);
+
+	if (o->waiting > 0) {
+		o->again = true;
+		return;
+	}
+	o->again = false;
+	o->failed = false;
+	if (n == 0 || o->mst->group.rk == NULL)
+		return;
+	list = rd_kafka_topic_partition_list_new((int)n);
+	o->parts = fby_calloc(n, sizeof(*o->parts));
+	o->nparts = 0;
+	for (uint32_t i = 0; i < h->nparts; i++) {
+		struct fby_part *pt = &h->parts[i];
+
+		if (pt->state != FBY_ROW_RESOLVING)
+			continue;
+		o->parts[o->nparts++] = (struct fby_offsets_part){
+			.pt = pt, .committed = FBY_NONE,
+			.watermark = FBY_NONE,
+		};
+		rd_kafka_topic_partition_list_add(list, pt->topic,
+		    pt->partition);
+	}
+	o->waiting = 3;
+	ask_committed(o, &o->committed, list);
+	ask_ends(o, &o->starts, list, RD_KAFKA_OFFSET_SPEC_EARLIEST);
+	ask_ends(o, &o->ends, list, RD_KAFKA_OFFSET_SPEC_LATEST);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	fby_offsets_resolve(arg);
+}
+
+/* ---- the whole group -------------------------------------------------- */
+
+static bool
+is_ours(const struct fby_manifest *m, const char *topic)
+{
+	for (size_t i = 0; i < m->topics.n; i++)
+		if (strcmp(m->topics.v[i], topic) == 0)
+			return true;
+	return false;
+}
+
+static void
+on_whole(void *arg, rd_kafka_event_t *ev)
+{
+	struct fby_offsets *o = arg;
+	const rd_kafka_topic_partition_list_t *list = group_offsets(ev);
+	int64_t min = INT64_MAX;
+
+	if (list == NULL)
+		return;
+	for (int i = 0; i < list->cnt; i++) {
+		const rd_kafka_topic_partition_t *tp = &list->elems[i];
+		int64_t wm;
+
+		if (!is_ours(o->mst->manifest, tp->topic) || tp->offset < 0)
+			continue;
+		wm = fby_watermark_decode(tp->metadata, tp->metadata_size);
+		min = FBY_MIN(min, wm);
+	}
+	o->group_watermark = min == INT64_MAX ? FBY_NONE : min;
+}
+
+/* Besides its answer, this is how we learn that a broker is back. */
+static void
+on_whole_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_offsets *o = arg;
+
+	(void)fd;
+	(void)what;
+	if (o->mst->group.rk && !o->whole.under_way &&
+	    o->mst->group.state != FBY_GROUP_LEAVING)
+		ask_committed(o, &o->whole, NULL);
+}
+
+/* ---- life ------------------------------------------------------------- */
+
+static enum fby_start_reset
+reset_policy(const struct fby_manifest *m)
+{
+	const char *v = fby_kafka_setting(m, "auto.offset.reset");
+
+	if (v == NULL || strcmp(v, "earliest") == 0 ||
+	    strcmp(v, "smallest") == 0 || strcmp(v, "beginning") == 0)
+		return FBY_RESET_EARLIEST;
+	if (strcmp(v, "error") == 0)
+		return FBY_RESET_ERROR;
+	return FBY_RESET_LATEST;
+}
+
+void
+fby_offsets_init(struct fby_offsets *o, struct fby_master *mst)
+{
+	struct timeval tv = fby_clock_tv(WHOLE_MS);
+
+	memset(o, 0, sizeof(*o));
+	o->mst = mst;
+	o->group_watermark = FBY_NONE;
+	o->reset = reset_policy(mst->manifest);
+	o->committed.fn = on_committed;
+	o->starts.fn = on_starts;
+	o->ends.fn = on_ends;
+	o->whole.fn = on_whole;
+	evtimer_assign(&o->ev_retry, mst->base, on_retry, o);
+	event_assign(&o->ev_whole, mst->base, -1, EV_PERSIST, on_whole_timer,
+	    o);
+	event_add(&o->ev_whole, &tv);
+}
+
+void
+fby_offsets_forget(struct fby_offsets *o)
+{
+	free(o->parts);
+	o->parts = NULL;
+	o->nparts = 0;
+	o->waiting = 0;
+	o->committed.under_way = o->starts.under_way = false;
+	o->ends.under_way = o->whole.under_way = false;
+	evtimer_del(&o->ev_retry);
+}
+
+void
+fby_offsets_fini(struct fby_offsets *o)
+{
+	fby_offsets_forget(o);
+	event_del(&o->ev_whole);
+}

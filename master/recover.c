@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the master before had left; see recover.h.
+ */
+#include "shared/fby.h"
+
+#include "master/recover.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+#include "shared/shm.h"
+#include "shared/str.h"
+
+#include "master/master.h"
+
+#define WAIT_MS 20
+
+static char *
+ledger_path(const struct fby_master *mst)
+{
+	return fby_asprintf("%s/ledger", mst->run_dir);
+}
+
+/* Out of the way, but kept for whoever wants to look. */
+static void
+put_aside(const struct fby_master *mst, const char *why)
+{
+	char *path = ledger_path(mst);
+	char *aside = fby_asprintf("%s.refused", path);
+
+	if (rename(path, aside) == -1)
+		fby_error("%s: %s; and rename to %s: %s", path, why, aside,
+		    strerror(errno));
+	else
+		fby_error("%s: %s; not used, moved to %s", path, why, aside);
+	free(aside);
+	free(path);
+}
+
+static void
+take_row(struct fby_recover *r, const struct fby_shm *shm,
+    const struct fby_ledger_row *row)
+{
+	struct fby_recover_item *item;
+	int64_t acked = fby_acquire(&row->acked);
+	int64_t committed = fby_load(&row->committed);
+	const char *topic = fby_shm_name(shm, row->topic_off);
+
+	/* A start offset alone, or a partition given back, is no news. */
+	if (*topic == '\0' || fby_load(&row->state) < FBY_ROW_IDLE ||
+	    fby_load(&row->state) >= FBY_ROW_NSTATES || acked <= committed ||
+	    acked > fby_load(&row->high))
+		return;
+	r->items = fby_realloc(r->items,
+	    (r->nitems + 1) * sizeof(*r->items));
+	item = &r->items[r->nitems++];
+	item->topic = fby_strdup(topic);
+	item->partition = row->partition;
+	item->committed = committed;
+	item->acked = acked;
+	item->watermark = fby_load(&row->watermark);
+}
+
+static void
+read_ledger(struct fby_recover *r)
+{
+	const struct fby_manifest *m = r->mst->manifest;
+	struct fby_shm shm = FBY_SHM_INIT;
+	enum fby_shm_verdict v;
+
+	v = fby_shm_attach(&shm, r->fd);
+	r->fd = -1;
+	if (v != FBY_SHM_GOOD) {
+		put_aside(r->mst, fby_shm_verdict(v));
+	} else if (strcmp(fby_shm_name(&shm, shm.head->name_off), m->name) ||
+	    strcmp(fby_shm_name(&shm, shm.head->group_off),
+		m->source.group)) {
+		put_aside(r->mst, "belongs to another manifest or group");
+	} else {
+		for (uint32_t i = 0; i < shm.head->nrows; i++)
+			take_row(r, &shm, &shm.rows[i]);
+		fby_notice("ledger of the master before: %zu partition%s "
+		    "acked and not committed", r->nitems,
+		    r->nitems == 1 ? "" : "s");
+	}
+	fby_shm_close(&shm);
+}
+
+/* Workers that neither finish nor die; the ledger says who they are. */
+static void
+kill_holders(struct fby_recover *r)
+{
+	struct fby_shm shm = FBY_SHM_INIT;
+	int fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd == -1)
+		return;
+	if (fby_shm_attach(&shm, fd) == FBY_SHM_GOOD)
+		for (uint32_t i = 0; i < shm.head->nslots; i++) {
+			pid_t pid = fby_load(&shm.slots[i].pid);
+			char path[64], comm[32] = "";
+			int cfd;
+
+			/* Its number may belong to somebody else by now. */
+			snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+			cfd = pid > 1 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+			if (cfd == -1)
+				continue;
+			if (read(cfd, comm, sizeof(comm) - 1) > 0 &&
+			    strncmp(comm, "forebay", 7) == 0) {
+				fby_warn("worker %d of the master before is "
+				    "still there; killed", pid);
+				kill(pid, SIGKILL);
+			}
+			close(cfd);
+		}
+	fby_shm_close(&shm);
+}
+
+static void
+on_wait(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_recover *r = arg;
+	struct timeval tv = fby_clock_tv(WAIT_MS);
+
+	(void)fd;
+	(void)what;
+	if (flock(r->fd, LOCK_EX | LOCK_NB) == -1) {
+		if (fby_clock_mono() >= r->kill_at) {
+			kill_holders(r);
+			r->kill_at = fby_clock_mono() + 1000;
+		}
+		evtimer_add(&r->ev_wait, &tv);
+		return;
+	}
+	read_ledger(r);
+	fby_cycle_recovered(r->mst);
+}
+
+void
+fby_recover_start(struct fby_recover *r, struct fby_master *mst)
+{
+	char *path = ledger_path(mst);
+
+	memset(r, 0, sizeof(*r));
+	r->mst = mst;
+	r->kill_at = fby_clock_mono() + mst->manifest->host.drain_timeout_ms;
+	evtimer_assign(&r->ev_wait, mst->base, on_wait, r);
+	r->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (r->fd == -1 && errno != ENOENT)
+		put_aside(mst, strerror(errno));
+	free(path);
+	if (r->fd == -1)
+		fby_cycle_recovered(mst);
+	else
+		on_wait(-1, 0, r);
+}
+
+void
+fby_recover_fini(struct fby_recover *r)
+{
+	if (r->mst == NULL)
+		return;
+	evtimer_del(&r->ev_wait);
+	if (r->fd != -1)
+		close(r->fd);
+	for (size_t i = 0; i < r->nitems; i++)
+		free(r->items[i].topic);
+	free(r->items);
+	memset(r, 0, sizeof(*r));
+}
+
+bool
+fby_recover_find(const struct fby_recover *r, const char *topic,
+    int32_t partition, int64_t broker_committed, int64_t *acked,
+    int64_t *watermark)
+{
+	for (size_t i = 0; i < r->nitems; i++) {
+		const struct fby_recover_item *item = &r->items[i];
+
+		if (item->partition != partition ||
+		    strcmp(item->topic, topic) != 0)
+			continue;
+		/*
+		 * A commit of ours may have been confirmed unseen; anything
+		 * else outside of these bounds is somebody else's doing.
+		 */
+		if (broker_committed < item->committed ||
+		    broker_committed >= item->acked)
+			return false;
+		*acked = item->acked;
+		*watermark = FBY_MAX(*watermark, item->watermark);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the master before had left: the ledger in the run directory.
+ *
+ * Its workers drain on their own when their master dies, and ack into that
+ * ledger as they do, so it may be read only when the last of them is gone.
+ * All of them hold the file open through one open file description that
+ * carries a lock (flock(2) locks belong to the description and are inherited
+ * with it), so "nobody has it any more" is simply "the lock can be had".
+ */
+#ifndef FBY_RECOVER_H
+#define FBY_RECOVER_H
+
+#include "shared/fby.h"
+
+#include <event2/event_struct.h>
+
+struct fby_master;
+
+struct fby_recover_item {
+	char	*topic;
+	int32_t	 partition;
+	int64_t	 committed;	/* what the broker had confirmed to it */
+	int64_t	 acked;		/* above that */
+	int64_t	 watermark;
+};
+
+struct fby_recover {
+	struct fby_master	*mst;
+	struct fby_recover_item	*items;
+	size_t			 nitems;
+	int			 fd;		/* old ledger; -1: none */
+	struct event		 ev_wait;
+	int64_t			 kill_at;	/* monotonic; then SIGKILL */
+};
+
+/*
+ * Look for an old ledger, wait until it is free, read it, put it aside.
+ * fby_cycle_recovered() follows, at once or later.
+ */
+void	fby_recover_start(struct fby_recover *r, struct fby_master *mst);
+void	fby_recover_fini(struct fby_recover *r);
+
+/*
+ * True if the old ledger knows of records acked beyond the offset that the
+ * broker has; never if another member has moved the group's offset since.
+ */
+bool	fby_recover_find(const struct fby_recover *r, const char *topic,
+	    int32_t partition, int64_t broker_committed, int64_t *acked,
+	    int64_t *watermark);
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SIGHUP; see reload.h.
+ */
+#include "shared/fby.h"
+
+#include "master/reload.h"
+
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "shared/err.h"
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+#include "shared/str.h"
+
+#include "master/master.h"
+
+struct fby_reload_waiter {
+	struct fby_reload_waiter *next;
+	fby_reload_done_fn	  fn;
+	void			 *arg;
+};
+
+void
+fby_reload_init(struct fby_reload *r, struct fby_master *mst)
+{
+	memset(r, 0, sizeof(*r));
+	r->mst = mst;
+	r->next_fd = -1;
+	r->last_ok = true;
+}
+
+/* ---- who waits -------------------------------------------------------- */
+
+static void
+add_waiter(struct fby_reload_waiter **list, fby_reload_done_fn fn, void *arg)
+{
+	struct fby_reload_waiter *w;
+
+	if (fn == NULL)
+		return;
+	w = fby_malloc(sizeof(*w));
+	w->fn = fn;
+	w->arg = arg;
+	w->next = *list;
+	*list = w;
+}
+
+static void
+drop_waiters(struct fby_reload_waiter **list, const void *arg)
+{
+	for (struct fby_reload_waiter *w; (w = *list) != NULL;) {
+		if (arg && w->arg != arg) {
+			list = &w->next;
+			continue;
+		}
+		*list = w->next;
+		free(w);
+	}
+}
+
+void
+fby_reload_forget(struct fby_reload *r, void *arg)
+{
+	drop_waiters(&r->waiters, arg);
+	drop_waiters(&r->later, arg);
+}
+
+static void
+drop_next(struct fby_reload *r)
+{
+	fby_manifest_free(r->next);
+	r->next = NULL;
+	if (r->next_fd != -1)
+		close(r->next_fd);
+	r->next_fd = -1;
+}
+
+void
+fby_reload_fini(struct fby_reload *r)
+{
+	if (r->mst == NULL)
+		return;
+	drop_waiters(&r->waiters, NULL);
+	drop_waiters(&r->later, NULL);
+	drop_next(r);
+	free(r->last);
+	r->last = NULL;
+}
+
+static void start(struct fby_reload *r);
+
+/* Takes text. */
+static void
+finish(struct fby_reload *r, bool ok, char *text)
+{
+	struct fby_reload_waiter *w = r->waiters;
+	struct fby_master *mst = r->mst;
+
+	r->state = FBY_RELOAD_IDLE;
+	r->waiters = NULL;
+	drop_next(r);
+	*(ok ? &r->ok : &r->refused) += 1;
+	free(r->last);
+	r->last = text;
+	r->last_ok = ok;
+	if (ok) {
+		fby_notice("reload: %s", text);
+		fby_cycle_trouble_over(mst, FBY_TROUBLE_RELOAD);
+	} else {
+		/* One log line for each complaint. */
+		for (const char *p = text; *p;) {
+			int len = (int)strcspn(p, "\n");
+
+			fby_error("reload: %.*s", len, p);
+			p += len + (p[len] == '\n');
+		}
+	}
+	fby_notify_reloaded(&mst->notify);
+	while (w) {
+		struct fby_reload_waiter *next = w->next;
+
+		w->fn(w->arg, ok, text);
+		free(w);
+		w = next;
+	}
+	if (!r->again)
+		return;
+	r->again = false;
+	r->waiters = r->later;
+	r->later = NULL;
+	start(r);
+}
+
+/* ---- comparing -------------------------------------------------------- */
+
+struct changes {
+	const struct fby_manifest *next;
+	struct fby_err	 refused;
+	struct fby_str	 text;
+	size_t		 n;
+};
+
+static void
+on_change(void *arg, const char *path, enum fby_policy policy)
+{
+	struct changes *ch = arg;
+
+	if (policy == FBY_POLICY_NONE)
+		return;
+	if (policy == FBY_POLICY_RESTART)
+		fby_err_add(&ch->refused, fby_manifest_pos(ch->next, path),
+		    "%s: changing it needs a restart", path);
+	fby_str_printf(&ch->text, "%s%s", ch->n++ ? ", " : "", path);
+}
+
+/* ---- going over ------------------------------------------------------- */
+
+static void
+adopt(struct fby_reload *r)
+{
+	struct fby_manifest *m = r->next;
+	int fd = r->next_fd;
+
+	r->next = NULL;
+	r->next_fd = -1;
+	fby_cycle_adopt(r->mst, m, fd, r->mst->generation + 1);
+}
+
+static void
+go_live(struct fby_reload *r, const struct changes *ch)
+{
+	struct fby_master *mst = r->mst;
+
+	adopt(r);
+	fby_supervisor_tell(&mst->sup, FBY_MSG_MANIFEST, mst->manifest_fd);
+	/* They run the new one now: nothing to replace. */
+	fby_supervisor_adopt(&mst->sup, mst->manifest_fd, mst->generation);
+	finish(r, true, ch->n == 0 ? fby_strdup("nothing has changed") :
+	    fby_asprintf("applied in place: %s", ch->text.p));
+}
+
+static void
+go_switch(struct fby_reload *r)
+{
+	r->state = FBY_RELOAD_SWITCHING;
+	fby_cycle_switch(r->mst);
+}
+
+void
+fby_reload_switched(struct fby_reload *r)
+{
+	FBY_BUG_ON(r->state != FBY_RELOAD_SWITCHING);
+	adopt(r);
+}
+
+static void
+go_roll(struct fby_reload *r, const struct changes *ch)
+{
+	fby_notice("reload: replacing the workers one by one (%s)",
+	    ch->text.p);
+	r->state = FBY_RELOAD_ROLLING;
+	r->rolling_back = false;
+	fby_supervisor_roll(&r->mst->sup, r->next, r->next_fd,
+	    r->mst->generation + 1);
+}
+
+/* Back to the manifest in force, as a generation of its own. */
+static void
+roll_back(struct fby_reload *r)
+{
+	struct fby_master *mst = r->mst;
+
+	fby_error("reload: a new worker did not get ready; back to the "
+	    "manifest that was in force");
+	r->rolling_back = true;
+	fby_supervisor_roll(&mst->sup, mst->manifest, mst->manifest_fd,
+	    mst->generation);
+}
+
+void
+fby_reload_continue(struct fby_reload *r)
+{
+	struct fby_supervisor *sup = &r->mst->sup;
+
+	if (r->state == FBY_RELOAD_SWITCHING) {
+		if (r->next == NULL)
+			finish(r, true, fby_asprintf("runtime is now \"%s\"",
+			    r->mst->manifest->runtime));
+		return;
+	}
+	if (r->state != FBY_RELOAD_ROLLING)
+		return;
+	if (sup->failed && !r->rolling_back) {
+		roll_back(r);
+		return;
+	}
+	if (!fby_supervisor_is_settled(sup) && !sup->failed)
+		return;
+	if (r->rolling_back) {
+		finish(r, false, fby_strdup("a new worker did not get ready; "
+		    "the manifest before is still in force"));
+		return;
+	}
+	adopt(r);
+	finish(r, true, fby_asprintf("workers replaced in %" PRId64 " ms",
+	    fby_clock_mono() - r->started_at));
+}
+
+/* ---- beginning -------------------------------------------------------- */
+
+static void
+choose_way(struct fby_reload *r)
+{
+	struct fby_master *mst = r->mst;
+	struct changes ch = { .next = r->next };
+	enum fby_policy policy;
+
+	fby_err_init(&ch.refused);
+	fby_str_init(&ch.text);
+	policy = fby_manifest_diff(mst->manifest, r->next, on_change, &ch);
+	if (policy == FBY_POLICY_RESTART)
+		finish(r, false, fby_err_text(&ch.refused));
+	else if (strcmp(mst->manifest->runtime, r->next->runtime) != 0 ||
+	    (fby_runtime_is_foreign(r->next) && policy > FBY_POLICY_LIVE))
+		go_switch(r);
+	else if (policy == FBY_POLICY_ROLL)
+		go_roll(r, &ch);
+	else
+		go_live(r, &ch);
+	fby_err_fini(&ch.refused);
+	fby_str_fini(&ch.text);
+}
+
+static void
+start(struct fby_reload *r)
+{
+	struct fby_master *mst = r->mst;
+	struct fby_err err;
+
+	r->started_at = fby_clock_mono();
+	fby_notify_reloading(&mst->notify);
+	fby_err_init(&err);
+	r->next = fby_manifest_load(mst->files, mst->nfiles, &err);
+	if (r->next == NULL)
+		finish(r, false, fby_err_text(&err));
+	else if ((r->next_fd = fby_manifest_pack(r->next)) == -1)
+		finish(r, false, fby_strdup("no descriptor for the manifest"));
+	else
+		choose_way(r);
+	fby_err_fini(&err);
+}
+
+void
+fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn, void *arg)
+{
+	if (r->mst->state != FBY_CYCLE_RUNNING ||
+	    r->state != FBY_RELOAD_IDLE) {
+		if (r->state == FBY_RELOAD_IDLE) {
+			if (fn)
+				fn(arg, false, "the master is stopping or "
+				    "just starting; not reloaded");
+			return;
+		}
+		add_waiter(&r->later, fn, arg);
+		r->again = true;
+		return;
+	}
+	add_waiter(&r->waiters, fn, arg);
+	start(r);
+}

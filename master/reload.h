@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SIGHUP: read the manifest again, check it aside, and go over to it if that
+ * is possible without losing the group.
+ *
+ *	IDLE ─request─▶ (parse, compare) ─▶ refused, nothing changed ──▶ IDLE
+ *	                    ├─▶ live settings only: told to all ───────▶ IDLE
+ *	                    ├─▶ ROLLING: workers replaced one by one ──▶ IDLE
+ *	                    │       └─ a new one does not start: back to the
+ *	                    │          old manifest, the same way
+ *	                    └─▶ SWITCHING to another runtime ──────────▶ IDLE
+ *
+ * Requests that come meanwhile are gathered into one more reload at the end.
+ */
+#ifndef FBY_RELOAD_H
+#define FBY_RELOAD_H
+
+#include "shared/fby.h"
+
+struct fby_manifest;
+struct fby_master;
+
+enum fby_reload_state { FBY_RELOAD_IDLE, FBY_RELOAD_ROLLING,
+	FBY_RELOAD_SWITCHING };
+
+/* How it ended: `text` has one line for each thing that is to be said. */
+typedef void (*fby_reload_done_fn)(void *arg, bool ok, const char *text);
+
+struct fby_reload_waiter;
+
+struct fby_reload {
+	struct fby_master	*mst;
+	enum fby_reload_state	 state;
+	bool			 again;
+	struct fby_manifest	*next;		/* being rolled to */
+	int			 next_fd;
+	bool			 rolling_back;
+	struct fby_reload_waiter *waiters, *later;
+	int64_t			 started_at;	/* monotonic */
+	uint64_t		 ok, refused;	/* counters */
+	bool			 last_ok;
+	char			*last;		/* text of the last; NULL */
+};
+
+void	fby_reload_init(struct fby_reload *r, struct fby_master *mst);
+void	fby_reload_fini(struct fby_reload *r);
+
+/* fn may be NULL.  It is called once, at once or later. */
+void	fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn,
+	    void *arg);
+
+/* Whoever asked has gone: do not call it. */
+void	fby_reload_forget(struct fby_reload *r, void *arg);
+
+/* The old runtime has left: the new manifest is in force from here on. */
+void	fby_reload_switched(struct fby_reload *r);
+
+/* The supervisor has settled, or the cycle has switched. */
+void	fby_reload_continue(struct fby_reload *r);
+
+#endif

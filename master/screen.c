@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Standard output of the commands; see screen.h.
+ */
+#include "shared/fby.h"
+
+#include "master/screen.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+
+#include "master/render.h"
+
+void
+fby_screen_init(struct fby_render *r)
+{
+	const char *term = getenv("TERM"), *none = getenv("NO_COLOR");
+	const char *columns = getenv("COLUMNS");
+	struct winsize ws;
+
+	*r = (struct fby_render){ .now = fby_clock_wall() };
+	if (isatty(STDOUT_FILENO)) {
+		if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0)
+			r->width = ws.ws_col;
+		/* no-color.org: set, to anything but nothing. */
+		r->color = term && strcmp(term, "dumb") != 0 &&
+		    (none == NULL || *none == '\0');
+	} else if (columns) {
+		r->width = (int)strtol(columns, NULL, 10);
+	}
+}
+
+void
+fby_screen_text(const char *text)
+{
+	fputs(text, stdout);
+}
+
+void
+fby_screen_json(const json_t *o)
+{
+	json_dumpf(o, stdout, JSON_INDENT(2));
+	fputc('\n', stdout);
+}
+
+int
+fby_screen_flush(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	fprintf(stderr, "forebay: standard output: %s\n", strerror(errno));
+	return -1;
+}

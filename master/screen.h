@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Standard output of the commands: how wide it is, whether it shows colours,
+ * and text and JSON put there.
+ */
+#ifndef FBY_SCREEN_H
+#define FBY_SCREEN_H
+
+#include "shared/fby.h"
+
+#include <jansson.h>
+
+struct fby_render;
+
+/* As the terminal is; no limit and no colour if it is none. */
+void	fby_screen_init(struct fby_render *r);
+
+void	fby_screen_text(const char *text);
+void	fby_screen_json(const json_t *o);
+
+/* Everything has been written, or -1 and it is said on standard error. */
+int	fby_screen_flush(void) FBY_MUSTCHECK;
+
+#endif

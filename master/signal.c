@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signals: one table of number, word and action, which also serves the
+ * control socket, so that `forebay reload` and SIGHUP cannot differ.
+ */
+#include "shared/fby.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "shared/log.h"
+#include "shared/manifest.h"
+
+#include "master/master.h"
+
+/* A fast stop waits this long at most for what is in flight. */
+#define FAST_MS 10000
+
+static void
+act_reload(struct fby_master *mst)
+{
+	fby_reload_request(&mst->reload, NULL, NULL);
+}
+
+static void
+act_drain(struct fby_master *mst)
+{
+	fby_cycle_stop(mst, mst->manifest->host.drain_timeout_ms);
+}
+
+static void
+act_stop(struct fby_master *mst)
+{
+	fby_cycle_stop(mst,
+	    FBY_MIN(mst->manifest->host.drain_timeout_ms, FAST_MS));
+}
+
+static void
+act_reopen(struct fby_master *mst)
+{
+	const char *path = mst->manifest->host.log_file;
+
+	if (path == NULL) {
+		fby_info("reopen: the log goes to standard error");
+		return;
+	}
+	if (fby_log_reopen(path) == -1) {
+		fby_error("log %s: %s; the old one is kept", path,
+		    strerror(errno));
+		return;
+	}
+	fby_supervisor_tell(&mst->sup, FBY_MSG_REOPEN, STDERR_FILENO);
+	fby_notice("log reopened");
+}
+
+static const struct {
+	int		 signo;
+	const char	*name;
+	const char	*word;
+	void		(*fn)(struct fby_master *mst);
+} actions[] = {
+	{ SIGHUP, "SIGHUP", "reload", act_reload },
+	{ SIGQUIT, "SIGQUIT", "drain", act_drain },
+	{ SIGTERM, "SIGTERM", "stop", act_stop },
+	{ SIGINT, "SIGINT", NULL, act_stop },
+	{ SIGUSR1, "SIGUSR1", "reopen", act_reopen },
+	{ SIGCHLD, NULL, NULL, fby_cycle_reap },
+};
+
+bool
+fby_signal_act(struct fby_master *mst, const char *word)
+{
+	for (size_t i = 0; i < FBY_NELEM(actions); i++) {
+		if (actions[i].word == NULL ||
+		    strcmp(actions[i].word, word) != 0)
+			continue;
+		actions[i].fn(mst);
+		return true;
+	}
+	return false;
+}
+
+static void
+on_signal(evutil_socket_t signo, short what, void *arg)
+{
+	(void)what;
+	for (size_t i = 0; i < FBY_NELEM(actions); i++) {
+		if (actions[i].signo != signo)
+			continue;
+		if (actions[i].name)
+			fby_notice("%s", actions[i].name);
+		actions[i].fn(arg);
+	}
+}
+
+void
+fby_signal_init(struct fby_master *mst)
+{
+	FBY_BUG_ON(FBY_NELEM(actions) > FBY_NELEM(mst->ev_sigs));
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < FBY_NELEM(actions); i++) {
+		evsignal_assign(&mst->ev_sigs[i], mst->base,
+		    actions[i].signo, on_signal, mst);
+		evsignal_add(&mst->ev_sigs[i], NULL);
+		mst->nsigs++;
+	}
+}
+
+void
+fby_signal_fini(struct fby_master *mst)
+{
+	while (mst->nsigs > 0)
+		evsignal_del(&mst->ev_sigs[--mst->nsigs]);
+}
