@@ -1,0 +1,11 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# Records go through, on the real broker.
+use strict;
+use warnings;
+
+use Test::Forebay::Delivery;
+use Test::Forebay::Scenarios;
+
+run_on('kafka');

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the tests ask of a broker and tell it, without a JVM.
+ *
+ *	kafkatool -b BOOTSTRAP [-X name=value] COMMAND
+ *
+ *	topic create NAME PARTITIONS [name=value ...]
+ *	topic delete NAME
+ *	topic grow NAME PARTITIONS
+ *	ping			exit status 0 once the broker answers
+ *	offsets GROUP TOPIC	for each partition a line:
+ *				PARTITION COMMITTED START END METADATA
+ *				(-1: never committed; "-": no metadata)
+ *	group GROUP		"state STATE", then for each member a line:
+ *				member ID INSTANCE CLIENT PARTITIONS
+ *
+ * The topic commands return once the change is visible in the metadata.
+ * The mock cluster knows `ping` and `offsets` only.
+ */
+#include "shared/fby.h"
+
+#include "t/helper/helper.h"
+
+#define POLL_US 20000
+
+struct tool {
+	struct helper_kafka kafka;
+	rd_kafka_t *rk;
+};
+
+static void
+open_client(struct tool *t, const char *group)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+
+	helper_conf_set(conf, "group.id", group);
+	t->rk = helper_client(&t->kafka, RD_KAFKA_CONSUMER, conf);
+}
+
+/* Number of partitions, 0 if there is no such topic, -1 on an error. */
+static int
+count_partitions(struct tool *t, const char *topic, int timeout_ms)
+{
+	rd_kafka_topic_t *rkt = rd_kafka_topic_new(t->rk, topic, NULL);
+	const struct rd_kafka_metadata *md;
+	rd_kafka_resp_err_t err;
+	int n = -1;
+
+	err = rd_kafka_metadata(t->rk, 0, rkt, &md, timeout_ms);
+	if (!err) {
+		err = md->topics[0].err;
+		if (!err)
+			n = md->topics[0].partition_cnt;
+		else if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+			n = 0;
+		rd_kafka_metadata_destroy(md);
+	}
+	rd_kafka_topic_destroy(rkt);
+	return n;
+}
+
+static void
+await_partitions(struct tool *t, const char *topic, int want)
+{
+	int64_t deadline = helper_now_us(CLOCK_MONOTONIC) +
+	    HELPER_TIMEOUT_MS * INT64_C(1000);
+	int have;
+
+	while ((have = count_partitions(t, topic, HELPER_TIMEOUT_MS)) != want) {
+		if (helper_now_us(CLOCK_MONOTONIC) > deadline)
+			helper_die("%s has %d partitions and not %d", topic,
+			    have, want);
+		usleep(POLL_US);
+	}
+}
+
+/* Run one admin request, which is called by `submit`; the event is kept. */
+static rd_kafka_event_t *
+await_event(rd_kafka_queue_t *queue, const char *what)
+{
+	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, HELPER_TIMEOUT_MS);
+
+	if (!event)
+		helper_die("%s: no answer", what);
+	if (rd_kafka_event_error(event))
+		helper_die("%s: %s", what, rd_kafka_event_error_string(event));
+	return event;
+}
+
+static void
+check_topics(const rd_kafka_topic_result_t **results, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rd_kafka_topic_result_error(results[i]))
+			helper_die("%s: %s",
+			    rd_kafka_topic_result_name(results[i]),
+			    rd_kafka_topic_result_error_string(results[i]));
+}
+
+static void
+topic_create(struct tool *t, const char *name, int partitions, char **config)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(t->rk);
+	rd_kafka_NewTopic_t *topic;
+	rd_kafka_event_t *event;
+	char err[512];
+	size_t n;
+
+	topic = rd_kafka_NewTopic_new(name, partitions, 1, err, sizeof(err));
+	if (!topic)
+		helper_die("%s: %s", name, err);
+	for (; *config; config++) {
+		char *eq = strchr(*config, '=');
+
+		if (!eq)
+			helper_die("%s: name=value wanted", *config);
+		*eq = '\0';
+		rd_kafka_NewTopic_set_config(topic, *config, eq + 1);
+	}
+	rd_kafka_CreateTopics(t->rk, &topic, 1, NULL, queue);
+	event = await_event(queue, "CreateTopics");
+	check_topics(rd_kafka_CreateTopics_result_topics(
+			 rd_kafka_event_CreateTopics_result(event), &n),
+	    1);
+	rd_kafka_event_destroy(event);
+	rd_kafka_NewTopic_destroy(topic);
+	rd_kafka_queue_destroy(queue);
+	await_partitions(t, name, partitions);
+}
+
+static void
+topic_delete(struct tool *t, char *name)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(t->rk);
+	rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(name);
+	rd_kafka_event_t *event;
+	size_t n;
+
+	rd_kafka_DeleteTopics(t->rk, &topic, 1, NULL, queue);
+	event = await_event(queue, "DeleteTopics");
+	check_topics(rd_kafka_DeleteTopics_result_topics(
+			 rd_kafka_event_DeleteTopics_result(event), &n),
+	    1);
+	rd_kafka_event_destroy(event);
+	rd_kafka_DeleteTopic_destroy(topic);
+	rd_kafka_queue_destroy(queue);
+	await_partitions(t, name, 0);
+}
+
+static void
+topic_grow(struct tool *t, const char *name, int partitions)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(t->rk);
+	rd_kafka_NewPartitions_t *more;
+	rd_kafka_event_t *event;
+	char err[512];
+	size_t n;
+
+	more = rd_kafka_NewPartitions_new(name, (size_t)partitions, err,
+	    sizeof(err));
+	if (!more)
+		helper_die("%s: %s", name, err);
+	rd_kafka_CreatePartitions(t->rk, &more, 1, NULL, queue);
+	event = await_event(queue, "CreatePartitions");
+	check_topics(rd_kafka_CreatePartitions_result_topics(
+			 rd_kafka_event_CreatePartitions_result(event), &n),
+	    1);
+	rd_kafka_event_destroy(event);
+	rd_kafka_NewPartitions_destroy(more);
+	rd_kafka_queue_destroy(queue);
+	await_partitions(t, name, partitions);
+}
+
+static void
+print_metadata(const rd_kafka_topic_partition_t *p)
+{
+	const unsigned char *text = p->metadata;
+
+	if (!p->metadata_size)
+		putchar('-');
+	for (size_t i = 0; i < p->metadata_size; i++) {
+		if (text[i] > ' ' && text[i] < 0x7f)
+			putchar(text[i]);
+		else
+			printf("\\x%02x", text[i]);
+	}
+	putchar('\n');
+}
+
+static void
+offsets(struct tool *t, const char *topic)
+{
+	int n = count_partitions(t, topic, HELPER_TIMEOUT_MS);
+	rd_kafka_topic_partition_list_t *list;
+	rd_kafka_resp_err_t err;
+
+	if (n < 1)
+		helper_die("%s: no such topic", topic);
+	list = rd_kafka_topic_partition_list_new(n);
+	for (int i = 0; i < n; i++)
+		rd_kafka_topic_partition_list_add(list, topic, i);
+	err = rd_kafka_committed(t->rk, list, HELPER_TIMEOUT_MS);
+	if (err)
+		helper_die("committed: %s", rd_kafka_err2str(err));
+	for (int i = 0; i < n; i++) {
+		const rd_kafka_topic_partition_t *p = &list->elems[i];
+		int64_t start = -1, end = -1;
+
+		err = rd_kafka_query_watermark_offsets(t->rk, topic, i, &start,
+		    &end, HELPER_TIMEOUT_MS);
+		if (err)
+			helper_die("%s/%d: %s", topic, i,
+			    rd_kafka_err2str(err));
+		printf("%d %lld %lld %lld ", i,
+		    (long long)(p->offset < 0 ? -1 : p->offset),
+		    (long long)start, (long long)end);
+		print_metadata(p);
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void
+print_member(const rd_kafka_MemberDescription_t *m)
+{
+	const rd_kafka_MemberAssignment_t
+	    *a = rd_kafka_MemberDescription_assignment(m);
+	const char *instance = rd_kafka_MemberDescription_group_instance_id(m);
+	const rd_kafka_topic_partition_list_t *list = a ?
+	    rd_kafka_MemberAssignment_partitions(a) :
+	    NULL;
+
+	printf("member %s %s %s %d\n",
+	    rd_kafka_MemberDescription_consumer_id(m),
+	    instance && *instance ? instance : "-",
+	    rd_kafka_MemberDescription_client_id(m), list ? list->cnt : 0);
+}
+
+static void
+group(struct tool *t, const char *name)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(t->rk);
+	const rd_kafka_ConsumerGroupDescription_t **groups;
+	const rd_kafka_error_t *error;
+	rd_kafka_event_t *event;
+	size_t n;
+
+	rd_kafka_DescribeConsumerGroups(t->rk, &name, 1, NULL, queue);
+	event = await_event(queue, "DescribeConsumerGroups");
+	groups = rd_kafka_DescribeConsumerGroups_result_groups(
+	    rd_kafka_event_DescribeConsumerGroups_result(event), &n);
+	if (n != 1)
+		helper_die("%s: %zu groups", name, n);
+	error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
+	if (error)
+		helper_die("%s: %s", name, rd_kafka_error_string(error));
+	printf("state %s\n",
+	    rd_kafka_consumer_group_state_name(
+		rd_kafka_ConsumerGroupDescription_state(groups[0])));
+	n = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
+	for (size_t i = 0; i < n; i++)
+		print_member(
+		    rd_kafka_ConsumerGroupDescription_member(groups[0], i));
+	rd_kafka_event_destroy(event);
+	rd_kafka_queue_destroy(queue);
+}
+
+static void
+ping(struct tool *t)
+{
+	const struct rd_kafka_metadata *md;
+	rd_kafka_resp_err_t err;
+
+	err = rd_kafka_metadata(t->rk, 1, NULL, &md, 5000);
+	if (err)
+		helper_die("%s", rd_kafka_err2str(err));
+	if (md->broker_cnt < 1)
+		helper_die("no broker is registered");
+	rd_kafka_metadata_destroy(md);
+}
+
+/* Is argv "word" or "word second", with at least that many after it? */
+static bool
+is(char **argv, int argc, const char *word, const char *second, int more)
+{
+	if (argc < 1 || strcmp(argv[0], word) != 0)
+		return false;
+	if (second && (argc < 2 || strcmp(argv[1], second) != 0))
+		return false;
+	return argc >= (second ? 2 : 1) + more;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct tool t = { 0 };
+	int opt;
+
+	while ((opt = getopt(argc, argv, "+b:X:")) != -1) {
+		if (opt == 'b')
+			t.kafka.bootstrap = optarg;
+		else if (opt == 'X')
+			helper_kafka_extra(&t.kafka, optarg);
+		else
+			helper_die("see the head of t/helper/kafkatool.c");
+	}
+	argc -= optind;
+	argv += optind;
+	open_client(&t, is(argv, argc, "offsets", NULL, 2) ? argv[1] : "tool");
+	if (is(argv, argc, "topic", "create", 2))
+		topic_create(&t, argv[2], (int)helper_number(argv[3], 1, 10000),
+		    argv + 4);
+	else if (is(argv, argc, "topic", "delete", 1))
+		topic_delete(&t, argv[2]);
+	else if (is(argv, argc, "topic", "grow", 2))
+		topic_grow(&t, argv[2], (int)helper_number(argv[3], 1, 10000));
+	else if (is(argv, argc, "offsets", NULL, 2))
+		offsets(&t, argv[2]);
+	else if (is(argv, argc, "group", NULL, 1))
+		group(&t, argv[1]);
+	else if (is(argv, argc, "ping", NULL, 0))
+		ping(&t);
+	else
+		helper_die("see the head of t/helper/kafkatool.c");
+	rd_kafka_destroy(t.rk);
+	return 0;
+}

@@ -1,0 +1,536 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The daemon under test, on a manifest of its own.
+#
+#	my $b = Test::Forebay::Mock->new;
+#	my $f = Test::Forebay->new(broker => $b, topic => $b->topic(8));
+#	$f->start;
+#	$b->produce($f->{topics}[0], 1000);
+#	$f->await_caught_up;
+#	$f->drain;
+#	$f->delivered_ok;
+#
+# When the object goes, or with ->finish, the daemon is stopped and four more
+# things are asserted: no line at crit in its log, no sanitizer's report, no
+# process left over, and ledger and broker agree.  So keep it in a scenario or
+# subtest of its own, and let that end before done_testing.
+package Test::Forebay;
+
+use strict;
+use warnings;
+
+use Carp qw(croak);
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Test::Forebay::Util;
+
+my $hosts = 0;
+
+# broker	the broker; or bootstrap, if it is to be something else
+# topic		name or list of names
+# group		consumer group (made up)
+# sink		'log' (default), 'blackhole', or a hash: the sink's block
+# config	lines of source.kafka.config, as a hash
+# spec, host	merged into the MonoVertex's and the Host's spec
+# env		environment of the daemon, a hash
+# args		more arguments
+sub new
+{
+	my ($class, %opt) = @_;
+	my $self = bless {
+		owner => $$,
+		tag => tag(),
+		dir => $opt{dir} // scratch(),
+		broker => $opt{broker},
+		name => $opt{name} // 'demo',
+		topics => ref $opt{topic} ? $opt{topic} : [$opt{topic} // ()],
+		env => $opt{env} // {},
+		args => $opt{args} // [],
+		expect_crit => $opt{expect_crit},
+		expect_exit => 0,
+	}, $class;
+	my $dir = "$self->{dir}";
+
+	-x build_dir() . '/forebay' or die "forebay is not built (make)\n";
+	$self->{group} = $opt{group} // "g-$$-" . $hosts;
+	$self->{host_id} = $hosts++;
+	$self->{run} = "$dir/run";
+	$self->{file} = "$dir/forebay.yaml";
+	$self->{out} = "$dir/out";
+	$self->{err} = "$dir/err";
+	$self->{mvtx} = $self->make_mvtx(%opt);
+	$self->{host} = $self->make_host(%opt);
+	$self->write_manifest;
+	return $self;
+}
+
+# ---- the manifest --------------------------------------------------------
+
+sub make_mvtx
+{
+	my ($self, %opt) = @_;
+	my $sink = $opt{sink} // 'log';
+	my $config = $opt{config} // {};
+	my $bootstrap = $opt{bootstrap} // $self->{broker}->bootstrap;
+	my %config = ('auto.offset.reset' => 'earliest', %$config);
+
+	return {
+		apiVersion => 'numaflow.numaproj.io/v1alpha1',
+		kind => 'MonoVertex',
+		metadata => { name => $self->{name} },
+		spec => {
+			source => { kafka => {
+				brokers => [split /,/, $bootstrap],
+				topic => join(',', @{$self->{topics}}),
+				consumerGroup => $self->{group},
+				config => join('', map { "$_: $config{$_}\n" }
+				    sort keys %config),
+			} },
+			sink => ref $sink ? $sink : { $sink => {} },
+			%{$opt{spec} // {}},
+		},
+	};
+}
+
+sub make_host
+{
+	my ($self, %opt) = @_;
+
+	return {
+		apiVersion => 'forebay/v1',
+		kind => 'Host',
+		spec => {
+			workers => $opt{workers} // 2,
+			runDirectory => $self->{run},
+			http => { listen => '127.0.0.1:0' },
+			commitInterval => '200ms',
+			drainTimeout => '10s',
+			%{$opt{host} // {}},
+		},
+	};
+}
+
+# JSON is YAML, and does not need a module that is not there.
+sub write_manifest
+{
+	my ($self) = @_;
+	my $json = JSON::PP->new->pretty->canonical;
+
+	return spew($self->{file}, $json->encode($self->{mvtx}) . "---\n"
+	    . $json->encode($self->{host}));
+}
+
+# Change the manifest by a block that gets both documents' specs.
+sub edit
+{
+	my ($self, $code) = @_;
+
+	$code->($self->{mvtx}{spec}, $self->{host}{spec});
+	return $self->write_manifest;
+}
+
+# ---- start and stop ------------------------------------------------------
+
+sub command { return build_dir() . '/forebay' }
+
+# Start and wait until the master answers; start_only does not wait.
+sub start_only
+{
+	my ($self) = @_;
+
+	croak 'it runs already' if $self->{pid};
+	$self->{started} = time;
+	$self->{pid} = spawn([$self->command, 'run', '-c', $self->{file},
+	    @{$self->{args}}], out => $self->{out}, err => $self->{err},
+	    tag => $self->{tag}, env => $self->{env});
+	$self->{ran} = 1;
+	return $self;
+}
+
+sub start
+{
+	my ($self) = @_;
+
+	$self->start_only;
+	wait_until {
+		$self->check_alive;
+		return $self->status;
+	} 'forebay answers on its control socket';
+	return $self;
+}
+
+# Start and wait until it holds so many partitions (all of its topics').
+sub start_ready
+{
+	my ($self, $partitions) = @_;
+
+	$self->start;
+	$self->await_held($partitions);
+	return $self;
+}
+
+sub check_alive
+{
+	my ($self) = @_;
+
+	return if $self->{pid} && pid_alive($self->{pid});
+	die "forebay is gone:\n" . $self->log_tail . "\n";
+}
+
+# Wait for the exit of the master; its exit status (128 + n for signals), -1
+# if it does not come.
+sub await_exit
+{
+	my ($self, $timeout) = @_;
+	my $pid = $self->{pid} // return 0;
+	my $status = reap($pid, $timeout // 30);
+
+	return -1 unless defined $status;
+	delete $self->{pid};
+	return $status & 127 ? 128 + ($status & 127) : $status >> 8;
+}
+
+sub signal
+{
+	my ($self, $name) = @_;
+
+	return kill($name, $self->{pid} // return 0);
+}
+
+# QUIT: everything in flight is delivered and committed.
+sub drain
+{
+	my ($self) = @_;
+
+	$self->check_ledger;
+	$self->signal('QUIT');
+	my $status = $self->await_exit;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is($status, 0, 'drained and exited with 0');
+}
+
+# TERM: what is in flight is given a short time.
+sub stop
+{
+	my ($self) = @_;
+
+	$self->check_ledger;
+	$self->signal('TERM');
+	my $status = $self->await_exit;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is($status, 0, 'stopped and exited with 0');
+}
+
+# kill -9 of the master; its workers see that and go by themselves.
+sub kill_master
+{
+	my ($self) = @_;
+
+	$self->signal('KILL');
+	return $self->await_exit;
+}
+
+# kill -9 of everything, as when the machine fails.
+sub kill_all
+{
+	my ($self) = @_;
+
+	kill('KILL', tagged_pids($self->{tag}));
+	return $self->await_exit;
+}
+
+# ---- what it says --------------------------------------------------------
+
+# One of its own commands: (exit status, stdout, stderr).
+sub cli
+{
+	my ($self, $word, @args) = @_;
+
+	return run([$self->command, $word, '-d', $self->{run}, @args],
+	    env => $self->{env}, timeout => patience(60));
+}
+
+sub status
+{
+	my ($self) = @_;
+	my ($status, $out) = $self->cli('status', '--json');
+
+	return undef if $status;
+	return eval { JSON::PP::decode_json($out) };
+}
+
+sub ledger
+{
+	my ($self) = @_;
+	my ($status, $out) = $self->cli('shm', '--json');
+
+	return undef if $status;
+	return eval { JSON::PP::decode_json($out) };
+}
+
+sub workers { return @{($_[0]->status // {})->{workers} // []} }
+
+# Pids of the workers that run.
+sub worker_pids { return grep { $_ } map { $_->{pid} } $_[0]->workers }
+
+# Partitions as the status has them; by "topic/partition".
+sub partitions
+{
+	my ($self) = @_;
+	my $status = $self->status // {};
+
+	return { map { ("$_->{topic}/$_->{partition}" => $_) }
+	    @{$status->{partitions} // []} };
+}
+
+sub held
+{
+	my ($self) = @_;
+
+	return scalar grep { $_->{state} eq 'HELD' }
+	    values %{$self->partitions};
+}
+
+sub await_held
+{
+	my ($self, $n, $timeout) = @_;
+
+	wait_until {
+		$self->check_alive;
+		return $self->held == $n;
+	} "its workers hold $n partitions", $timeout // 60;
+	return $self;
+}
+
+# The group's generation, which no reload and no worker's death may change.
+sub group_generation
+{
+	my ($self) = @_;
+	my $status = $self->status // return undef;
+
+	return $status->{group}{generation};
+}
+
+sub manifest_generation
+{
+	my $status = $_[0]->status // return undef;
+
+	return $status->{manifest}{generation};
+}
+
+# Wait until all that was produced is committed.
+sub await_caught_up
+{
+	my ($self, $timeout) = @_;
+
+	wait_until {
+		$self->check_alive if $self->{pid};
+		return $self->{broker}->is_caught_up($self->{group},
+		    @{$self->{topics}});
+	} 'the group has committed the end of the log', $timeout // 60;
+	return $self;
+}
+
+sub log_text { return slurp($_[0]{err}) }
+
+sub log_tail
+{
+	my ($self) = @_;
+	my @lines = split /\n/, $self->log_text;
+
+	splice(@lines, 0, @lines - 40) if @lines > 40;
+	return join("\n", @lines);
+}
+
+# GET over HTTP: (code, body); code 0 if nobody answers.
+sub http
+{
+	my ($self, $path) = @_;
+	my $address = ($self->status // {})->{http} // return (0, '');
+	my $sock = IO::Socket::INET->new(PeerAddr => $address, Proto => 'tcp',
+	    Timeout => 5) // return (0, '');
+	my $answer = '';
+
+	print $sock "GET $path HTTP/1.0\r\nHost: $address\r\n\r\n";
+	while (sysread($sock, my $buf, 65536)) {
+		$answer .= $buf;
+	}
+	my ($code) = $answer =~ m{^HTTP/1\.[01] (\d+)};
+	my ($body) = $answer =~ /\r?\n\r?\n(.*)/s;
+
+	return ($code // 0, $body // '');
+}
+
+# Sum of a metric's samples whose labels agree; undef if there is none.
+sub metric
+{
+	my ($self, $name, %labels) = @_;
+	my (undef, $text) = $self->http('/metrics');
+	my $sum;
+
+	for (split /\n/, $text) {
+		/^\Q$name\E(?:\{(.*)\})? (\S+)/ or next;
+		my ($have, $value) = ($1 // '', $2);
+
+		next if grep { $have !~ /\b\Q$_\E="\Q$labels{$_}\E"/ }
+		    keys %labels;
+		$sum = ($sum // 0) + $value;
+	}
+	return $sum;
+}
+
+# ---- reload --------------------------------------------------------------
+
+# `forebay reload`, which waits for the result: (exit status, text).
+sub reload
+{
+	my ($self, $code) = @_;
+
+	$self->edit($code) if $code;
+	my ($status, $out, $err) = $self->cli('reload');
+
+	return ($status, $out . $err);
+}
+
+sub reload_ok
+{
+	my ($self, $code, $name) = @_;
+	my ($status, $text) = $self->reload($code);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is($status, 0, $name // 'reloaded') || diag($text);
+}
+
+# ---- verdicts ------------------------------------------------------------
+
+sub delivered_ok
+{
+	my ($self, %opt) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$opt{logs} //= [$self->{out}] unless $opt{from};
+	return $self->{broker}->delivered_ok(%opt);
+}
+
+# What was committed may never be more than what was acked, and what the
+# broker has may be neither less than the ledger's `committed` nor more than
+# its `acked`.  The ledger is read before and after the broker is asked,
+# because both move on.
+sub ledger_quarrels
+{
+	my ($self) = @_;
+	my $before = ledger_rows($self->ledger // return ());
+	my %broker;
+	my @quarrels;
+
+	for my $topic (@{$self->{topics}}) {
+		my $rows = $self->{broker} && $self->{broker}->offsets(
+		    $self->{group}, $topic) or next;
+
+		$broker{"$topic/$_"} = $rows->[$_]{committed} for 0 .. $#$rows;
+	}
+	my $after = ledger_rows($self->ledger // return ());
+
+	for my $key (sort keys %$after) {
+		my ($old, $row) = ($before->{$key}, $after->{$key});
+		my ($committed, $acked) = @$row{qw(committed acked)};
+		my $there = $broker{$key};
+
+		push @quarrels, "$key: committed $committed > acked $acked"
+		    if $committed > $acked &&
+		    $row->{state} =~ /^(?:HELD|REVOKING|RELEASED)$/;
+		# What is not ours all the time may be anybody's.
+		next unless $old && defined $there && $there >= 0;
+		next unless $old->{epoch} == $row->{epoch} &&
+		    $old->{state} eq 'HELD' && $row->{state} eq 'HELD';
+		push @quarrels, "$key: broker has $there, acked is $acked"
+		    if $there > $acked;
+		push @quarrels, "$key: broker has $there, committed was "
+		    . $old->{committed} if $there < $old->{committed};
+	}
+	return @quarrels;
+}
+
+sub ledger_rows
+{
+	my ($ledger) = @_;
+	my %rows;
+
+	for my $row (@{$ledger->{rows}}) {
+		# Never committed, nothing acked: unknown offsets are null.
+		$row->{$_} //= -1 for qw(committed acked);
+		$rows{"$row->{topic}/$row->{partition}"} = $row;
+	}
+	return \%rows;
+}
+
+# Remember what is to be said when the object goes.
+sub check_ledger
+{
+	my ($self) = @_;
+
+	return if $self->{broker} && $self->{dead_broker};
+	push @{$self->{quarrels}}, eval { $self->ledger_quarrels };
+	return;
+}
+
+my $SANITIZER = qr/(?:Address|Leak|Thread|Memory)Sanitizer|runtime error: /;
+
+sub finish
+{
+	my ($self) = @_;
+
+	return if $self->{finished}++ || !$self->{ran};
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	if ($self->{pid}) {
+		$self->check_ledger;
+		$self->signal('TERM');
+		my $status = $self->await_exit(30);
+
+		is($status, 0, 'TERM: exits with 0');
+	}
+	# After a kill -9 of the master its workers take a moment.
+	eval { wait_until { !tagged_pids($self->{tag}) } 'all gone', 15 };
+	my @left = tagged_pids($self->{tag});
+
+	for my $pid (@left) {
+		(my $cmd = slurp("/proc/$pid/cmdline")) =~ tr/\0/ /;
+		diag("left over: $pid $cmd");
+	}
+	is(scalar @left, 0, 'no process is left over');
+	kill('KILL', @left) if @left;
+	waitpid(delete $self->{pid}, 0) if $self->{pid};
+
+	my $log = $self->log_text;
+	my @crit = $log =~ /^(\S+ crit .*)$/mg;
+
+	is("@crit", '', 'no line at crit in the log') unless
+	    $self->{expect_crit};
+	my ($report) = $log =~ /^(.*$SANITIZER.*(?:\n.*){0,40})/m;
+
+	is($report, undef, 'no report of a sanitizer');
+	is(join("\n", @{$self->{quarrels} // []}), '',
+	    'ledger and broker agree');
+	diag("the log ends with:\n" . $self->log_tail)
+	    unless Test::More->builder->is_passing;
+	return;
+}
+
+sub DESTROY
+{
+	my ($self) = @_;
+
+	return unless $self->{owner} == $$;
+	local ($?, $@);
+	eval { $self->finish; 1 } or fail("finish: $@");
+	kill('KILL', tagged_pids($self->{tag})) if $self->{ran};
+	return;
+}
+
+1;

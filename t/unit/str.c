@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "t/unit/unit.h"
+
+#include "shared/str.h"
+
+static void
+escapes(const void *p, size_t len, const char *expected)
+{
+	struct fby_str s;
+
+	fby_str_init(&s);
+	fby_str_escape(&s, p, len);
+	assert_string_equal(s.p, expected);
+	fby_str_fini(&s);
+}
+
+static void
+text_stays_text_and_the_rest_is_escaped(void **state)
+{
+	(void)state;
+	escapes("plain", 5, "plain");
+	escapes("a\nb\tc\\d\r", 8, "a\\nb\\tc\\\\d\\r");
+	escapes("\0\x7f\xff", 3, "\\x00\\x7f\\xff");
+	escapes("gr\xc3\xbc\xc3\x9f", 6, "gr\xc3\xbc\xc3\x9f");
+	escapes("", 0, "");
+}
+
+static void
+broken_utf8_is_escaped_byte_by_byte(void **state)
+{
+	(void)state;
+	escapes("\xc3", 1, "\\xc3");
+	escapes("\xc0\xaf", 2, "\\xc0\\xaf");			/* overlong */
+	escapes("\xed\xa0\x80", 3, "\\xed\\xa0\\x80");		/* surrogate */
+	escapes("\xf4\x90\x80\x80", 4, "\\xf4\\x90\\x80\\x80");	/* too high */
+	escapes("\xc2\x85", 2, "\\xc2\\x85");			/* C1 control */
+}
+
+static void
+text_grows_and_is_handed_over(void **state)
+{
+	struct fby_str s;
+	char *p;
+
+	(void)state;
+	fby_str_init(&s);
+	for (int i = 0; i < 1000; i++)
+		fby_str_printf(&s, "%d,", i % 10);
+	assert_int_equal(s.len, 2000);
+	p = fby_str_take(&s);
+	assert_int_equal(strlen(p), 2000);
+	assert_null(s.p);
+	free(p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_stays_text_and_the_rest_is_escaped),
+		cmocka_unit_test(broken_utf8_is_escaped_byte_by_byte),
+		cmocka_unit_test(text_grows_and_is_handed_over),
+	};
+
+	return UNIT_RUN(tests);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "t/unit/unit.h"
+
+#include "master/watermark.h"
+
+static int64_t
+decode(const char *s)
+{
+	return fby_watermark_decode(s, strlen(s));
+}
+
+static void
+what_is_encoded_is_decoded(void **state)
+{
+	const int64_t values[] = { 0, 1, 1763843700123, INT64_MAX };
+	char buf[FBY_WATERMARK_METADATA];
+
+	(void)state;
+	for (size_t i = 0; i < FBY_NELEM(values); i++) {
+		size_t len = fby_watermark_encode(buf, values[i]);
+
+		assert_true(len > 0 && len < sizeof(buf));
+		assert_true(fby_watermark_decode(buf, len) == values[i]);
+	}
+	assert_int_equal(fby_watermark_encode(buf, FBY_NONE), 0);
+}
+
+static void
+foreign_or_broken_metadata_is_no_watermark(void **state)
+{
+	static const char *const bad[] = {
+		"", "hello", "fby2 w=5", "fby1", "fby1 w=", "fby1 w=x",
+		"fby1 w=5x", "fby1 w=-5", "w=5", "fby1w=5",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < FBY_NELEM(bad); i++)
+		assert_true(decode(bad[i]) == FBY_NONE);
+	assert_true(fby_watermark_decode(NULL, 0) == FBY_NONE);
+}
+
+static void
+unknown_keys_are_skipped(void **state)
+{
+	(void)state;
+	assert_int_equal(decode("fby1 z=1 w=42 q=7"), 42);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_encoded_is_decoded),
+		cmocka_unit_test(foreign_or_broken_metadata_is_no_watermark),
+		cmocka_unit_test(unknown_keys_are_skipped),
+	};
+
+	return UNIT_RUN(tests);
+}
