@@ -382,6 +382,7 @@ void
 fby_control_finished(struct fby_control *ctl, int exit_code)
 {
 	struct fby_control_conn *conn, *next;
+	struct evbuffer *out;
 	char text[128];
 
 	if (ctl == NULL || ctl->listener == NULL)
@@ -403,8 +404,10 @@ fby_control_finished(struct fby_control *ctl, int exit_code)
 		else if (conn->asked && !conn->answered)
 			fby_control_result(conn, false,
 			    "the master has stopped meanwhile");
-		evbuffer_write(bufferevent_get_output(conn->bev),
-		    bufferevent_getfd(conn->bev));
+		out = bufferevent_get_output(conn->bev);
+		/* Only the loop may take from it, as a rule. */
+		evbuffer_unfreeze(out, 1);
+		evbuffer_write(out, bufferevent_getfd(conn->bev));
 		conn_free(conn);
 	}
 }

@@ -302,7 +302,6 @@ dispatch(struct fby_group *g, rd_kafka_event_t *ev)
 		on_log(ev);
 		break;
 	case RD_KAFKA_EVENT_OFFSET_COMMIT:
-	case RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT:
 	case RD_KAFKA_EVENT_LISTOFFSETS_RESULT:
 	case RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT:
 		on_reply(g, ev);

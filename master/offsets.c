@@ -23,13 +23,14 @@
 
 #define RETRY_MS 500
 #define REQUEST_MS 10000
-#define WHOLE_MS 5000
+#define COMMITTED_MIN_MS 200
+#define COMMITTED_MAX_MS 2000
 
 struct fby_offsets_part {
 	struct fby_part	*pt;
 	int64_t		 committed, watermark;	/* FBY_NONE: none */
 	int64_t		 first, end;
-	unsigned	 answers;		/* good ones, of three */
+	unsigned	 answers;		/* good ones, of two */
 };
 
 /* ---- one round -------------------------------------------------------- */
@@ -42,6 +43,14 @@ find_part(struct fby_offsets *o, const char *topic, int32_t partition)
 		    strcmp(o->parts[i].pt->topic, topic) == 0)
 			return &o->parts[i];
 	return NULL;
+}
+
+static void
+drop_round(struct fby_offsets *o)
+{
+	free(o->parts);
+	o->parts = NULL;
+	o->nparts = 0;
 }
 
 static void
@@ -120,14 +129,12 @@ finish_round(struct fby_offsets *o)
 	bool all = true;
 
 	for (size_t i = 0; i < o->nparts; i++) {
-		if (o->parts[i].answers == 3)
+		if (o->parts[i].answers == 2)
 			decide(o, &o->parts[i]);
 		else
 			all = false;
 	}
-	free(o->parts);
-	o->parts = NULL;
-	o->nparts = 0;
+	drop_round(o);
 	if (!all || o->failed) {
 		retry_later(o);
 	} else if (o->again) {
@@ -152,52 +159,53 @@ one_less(struct fby_offsets *o, rd_kafka_event_t *ev, const char *what)
 		finish_round(o);
 }
 
+/* ---- committed offsets ------------------------------------------------ */
+
+/*
+ * The one call of the master that waits.  The admin API has the same question
+ * without waiting, but it aborts the process when the answer of a coordinator
+ * that was away comes after the request's time is up (librdkafka issue 4605).
+ * So: not at all while no broker can be reached, and not for long.
+ */
+static int
+ask_committed(struct fby_offsets *o, rd_kafka_topic_partition_list_t *list)
+{
+	rd_kafka_resp_err_t err;
+
+	if (o->mst->troubles[FBY_TROUBLE_BROKER])
+		return -1;
+	err = rd_kafka_committed(o->mst->group.rk, list,
+	    (int)o->committed_ms);
+	if (!err) {
+		o->committed_ms = COMMITTED_MIN_MS;
+		return 0;
+	}
+	fby_info("offsets: committed: %s", rd_kafka_err2str(err));
+	o->committed_ms = FBY_MIN(o->committed_ms * 2, COMMITTED_MAX_MS);
+	return -1;
+}
+
+static int64_t
+watermark_of(const rd_kafka_topic_partition_t *tp)
+{
+	return fby_watermark_decode(tp->metadata, tp->metadata_size);
+}
+
+void
+fby_offsets_group(struct fby_offsets *o,
+    rd_kafka_topic_partition_list_t *list)
+{
+	int64_t min = INT64_MAX;
+
+	if (ask_committed(o, list) == -1)
+		return;
+	for (int i = 0; i < list->cnt; i++)
+		if (list->elems[i].offset >= 0)
+			min = FBY_MIN(min, watermark_of(&list->elems[i]));
+	o->group_watermark = min == INT64_MAX ? FBY_NONE : min;
+}
+
 /* ---- replies ---------------------------------------------------------- */
-
-static const rd_kafka_topic_partition_list_t *
-group_offsets(rd_kafka_event_t *ev)
-{
-	const rd_kafka_ListConsumerGroupOffsets_result_t *result;
-	const rd_kafka_group_result_t **groups;
-	const rd_kafka_error_t *error;
-	size_t n;
-
-	if (rd_kafka_event_error(ev))
-		return NULL;
-	result = rd_kafka_event_ListConsumerGroupOffsets_result(ev);
-	groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &n);
-	if (n != 1)
-		return NULL;
-	error = rd_kafka_group_result_error(groups[0]);
-	if (error) {
-		fby_info("offsets: committed: %s",
-		    rd_kafka_error_string(error));
-		return NULL;
-	}
-	return rd_kafka_group_result_partitions(groups[0]);
-}
-
-static void
-on_committed(void *arg, rd_kafka_event_t *ev)
-{
-	struct fby_offsets *o = arg;
-	const rd_kafka_topic_partition_list_t *list = group_offsets(ev);
-
-	o->failed |= list == NULL;
-	for (int i = 0; list && i < list->cnt; i++) {
-		const rd_kafka_topic_partition_t *tp = &list->elems[i];
-		struct fby_offsets_part *op =
-		    find_part(o, tp->topic, tp->partition);
-
-		if (op == NULL || tp->err)
-			continue;
-		op->answers++;
-		op->committed = tp->offset >= 0 ? tp->offset : FBY_NONE;
-		op->watermark = fby_watermark_decode(tp->metadata,
-		    tp->metadata_size);
-	}
-	one_less(o, ev, "committed");
-}
 
 static void
 take_infos(struct fby_offsets *o, rd_kafka_event_t *ev, bool ends)
@@ -252,28 +260,6 @@ options(struct fby_offsets *o, rd_kafka_admin_op_t op,
 	return opt;
 }
 
-/* list NULL: all partitions of the group. */
-static void
-ask_committed(struct fby_offsets *o, struct fby_request *req,
-    const rd_kafka_topic_partition_list_t *list)
-{
-	rd_kafka_AdminOptions_t *opt =
-	    options(o, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, req);
-	rd_kafka_ListConsumerGroupOffsets_t *ask =
-	    rd_kafka_ListConsumerGroupOffsets_new(
-	    o->mst->manifest->source.group, list);
-	rd_kafka_error_t *error;
-
-	/* Offsets of a transaction that is not over yet may still move. */
-	error = rd_kafka_AdminOptions_set_require_stable_offsets(opt, 1);
-	if (error)
-		rd_kafka_error_destroy(error);
-	rd_kafka_ListConsumerGroupOffsets(o->mst->group.rk, &ask, 1, opt,
-	    o->mst->group.replies);
-	rd_kafka_ListConsumerGroupOffsets_destroy(ask);
-	rd_kafka_AdminOptions_destroy(opt);
-}
-
 static void
 ask_ends(struct fby_offsets *o, struct fby_request *req,
     rd_kafka_topic_partition_list_t *list, int64_t spec)
@@ -288,21 +274,16 @@ ask_ends(struct fby_offsets *o, struct fby_request *req,
 	rd_kafka_AdminOptions_destroy(opt);
 }
 
-void
-fby_offsets_resolve(struct fby_offsets *o)
+/* Everything that is RESOLVING; NULL if nothing is. */
+static rd_kafka_topic_partition_list_t *
+gather(struct fby_offsets *o)
 {
 	struct fby_handoff *h = &o->mst->handoff;
 	rd_kafka_topic_partition_list_t *list;
 	size_t n = fby_handoff_count(h, FBY_ROW_RESOLVING);
 
-	if (o->waiting > 0) {
-		o->again = true;
-		return;
-	}
-	o->again = false;
-	o->failed = false;
-	if (n == 0 || o->mst->group.rk == NULL)
-		return;
+	if (n == 0)
+		return NULL;
 	list = rd_kafka_topic_partition_list_new((int)n);
 	o->parts = fby_calloc(n, sizeof(*o->parts));
 	o->nparts = 0;
@@ -311,17 +292,41 @@ fby_offsets_resolve(struct fby_offsets *o)
 
 		if (pt->state != FBY_ROW_RESOLVING)
 			continue;
-		o->parts[o->nparts++] = (struct fby_offsets_part){
-			.pt = pt, .committed = FBY_NONE,
-			.watermark = FBY_NONE,
-		};
+		o->parts[o->nparts++].pt = pt;
 		rd_kafka_topic_partition_list_add(list, pt->topic,
 		    pt->partition);
 	}
-	o->waiting = 3;
-	ask_committed(o, &o->committed, list);
-	ask_ends(o, &o->starts, list, RD_KAFKA_OFFSET_SPEC_EARLIEST);
-	ask_ends(o, &o->ends, list, RD_KAFKA_OFFSET_SPEC_LATEST);
+	return list;
+}
+
+void
+fby_offsets_resolve(struct fby_offsets *o)
+{
+	rd_kafka_topic_partition_list_t *list;
+
+	if (o->waiting > 0) {
+		o->again = true;
+		return;
+	}
+	o->again = false;
+	o->failed = false;
+	if (o->mst->group.rk == NULL || (list = gather(o)) == NULL)
+		return;
+	if (ask_committed(o, list) == -1) {
+		drop_round(o);
+		retry_later(o);
+	} else {
+		for (int i = 0; i < list->cnt; i++) {
+			struct fby_offsets_part *op = &o->parts[i];
+
+			op->committed = list->elems[i].offset >= 0 ?
+			    list->elems[i].offset : FBY_NONE;
+			op->watermark = watermark_of(&list->elems[i]);
+		}
+		o->waiting = 2;
+		ask_ends(o, &o->starts, list, RD_KAFKA_OFFSET_SPEC_EARLIEST);
+		ask_ends(o, &o->ends, list, RD_KAFKA_OFFSET_SPEC_LATEST);
+	}
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -331,51 +336,6 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	fby_offsets_resolve(arg);
-}
-
-/* ---- the whole group -------------------------------------------------- */
-
-static bool
-is_ours(const struct fby_manifest *m, const char *topic)
-{
-	for (size_t i = 0; i < m->topics.n; i++)
-		if (strcmp(m->topics.v[i], topic) == 0)
-			return true;
-	return false;
-}
-
-static void
-on_whole(void *arg, rd_kafka_event_t *ev)
-{
-	struct fby_offsets *o = arg;
-	const rd_kafka_topic_partition_list_t *list = group_offsets(ev);
-	int64_t min = INT64_MAX;
-
-	if (list == NULL)
-		return;
-	for (int i = 0; i < list->cnt; i++) {
-		const rd_kafka_topic_partition_t *tp = &list->elems[i];
-		int64_t wm;
-
-		if (!is_ours(o->mst->manifest, tp->topic) || tp->offset < 0)
-			continue;
-		wm = fby_watermark_decode(tp->metadata, tp->metadata_size);
-		min = FBY_MIN(min, wm);
-	}
-	o->group_watermark = min == INT64_MAX ? FBY_NONE : min;
-}
-
-/* Besides its answer, this is how we learn that a broker is back. */
-static void
-on_whole_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct fby_offsets *o = arg;
-
-	(void)fd;
-	(void)what;
-	if (o->mst->group.rk && !o->whole.under_way &&
-	    o->mst->group.state != FBY_GROUP_LEAVING)
-		ask_committed(o, &o->whole, NULL);
 }
 
 /* ---- life ------------------------------------------------------------- */
@@ -396,31 +356,22 @@ reset_policy(const struct fby_manifest *m)
 void
 fby_offsets_init(struct fby_offsets *o, struct fby_master *mst)
 {
-	struct timeval tv = fby_clock_tv(WHOLE_MS);
-
 	memset(o, 0, sizeof(*o));
 	o->mst = mst;
 	o->group_watermark = FBY_NONE;
+	o->committed_ms = COMMITTED_MIN_MS;
 	o->reset = reset_policy(mst->manifest);
-	o->committed.fn = on_committed;
 	o->starts.fn = on_starts;
 	o->ends.fn = on_ends;
-	o->whole.fn = on_whole;
 	evtimer_assign(&o->ev_retry, mst->base, on_retry, o);
-	event_assign(&o->ev_whole, mst->base, -1, EV_PERSIST, on_whole_timer,
-	    o);
-	event_add(&o->ev_whole, &tv);
 }
 
 void
 fby_offsets_forget(struct fby_offsets *o)
 {
-	free(o->parts);
-	o->parts = NULL;
-	o->nparts = 0;
+	drop_round(o);
 	o->waiting = 0;
-	o->committed.under_way = o->starts.under_way = false;
-	o->ends.under_way = o->whole.under_way = false;
+	o->starts.under_way = o->ends.under_way = false;
 	evtimer_del(&o->ev_retry);
 }
 
@@ -428,5 +379,4 @@ void
 fby_offsets_fini(struct fby_offsets *o)
 {
 	fby_offsets_forget(o);
-	event_del(&o->ev_whole);
 }

@@ -156,8 +156,14 @@ static void
 complain(struct fby_str *s, const struct fby_render *r, const char *sgr,
     const char *what, const char *why)
 {
+	size_t len = strlen(why);
+
+	while (len > 0 && why[len - 1] == '\n')
+		len--;
 	colored(s, r, sgr, what);
-	fby_str_printf(s, ": %s\n", why);
+	fby_str_puts(s, ": ");
+	fby_str_add(s, why, len);
+	fby_str_puts(s, "\n");
 }
 
 static void

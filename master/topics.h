@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Subscribed topics that the broker does not have (yet).  librdkafka says
- * once that a topic is missing and never that it is there; so as long as one
- * is missing the broker is asked for all of them, every second.
+ * A look at the subscribed topics every few seconds: are all of them there,
+ * and how far has the whole group come?  librdkafka says once that a topic is
+ * missing and never that it is there; and the reply, whatever it says, is how
+ * we learn that a broker can be reached again.
  */
 #ifndef FBY_TOPICS_H
 #define FBY_TOPICS_H
@@ -24,7 +25,7 @@ struct fby_topics {
 void	fby_topics_init(struct fby_topics *t, struct fby_master *mst);
 void	fby_topics_fini(struct fby_topics *t);
 
-/* librdkafka has complained about one. */
+/* librdkafka has complained about one: look at once, then more often. */
 void	fby_topics_missing(struct fby_topics *t, const char *text);
 
 /* The client is gone: forget what is under way. */
