@@ -31,12 +31,15 @@ explain_connect(const char *dir)
 		fprintf(stderr, "forebay: no master is running in %s\n", dir);
 		break;
 	case ECONNREFUSED:
-		fprintf(stderr, "forebay: no master is running in %s any "
-		    "more; its control socket is left over\n", dir);
+		fprintf(stderr,
+		    "forebay: no master is running in %s any "
+		    "more; its control socket is left over\n",
+		    dir);
 		break;
 	case EACCES:
 	case EPERM:
-		fprintf(stderr, "forebay: %s/control: permission denied; only "
+		fprintf(stderr,
+		    "forebay: %s/control: permission denied; only "
 		    "root and the user that the master runs as may use it\n",
 		    dir);
 		break;
@@ -140,7 +143,7 @@ ask(const struct fby_client *cl, const char *command, bool until_exit)
 	if (o == NULL)
 		fprintf(stderr, "forebay: the master in %s %s\n", dir,
 		    answer.len == 0 ? "has gone without an answer" :
-		    "gave an answer that is no JSON");
+				      "gave an answer that is no JSON");
 	if (until_exit)
 		await_peer(pidfd);
 out:

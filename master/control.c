@@ -30,25 +30,25 @@
 
 #include "master/master.h"
 
-#define CONN_MAGIC 0x6c727463u		/* "ctrl" */
-#define LINE_MS 5000			/* to send the command */
-#define ANSWER_MS 10000			/* to take each part of the answer */
+#define CONN_MAGIC 0x6c727463u /* "ctrl" */
+#define LINE_MS 5000           /* to send the command */
+#define ANSWER_MS 10000        /* to take each part of the answer */
 
 struct fby_control_conn {
-	unsigned		 magic;
-	struct fby_control	*ctl;
-	struct bufferevent	*bev;
-	bool			 asked;		/* the line has come */
-	bool			 answered;	/* goes when that is sent */
-	bool			 waiting;	/* for the end of the process */
+	unsigned magic;
+	struct fby_control *ctl;
+	struct bufferevent *bev;
+	bool asked;    /* the line has come */
+	bool answered; /* goes when that is sent */
+	bool waiting;  /* for the end of the process */
 	LIST_ENTRY(fby_control_conn) entry;
 };
 
 struct fby_control {
-	struct fby_master	*mst;
-	struct evconnlistener	*listener;
-	char			*path;
-	size_t			 nconns;
+	struct fby_master *mst;
+	struct evconnlistener *listener;
+	char *path;
+	size_t nconns;
 	LIST_HEAD(, fby_control_conn) conns;
 };
 
@@ -80,8 +80,7 @@ fby_control_socket(const char *run_dir, bool listening)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd = -1, dir = -1, saved, n;
 
-	n = snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/control",
-	    run_dir);
+	n = snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/control", run_dir);
 	if (n < 0 || (size_t)n >= sizeof(sun.sun_path)) {
 		dir = open(run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (dir == -1)
@@ -392,11 +391,14 @@ fby_control_finished(struct fby_control *ctl, int exit_code)
 	ctl->listener = NULL;
 	unlink(ctl->path);
 	if (exit_code == 0)
-		snprintf(text, sizeof(text), "stopped; everything that was "
+		snprintf(text, sizeof(text),
+		    "stopped; everything that was "
 		    "acknowledged is committed");
 	else
-		snprintf(text, sizeof(text), "stopped with exit code %d; "
-		    "the log says why", exit_code);
+		snprintf(text, sizeof(text),
+		    "stopped with exit code %d; "
+		    "the log says why",
+		    exit_code);
 	for (conn = LIST_FIRST(&ctl->conns); conn; conn = next) {
 		next = LIST_NEXT(conn, entry);
 		if (conn->waiting)

@@ -94,6 +94,7 @@ cmd_help(struct fby_master *mst, struct fby_control_conn *conn,
 	fby_str_fini(&s);
 }
 
+/* clang-format off */
 const struct fby_control_cmd fby_control_cmds[] = {
 	{ "status", cmd_status, "everything that can be seen, as JSON" },
 	{ "reload", cmd_reload,
@@ -107,3 +108,4 @@ const struct fby_control_cmd fby_control_cmds[] = {
 	{ "help", cmd_help, "this list" },
 	{ 0 },
 };
+/* clang-format on */

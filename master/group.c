@@ -233,6 +233,7 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
 		fby_cycle_trouble(mst, FBY_TROUBLE_BROKER,
 		    "no broker can be reached");
+		fby_topics_look(&mst->topics);
 		break;
 	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
 	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
@@ -303,7 +304,6 @@ dispatch(struct fby_group *g, rd_kafka_event_t *ev)
 		break;
 	case RD_KAFKA_EVENT_OFFSET_COMMIT:
 	case RD_KAFKA_EVENT_LISTOFFSETS_RESULT:
-	case RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT:
 		on_reply(g, ev);
 		break;
 	default:

@@ -27,13 +27,13 @@
 #include "master/master.h"
 #include "master/metrics.h"
 
-#define CLIENT_S 10		/* a client may be silent for this long */
+#define CLIENT_S 10 /* a client may be silent for this long */
 #define HEADERS_BYTES 8192
 
 struct fby_http {
-	struct fby_master	*mst;
-	struct evhttp		*evhttp;	/* NULL: turned off */
-	char			 address[NI_MAXHOST + 10];
+	struct fby_master *mst;
+	struct evhttp *evhttp; /* NULL: turned off */
+	char address[NI_MAXHOST + 10];
 };
 
 /* ---- answers ---------------------------------------------------------- */
@@ -104,6 +104,7 @@ get_readyz(struct fby_master *mst, struct evhttp_request *req)
 
 static void get_index(struct fby_master *mst, struct evhttp_request *req);
 
+/* clang-format off */
 static const struct {
 	const char	*path;
 	void		(*fn)(struct fby_master *mst,
@@ -116,6 +117,7 @@ static const struct {
 	{ "/readyz", get_readyz,
 	    "204: records can flow; 503 and the reason: they cannot" },
 };
+/* clang-format on */
 
 static void
 get_index(struct fby_master *mst, struct evhttp_request *req)
@@ -126,8 +128,7 @@ get_index(struct fby_master *mst, struct evhttp_request *req)
 	fby_str_printf(&s, "forebay " FBY_VERSION ", %s\n\n",
 	    mst->manifest->name);
 	for (size_t i = 0; i < FBY_NELEM(pages); i++)
-		fby_str_printf(&s, "%-9s %s\n", pages[i].path,
-		    pages[i].help);
+		fby_str_printf(&s, "%-9s %s\n", pages[i].path, pages[i].help);
 	reply_text(req, HTTP_OK, "OK", s.p);
 	fby_str_fini(&s);
 }
@@ -185,8 +186,7 @@ listen_at(const struct addrinfo *ai)
 		return -1;
 	/* Not to be kept waiting by the connections of the master before. */
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 &&
-	    listen(fd, 64) == 0)
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, 64) == 0)
 		return fd;
 	saved = errno;
 	close(fd);
@@ -199,7 +199,8 @@ static int
 open_listener(const char *where)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE }, *list = NULL;
+		.ai_flags = AI_PASSIVE },
+			*list = NULL;
 	char host[NI_MAXHOST], port[8];
 	int fd = -1, rc;
 
@@ -213,12 +214,11 @@ open_listener(const char *where)
 		fby_error("http: %s: %s", where, gai_strerror(rc));
 		return -1;
 	}
-	for (const struct addrinfo *ai = list; ai && fd == -1;
-	    ai = ai->ai_next)
+	for (const struct addrinfo *ai = list; ai && fd == -1; ai = ai->ai_next)
 		fd = listen_at(ai);
 	if (fd == -1)
 		fby_error("http: cannot listen at %s: %s; the setting is "
-		    "http.listen of the Host document, \"\" turns it off",
+			  "http.listen of the Host document, off turns it off",
 		    where, strerror(errno));
 	freeaddrinfo(list);
 	return fd;
@@ -234,7 +234,7 @@ find_address(struct fby_http *http, int fd)
 
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1 ||
 	    getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port,
-	    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return;
 	snprintf(http->address, sizeof(http->address),
 	    ss.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
@@ -255,8 +255,8 @@ fby_http_open(struct fby_master *mst)
 		return NULL;
 	}
 	http->evhttp = evhttp_new(mst->base);
-	if (http->evhttp == NULL || evhttp_accept_socket(http->evhttp, fd) ==
-	    -1)
+	if (http->evhttp == NULL ||
+	    evhttp_accept_socket(http->evhttp, fd) == -1)
 		fby_mem_fatal();
 	evhttp_set_allowed_methods(http->evhttp,
 	    EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);

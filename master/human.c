@@ -20,8 +20,8 @@ scaled(double n, double step, const char *const *units, char *buf)
 		n /= step;
 		i++;
 	}
-	snprintf(buf, FBY_HUMAN, i > 0 && n < 9.95 ? "%.1f%s" :
-	    "%.0f%s", n, units[i]);
+	snprintf(buf, FBY_HUMAN, i > 0 && n < 9.95 ? "%.1f%s" : "%.0f%s", n,
+	    units[i]);
 	return buf;
 }
 
@@ -58,14 +58,13 @@ fby_human_age(int64_t ms, char buf[FBY_HUMAN])
 	else if (s < 60)
 		snprintf(buf, FBY_HUMAN, "%ds", (int)s);
 	else if (s < 3600)
-		snprintf(buf, FBY_HUMAN, "%dm%02ds", (int)s / 60,
-		    (int)s % 60);
+		snprintf(buf, FBY_HUMAN, "%dm%02ds", (int)s / 60, (int)s % 60);
 	else if (s < 86400)
 		snprintf(buf, FBY_HUMAN, "%dh%02dm", (int)s / 3600,
 		    (int)s / 60 % 60);
 	else
-		snprintf(buf, FBY_HUMAN, "%" PRId64 "d%02dh",
-		    s / 86400, (int)(s / 3600 % 24));
+		snprintf(buf, FBY_HUMAN, "%" PRId64 "d%02dh", s / 86400,
+		    (int)(s / 3600 % 24));
 	return buf;
 }
 

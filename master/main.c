@@ -85,8 +85,8 @@ cmd_run(const struct fby_options *o)
 	mst.manifest = load(mst.files, mst.nfiles);
 	if (mst.manifest == NULL)
 		return FBY_EXIT_USAGE;
-	mst.run_dir = fby_strdup(o->client.dir ? o->client.dir :
-	    fby_manifest_run_dir(mst.manifest));
+	mst.run_dir = fby_strdup(
+	    o->client.dir ? o->client.dir : fby_manifest_run_dir(mst.manifest));
 	mst.libexec = o->libexec;
 	status = fby_cycle_run(&mst);
 	fby_manifest_free(mst.manifest);
@@ -162,7 +162,8 @@ cmd_reopen(const struct fby_options *o)
 static int
 cmd_shm(const struct fby_options *o)
 {
-	char *dir = o->arg ? fby_strdup(o->arg) :
+	char *dir = o->arg ?
+	    fby_strdup(o->arg) :
 	    fby_rundir_find(o->client.dir, o->client.files, o->client.nfiles);
 	int status;
 
@@ -209,19 +210,20 @@ cmd_help(const struct fby_options *o)
 	return fby_usage_help(o->commands, o->arg);
 }
 
-#define MANIFEST_MORE                                                         \
-	"Without -c it is the object in " OBJECT_ENV ", if\n"                 \
+#define MANIFEST_MORE                                         \
+	"Without -c it is the object in " OBJECT_ENV ", if\n" \
 	"that is set, else " DEFAULT_FILE "."
-#define MASTER_MORE                                                           \
-	"The master is found by -d, the run directory, or by -c, its "        \
-	"manifest;\nwithout both, by $RUNTIME_DIRECTORY or in "               \
-	FBY_RUNDIR_DEFAULT "."
+#define MASTER_MORE                                                                \
+	"The master is found by -d, the run directory, or by -c, its "             \
+	"manifest;\nwithout both, by $RUNTIME_DIRECTORY or in " FBY_RUNDIR_DEFAULT \
+	"."
 
 enum {
 	FIND = FBY_TAKES_FILES | FBY_TAKES_DIR,
 	JSON = FBY_TAKES_JSON,
 };
 
+/* clang-format off */
 static const struct fby_command commands[] = {
 	{ "run", FIND | FBY_TAKES_LIBEXEC, NULL,
 	    "Run in the foreground until told to stop",
@@ -264,6 +266,7 @@ static const struct fby_command commands[] = {
 	    cmd_metrics },
 	{ 0 },
 };
+/* clang-format on */
 
 int
 main(int argc, char **argv)

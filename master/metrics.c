@@ -30,21 +30,21 @@
 
 /* One exposition under way. */
 struct out {
-	struct fby_str		*s;
-	struct fby_master	*mst;
-	uint32_t		 nslots, nrows;
-	char			**parts;	/* labels by row; NULL: FREE */
-	char			*mvtx;		/* Numaflow's labels */
+	struct fby_str *s;
+	struct fby_master *mst;
+	uint32_t nslots, nrows;
+	char **parts; /* labels by row; NULL: FREE */
+	char *mvtx;   /* Numaflow's labels */
 };
 
 struct metric {
-	struct fby_om_family	 f;
-	const char		*labels;	/* for the reference */
-	double			(*of_master)(const struct fby_master *mst);
-	double			(*of_part)(const struct fby_ledger_row *row);
-	double			(*of_worker)(const struct fby_ledger_slot *sl);
-	void			(*own)(struct out *o, const struct metric *m);
-	size_t			 offset;	/* for own */
+	struct fby_om_family f;
+	const char *labels; /* for the reference */
+	double (*of_master)(const struct fby_master *mst);
+	double (*of_part)(const struct fby_ledger_row *row);
+	double (*of_worker)(const struct fby_ledger_slot *sl);
+	void (*own)(struct out *o, const struct metric *m);
+	size_t offset; /* for own */
 };
 
 static double
@@ -62,6 +62,7 @@ seconds(int64_t ms)
 
 /* ---- the master ------------------------------------------------------- */
 
+/* clang-format off */
 #define MASTER(fn, expr)                                                      \
 	static double fn(const struct fby_master *mst)                        \
 	{                                                                     \
@@ -91,6 +92,7 @@ MASTER(worker_deaths, mst->sup.deaths)
 MASTER(worker_hangs, mst->sup.hangs)
 MASTER(start_time, seconds(mst->started_at))
 MASTER(batch_size, mst->manifest->read_batch_size)
+/* clang-format on */
 
 static double
 rss(const struct fby_master *mst)
@@ -122,6 +124,7 @@ survived(const struct fby_master *mst)
 
 /* ---- a partition ------------------------------------------------------ */
 
+/* clang-format off */
 #define PART(fn, expr)                                                        \
 	static double fn(const struct fby_ledger_row *row)                    \
 	{                                                                     \
@@ -147,14 +150,9 @@ PART(part_delivered, fby_load(&row->delivered))
 PART(part_dropped, fby_load(&row->dropped))
 PART(part_late, fby_load(&row->late))
 PART(part_stale, fby_load(&row->stale))
+/* clang-format on */
 
 /* ---- a worker --------------------------------------------------------- */
-
-#define WORKER(fn, expr)                                                      \
-	static double fn(const struct fby_ledger_slot *sl)                    \
-	{                                                                     \
-		return (double)(expr);                                        \
-	}
 
 static double
 beat_age(const struct fby_ledger_slot *sl)
@@ -163,6 +161,13 @@ beat_age(const struct fby_ledger_slot *sl)
 
 	return beat <= 0 ? NAN : seconds(FBY_MAX(fby_clock_mono() - beat, 0));
 }
+
+/* clang-format off */
+#define WORKER(fn, expr)                                                      \
+	static double fn(const struct fby_ledger_slot *sl)                    \
+	{                                                                     \
+		return (double)(expr);                                        \
+	}
 
 WORKER(worker_cpu, (double)fby_load(&sl->cpu_us) / 1e6)
 WORKER(worker_rss, fby_load(&sl->rss_bytes))
@@ -174,6 +179,7 @@ WORKER(worker_spawns, fby_load(&sl->spawns))
 WORKER(worker_read, fby_load(&sl->read))
 WORKER(worker_acked, fby_load(&sl->acked))
 WORKER(worker_batches, fby_load(&sl->batches))
+/* clang-format on */
 
 /* ---- shapes of their own ---------------------------------------------- */
 
@@ -185,8 +191,9 @@ own_build(struct out *o, const struct metric *m)
 	fby_str_init(&labels);
 	for (const struct fby_version *v = fby_version_list(); v->name; v++)
 		if (strchr(v->name, ' ') == NULL)
-			fby_om_label(&labels, v->name == fby_version_list()->
-			    name ? "version" : v->name, v->text);
+			fby_om_label(&labels,
+			    v == fby_version_list() ? "version" : v->name,
+			    v->text);
 	fby_om_sample(o->s, &m->f, labels.p, 1);
 	fby_str_fini(&labels);
 }
@@ -198,8 +205,7 @@ own_cycle_state(struct out *o, const struct metric *m)
 
 	for (int i = 0; i < FBY_CYCLE_NSTATES; i++)
 		names[i] = fby_cycle_state_name((enum fby_cycle_state)i);
-	fby_om_states(o->s, &m->f, "", names, FBY_NELEM(names),
-	    o->mst->state);
+	fby_om_states(o->s, &m->f, "", names, FBY_NELEM(names), o->mst->state);
 }
 
 static void
@@ -233,8 +239,7 @@ own_troubles(struct out *o, const struct metric *m)
 static void
 own_reloads(struct out *o, const struct metric *m)
 {
-	fby_om_sample(o->s, &m->f, "result=\"ok\"",
-	    (double)o->mst->reload.ok);
+	fby_om_sample(o->s, &m->f, "result=\"ok\"", (double)o->mst->reload.ok);
 	fby_om_sample(o->s, &m->f, "result=\"refused\"",
 	    (double)o->mst->reload.refused);
 }
@@ -250,8 +255,8 @@ own_part_state(struct out *o, const struct metric *m)
 	for (uint32_t i = 0; i < o->nrows; i++)
 		if (o->parts[i])
 			fby_om_states(o->s, &m->f, o->parts[i], names,
-			    FBY_NELEM(names), (size_t)
-			    o->mst->handoff.parts[i].state - 1);
+			    FBY_NELEM(names),
+			    (size_t)o->mst->handoff.parts[i].state - 1);
 }
 
 static void
@@ -300,8 +305,8 @@ own_mvtx_read(struct out *o, const struct metric *m)
 			break;
 		fby_str_reset(&name);
 		if (several)
-			fby_str_printf(&name, "%s:",
-			    fby_shm_name(shm, row->topic_off));
+			fby_str_printf(&name,
+			    "%s:", fby_shm_name(shm, row->topic_off));
 		fby_str_printf(&name, "%" PRId32, row->partition);
 		fby_str_reset(&labels);
 		fby_str_puts(&labels, o->mvtx);
@@ -322,8 +327,8 @@ own_mvtx_sum(struct out *o, const struct metric *m)
 	for (uint32_t i = 0; i < o->nslots; i++) {
 		const char *slot = (const char *)&o->mst->shm.slots[i];
 
-		sum += fby_load((const _Atomic uint64_t *)(const void *)
-		    (slot + m->offset));
+		sum += fby_load(
+		    (const _Atomic uint64_t *)(const void *)(slot + m->offset));
 	}
 	fby_om_sample(o->s, &m->f, o->mvtx, (double)sum);
 }
@@ -335,15 +340,15 @@ own_mvtx_hist(struct out *o, const struct metric *m)
 
 	for (uint32_t i = 0; i < o->nslots; i++) {
 		const char *slot = (const char *)&o->mst->shm.slots[i];
-		const struct fby_ledger_hist *h =
-		    (const void *)(slot + m->offset);
+		const struct fby_ledger_hist *h = (const void *)(slot +
+		    m->offset);
 
 		for (size_t b = 0; b <= FBY_HIST_BOUNDS; b++)
 			buckets[b] += fby_load(&h->bucket[b]);
 		sum += fby_load(&h->sum);
 	}
-	fby_om_histogram(o->s, &m->f, o->mvtx, fby_hist_bounds,
-	    FBY_HIST_BOUNDS, buckets, (double)sum);
+	fby_om_histogram(o->s, &m->f, o->mvtx, fby_hist_bounds, FBY_HIST_BOUNDS,
+	    buckets, (double)sum);
 }
 
 /* Numaflow has a -1 for "unknown". */
@@ -362,6 +367,7 @@ own_mvtx_batch_size(struct out *o, const struct metric *m)
 
 /* ---- the table -------------------------------------------------------- */
 
+/* clang-format off */
 #define F(name, type, unit, help) .f = { name, FBY_OM_##type, unit, help }
 #define M(name, type, unit, fn, help)                                         \
 	{ F(name, type, unit, help), .of_master = fn }
@@ -525,6 +531,7 @@ static const struct metric metrics[] = {
 	W("acked", COUNTER, NULL, worker_acked, "Records acknowledged."),
 	W("batches", COUNTER, NULL, worker_batches, "Batches."),
 };
+/* clang-format on */
 
 /* ---- writing ---------------------------------------------------------- */
 
@@ -631,7 +638,8 @@ fby_metrics_reference(void)
 	struct fby_str s;
 
 	fby_str_init(&s);
-	fby_str_puts(&s, "# Metrics\n\n"
+	fby_str_puts(&s,
+	    "# Metrics\n\n"
 	    "`/metrics` of the HTTP listener (`http.listen` of the Host "
 	    "document), in the OpenMetrics text format.\n\n"
 	    "`monovtx_*` are Numaflow's names with Numaflow's labels; their "

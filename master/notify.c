@@ -53,8 +53,9 @@ tell(struct fby_notify *n, const char *text, bool wait)
 	if (n->fd == -1 || (len = address(&sun)) == 0)
 		return;
 	if (sendto(n->fd, text, strlen(text),
-	    MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT),
-	    (struct sockaddr *)&sun, len) != -1 || errno == EAGAIN)
+		MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT),
+		(struct sockaddr *)&sun, len) != -1 ||
+	    errno == EAGAIN)
 		return;
 	fby_warn("cannot tell systemd: %s: %s", getenv("NOTIFY_SOCKET"),
 	    strerror(errno));

@@ -162,7 +162,7 @@ one_less(struct fby_offsets *o, rd_kafka_event_t *ev, const char *what)
 /* ---- committed offsets ------------------------------------------------ */
 
 /*
- * The one call of the master that waits.  The admin API has the same question
+ * This call waits, as few of the master's do.  The admin API asks the same
  * without waiting, but it aborts the process when the answer of a coordinator
  * that was away comes after the request's time is up (librdkafka issue 4605).
  * So: not at all while no broker can be reached, and not for long.

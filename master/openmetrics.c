@@ -113,15 +113,15 @@ fby_om_bound(double bound, char buf[FBY_OM_NUMBER])
 		exponent = (int)strtol(e + 1, NULL, 10);
 	if (exponent < -4 || exponent >= 6)
 		return buf;
-	snprintf(buf, FBY_OM_NUMBER, "%.*f",
-	    FBY_MAX(digits - 1 - exponent, 1), bound);
+	snprintf(buf, FBY_OM_NUMBER, "%.*f", FBY_MAX(digits - 1 - exponent, 1),
+	    bound);
 	return buf;
 }
 
 void
 fby_om_histogram(struct fby_str *s, const struct fby_om_family *f,
-    const char *labels, const double *bounds, size_t n,
-    const uint64_t *buckets, double sum)
+    const char *labels, const double *bounds, size_t n, const uint64_t *buckets,
+    double sum)
 {
 	char bound[FBY_OM_NUMBER];
 	struct fby_str all;

@@ -15,17 +15,17 @@
 #include "master/human.h"
 #include "master/table.h"
 
-#define BOLD	"1"
-#define RED	"1;31"
-#define YELLOW	"33"
-#define GREEN	"32"
+#define BOLD "1"
+#define RED "1;31"
+#define YELLOW "33"
+#define GREEN "32"
 
 enum kind {
 	TEXT,
-	EXACT,		/* offsets, process numbers: every digit counts */
+	EXACT, /* offsets, process numbers: every digit counts */
 	COUNT,
 	BYTES,
-	AGE,		/* milliseconds */
+	AGE, /* milliseconds */
 	SECONDS,
 	WATERMARK,
 	INSTANT,
@@ -34,12 +34,14 @@ enum kind {
 /* A column of a table, and what of each object goes there. */
 struct column {
 	struct fby_column col;
-	const char	*key;
-	enum kind	 kind;
+	const char *key;
+	enum kind kind;
 };
 
+/* clang-format off */
 #define C(title, rank, key, kind)                                             \
 	{ { title, kind != TEXT && kind < WATERMARK, rank }, key, kind }
+/* clang-format on */
 #define MAX_COLUMNS 20
 
 /* ---- reading the JSON ------------------------------------------------- */
@@ -121,16 +123,30 @@ colored(struct fby_str *s, const struct fby_render *r, const char *sgr,
 		fby_str_puts(s, what);
 }
 
+/* Which colour a cell has; NULL: none. */
+typedef const char *(*sgr_fn)(const json_t *o, const char *key);
+
+static void
+row(struct fby_table *t, const json_t *o, const struct column *columns,
+    size_t n, const struct fby_render *r, sgr_fn sgr)
+{
+	for (size_t c = 0; c < n; c++) {
+		const char *key = columns[c].key;
+		char buf[FBY_HUMAN];
+
+		fby_table_cell(t, show(o, key, columns[c].kind, r->now, buf));
+		if (sgr)
+			fby_table_color(t, sgr(o, key));
+	}
+}
+
 /* `sgr` may be NULL: no cell of the table has a colour. */
 static void
 table(struct fby_str *s, const json_t *list, const struct fby_render *r,
-    const struct column *columns, size_t n,
-    const char *(*sgr)(const json_t *o, const char *key))
+    const struct column *columns, size_t n, sgr_fn sgr)
 {
 	struct fby_column cols[MAX_COLUMNS];
 	struct fby_table *t;
-	const json_t *o;
-	size_t i;
 
 	if (json_array_size(list) == 0)
 		return;
@@ -138,15 +154,8 @@ table(struct fby_str *s, const json_t *list, const struct fby_render *r,
 	for (size_t c = 0; c < n; c++)
 		cols[c] = columns[c].col;
 	t = fby_table_new(cols, n);
-	json_array_foreach(list, i, o)
-		for (size_t c = 0; c < n; c++) {
-			char buf[FBY_HUMAN];
-
-			fby_table_cell(t, show(o, columns[c].key,
-			    columns[c].kind, r->now, buf));
-			if (sgr)
-				fby_table_color(t, sgr(o, columns[c].key));
-		}
+	for (size_t i = 0; i < json_array_size(list); i++)
+		row(t, json_array_get(list, i), columns, n, r, sgr);
 	fby_str_puts(s, "\n");
 	fby_table_write(t, s, r->width, r->color);
 	fby_table_free(t);
@@ -169,16 +178,18 @@ complain(struct fby_str *s, const struct fby_render *r, const char *sgr,
 static void
 troubles(struct fby_str *s, const json_t *status, const struct fby_render *r)
 {
-	const json_t *list = json_object_get(status, "troubles"), *o;
+	const json_t *list = json_object_get(status, "troubles");
 	const json_t *manifest = json_object_get(status, "manifest");
 	char what[64];
-	size_t i;
 
-	json_array_foreach(list, i, o) {
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *o = json_array_get(list, i);
+
 		snprintf(what, sizeof(what), "TROUBLE, %s", text(o, "what"));
 		complain(s, r, RED, what, text(o, "text"));
 	}
-	if (is_false(status, "ready"))
+	/* The reason is one of the troubles, if there are any. */
+	if (is_false(status, "ready") && json_array_size(list) == 0)
 		complain(s, r, YELLOW, "NOT READY", text(status, "reason"));
 	if (is_false(manifest, "last_ok"))
 		complain(s, r, YELLOW, "LAST RELOAD REFUSED",
@@ -233,8 +244,8 @@ head(struct fby_str *s, const json_t *status, const struct fby_render *r)
 	    show(status, "group_watermark", WATERMARK, r->now, buf));
 	fby_str_printf(s, "records     %s/s",
 	    show(status, "records_per_s", COUNT, r->now, buf));
-	fby_str_printf(s, ", lag %s\n", show(status, "lag", COUNT, r->now,
-	    buf));
+	fby_str_printf(s, ", lag %s\n",
+	    show(status, "lag", COUNT, r->now, buf));
 }
 
 /* ---- workers ---------------------------------------------------------- */
@@ -252,6 +263,7 @@ worker_sgr(const json_t *o, const char *key)
 static void
 workers(struct fby_str *s, const json_t *list, const struct fby_render *r)
 {
+	/* clang-format off */
 	static const struct column columns[] = {
 		C("WORKER", 0, "slot", EXACT),
 		C("PID", 0, "pid", EXACT),
@@ -267,6 +279,7 @@ workers(struct fby_str *s, const json_t *list, const struct fby_render *r)
 		C("BEAT", 8, "heartbeat_age_ms", AGE),
 		C("ACTIVITY", 4, "activity", TEXT),
 	};
+	/* clang-format on */
 
 	table(s, list, r, columns, FBY_NELEM(columns), worker_sgr);
 }
@@ -289,13 +302,15 @@ note(const json_t *o)
 static const char *
 partition_sgr(const json_t *o, const char *key)
 {
-	return strcmp(key, "note") == 0 && !is_true(o, "at_end") ? YELLOW :
-	    NULL;
+	bool fine = is_true(o, "at_end");
+
+	return strcmp(key, "note") == 0 && !fine ? YELLOW : NULL;
 }
 
 static void
 partitions(struct fby_str *s, const json_t *list, const struct fby_render *r)
 {
+	/* clang-format off */
 	static const struct column columns[] = {
 		C("TOPIC", 0, "topic", TEXT),
 		C("PARTITION", 0, "partition", EXACT),
@@ -311,12 +326,11 @@ partitions(struct fby_str *s, const json_t *list, const struct fby_render *r)
 		C("EPOCH", 7, "epoch", EXACT),
 		C("NOTE", 3, "note", TEXT),
 	};
+	/* clang-format on */
 	json_t *noted = json_array();
-	const json_t *o;
-	size_t i;
 
-	json_array_foreach(list, i, o) {
-		json_t *with = json_copy((json_t *)(uintptr_t)o);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *o = json_array_get(list, i), *with = json_copy(o);
 
 		json_object_set_new(with, "note", json_string(note(o)));
 		json_array_append_new(noted, with);
@@ -329,6 +343,7 @@ partitions(struct fby_str *s, const json_t *list, const struct fby_render *r)
 static void
 incidents(struct fby_str *s, const json_t *counters)
 {
+	/* clang-format off */
 	static const struct {
 		const char *key, *what;
 	} list[] = {
@@ -345,6 +360,7 @@ incidents(struct fby_str *s, const json_t *counters)
 		{ "reloads_refused", "reloads refused" },
 		{ "survived", "oddities survived" },
 	};
+	/* clang-format on */
 	bool first = true;
 
 	for (size_t i = 0; i < FBY_NELEM(list); i++) {
@@ -374,6 +390,7 @@ fby_render_status(const json_t *status, const struct fby_render *r)
 
 /* ---- a ledger --------------------------------------------------------- */
 
+/* clang-format off */
 static const struct column shm_slots[] = {
 	C("SLOT", 0, "slot", EXACT),
 	C("PID", 0, "pid", EXACT),
@@ -411,6 +428,7 @@ static const struct column shm_rows[] = {
 	C("LATE", 6, "late", EXACT),
 	C("STALE", 6, "stale", EXACT),
 };
+/* clang-format on */
 
 char *
 fby_render_shm(const json_t *shm, const struct fby_render *r)
@@ -420,8 +438,9 @@ fby_render_shm(const json_t *shm, const struct fby_render *r)
 
 	fby_str_init(&s);
 	colored(&s, r, BOLD, text(shm, "name"));
-	fby_str_printf(&s, "  group %s, ABI %" PRId64 ", %s, %" PRId64
-	    " slots, %" PRId64 " rows, epoch %" PRId64 "\nmaster  ",
+	fby_str_printf(&s,
+	    "  group %s, ABI %" PRId64 ", %s, %" PRId64 " slots, %" PRId64
+	    " rows, epoch %" PRId64 "\nmaster  ",
 	    text(shm, "group"), number(shm, "abi"),
 	    show(shm, "size", BYTES, r->now, size), number(shm, "nslots"),
 	    number(shm, "nrows"), number(shm, "epoch"));
@@ -431,7 +450,8 @@ fby_render_shm(const json_t *shm, const struct fby_render *r)
 		fby_str_printf(&s, "pid %" PRId64 ", running\n",
 		    number(shm, "master_pid"));
 	else
-		fby_str_printf(&s, "pid %" PRId64 ", gone; the next one "
+		fby_str_printf(&s,
+		    "pid %" PRId64 ", gone; the next one "
 		    "commits what is acked and not committed\n",
 		    number(shm, "master_pid"));
 	table(&s, json_object_get(shm, "slots"), r, shm_slots,

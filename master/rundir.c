@@ -22,7 +22,7 @@
  * what is broken.
  */
 struct glimpse {
-	const char	*name, *dir;
+	const char *name, *dir;
 };
 
 static const char *
@@ -37,11 +37,11 @@ glimpse_document(struct glimpse *g, const struct fby_node *doc)
 	const char *kind = scalar(fby_yaml_find(doc, "kind"));
 
 	if (kind && strcmp(kind, "MonoVertex") == 0)
-		g->name = scalar(fby_yaml_find(
-		    fby_yaml_find(doc, "metadata"), "name"));
+		g->name = scalar(
+		    fby_yaml_find(fby_yaml_find(doc, "metadata"), "name"));
 	if (kind && strcmp(kind, "Host") == 0)
-		g->dir = scalar(fby_yaml_find(
-		    fby_yaml_find(doc, "spec"), "runDirectory"));
+		g->dir = scalar(
+		    fby_yaml_find(fby_yaml_find(doc, "spec"), "runDirectory"));
 }
 
 static void
@@ -104,8 +104,10 @@ from_manifest(char *const *files, size_t nfiles)
 		fby_manifest_free(m);
 	} else if ((dir = from_broken(files, nfiles)) == NULL) {
 		text = fby_err_text(&err);
-		fprintf(stderr, "%sforebay: so the run directory is not known; "
-		    "-d DIR says it, too\n", text);
+		fprintf(stderr,
+		    "%sforebay: so the run directory is not known; "
+		    "-d DIR says it, too\n",
+		    text);
 		free(text);
 	}
 	fby_err_fini(&err);
@@ -126,8 +128,9 @@ from_default(void)
 		return fby_strdup(FBY_RUNDIR_DEFAULT);
 	}
 	if (glob(FBY_RUNDIR_DEFAULT "/*/control", 0, NULL, &g) != 0) {
-		fprintf(stderr, "forebay: no master is running in "
-		    FBY_RUNDIR_DEFAULT "; say which one is meant with "
+		fprintf(stderr,
+		    "forebay: no master is running in " FBY_RUNDIR_DEFAULT
+		    "; say which one is meant with "
 		    "-c FILE or -d DIR\n");
 		return NULL;
 	}
@@ -136,12 +139,13 @@ from_default(void)
 		if ((slash = strrchr(dir, '/')) != NULL)
 			*slash = '\0';
 	} else {
-		fprintf(stderr, "forebay: there are several; say which one is "
+		fprintf(stderr,
+		    "forebay: there are several; say which one is "
 		    "meant with -d DIR:\n");
 		for (size_t i = 0; i < g.gl_pathc; i++)
 			fprintf(stderr, "\t%.*s\n",
-			    (int)(strlen(g.gl_pathv[i]) -
-			    strlen("/control")), g.gl_pathv[i]);
+			    (int)(strlen(g.gl_pathv[i]) - strlen("/control")),
+			    g.gl_pathv[i]);
 	}
 	globfree(&g);
 	return dir;

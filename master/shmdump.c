@@ -66,6 +66,7 @@ fby_shmdump_json(const struct fby_shm *shm)
 	int32_t pid = (int32_t)fby_load(&head->master_pid);
 	bool alive = pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
 
+	/* clang-format off */
 	return json_pack("{s:o, s:o, s:i, s:I, s:I, s:I, s:I, s:o, s:b, s:o, "
 	    "s:o}",
 	    "name", fby_status_text(fby_shm_name(shm, head->name_off)),
@@ -77,6 +78,7 @@ fby_shmdump_json(const struct fby_shm *shm)
 	    "epoch", (json_int_t)fby_load(&head->epoch),
 	    "master_pid", pid > 0 ? json_integer(pid) : json_null(),
 	    "alive", (int)alive, "slots", slots(shm), "rows", rows(shm));
+	/* clang-format on */
 }
 
 /* `ledger` in it if it is a directory; heap. */
@@ -100,8 +102,7 @@ fby_shmdump(const char *where, bool json)
 	enum fby_shm_verdict v = fby_shm_open(&shm, path);
 
 	if (v != FBY_SHM_GOOD) {
-		fprintf(stderr, "forebay: %s: %s\n", path,
-		    fby_shm_verdict(v));
+		fprintf(stderr, "forebay: %s: %s\n", path, fby_shm_verdict(v));
 		goto out;
 	}
 	o = fby_shmdump_json(&shm);

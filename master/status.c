@@ -107,6 +107,11 @@ fby_status_total_lag(const struct fby_master *mst)
 {
 	int64_t total = 0;
 
+	/* Without membership "no partitions" does not mean "no lag". */
+	if (fby_handoff_ours(&mst->handoff) == 0 &&
+	    (mst->group.state == FBY_GROUP_CLOSED ||
+		mst->group.state == FBY_GROUP_JOINING))
+		return FBY_NONE;
 	for (uint32_t i = 0; i < mst->handoff.nparts; i++) {
 		int64_t lag;
 
@@ -129,8 +134,7 @@ fby_status_row(const struct fby_ledger_row *row)
 
 	set(o, "state",
 	    fby_status_text(fby_row_state_name(fby_load(&row->state))));
-	set(o, "holder", slot == FBY_NOSLOT ? json_null() :
-	    json_integer(slot));
+	set(o, "holder", slot == FBY_NOSLOT ? json_null() : json_integer(slot));
 	set(o, "epoch", count(fby_load(&row->epoch)));
 	/* acked first: what was true when it was acked is visible with it. */
 	set(o, "acked", fby_status_known(fby_acquire(&row->acked)));
@@ -143,8 +147,9 @@ fby_status_row(const struct fby_ledger_row *row)
 	set(o, "committed_watermark",
 	    fby_status_known(fby_load(&row->committed_watermark)));
 	set(o, "in_flight", count(fby_load(&row->in_flight)));
-	set(o, "oldest_age_ms", fby_load(&row->in_flight) == 0 ? json_null() :
-	    json_integer(fby_status_oldest_age(row)));
+	set(o, "oldest_age_ms",
+	    fby_status_known(
+		fby_load(&row->in_flight) ? fby_status_oldest_age(row) : -1));
 	set(o, "read", count(fby_load(&row->read)));
 	set(o, "read_bytes", count(fby_load(&row->read_bytes)));
 	set(o, "delivered", count(fby_load(&row->delivered)));
@@ -184,13 +189,13 @@ fby_status_slot(const struct fby_ledger_slot *slot)
 	set(o, "in_flight", count(fby_load(&slot->in_flight)));
 	set(o, "in_flight_bytes", count(fby_load(&slot->in_flight_bytes)));
 	set(o, "rss_bytes", count(fby_load(&slot->rss_bytes)));
-	set(o, "cpu_seconds",
-	    json_real((double)fby_load(&slot->cpu_us) / 1e6));
+	set(o, "cpu_seconds", json_real((double)fby_load(&slot->cpu_us) / 1e6));
 	set(o, "arenas", arenas(slot));
 	set(o, "activity",
 	    fby_status_text(fby_activity_name(fby_load(&slot->activity))));
-	set(o, "heartbeat_age_ms", beat <= 0 ? json_null() :
-	    json_integer(FBY_MAX(fby_clock_mono() - beat, 0)));
+	set(o, "heartbeat_age_ms",
+	    beat <= 0 ? json_null() :
+			json_integer(FBY_MAX(fby_clock_mono() - beat, 0)));
 	set(o, "spawns", count(fby_load(&slot->spawns)));
 	set(o, "read", count(fby_load(&slot->read)));
 	set(o, "acked", count(fby_load(&slot->acked)));
@@ -227,12 +232,12 @@ workers(const struct fby_master *mst)
 		o = fby_status_slot(&mst->shm.slots[i]);
 		set(o, "slot", json_integer(i));
 		set(o, "place", fby_status_known(p->place));
-		set(o, "pid", p->pid > 0 ? json_integer(p->pid) :
-		    json_null());
+		set(o, "pid", p->pid > 0 ? json_integer(p->pid) : json_null());
 		set(o, "state", fby_status_text(fby_proc_state_name(p->state)));
 		set(o, "generation", json_integer(p->generation));
-		set(o, "partitions", json_integer((json_int_t)
-		    fby_handoff_count_slot(&mst->handoff, i)));
+		set(o, "partitions",
+		    json_integer(
+			(json_int_t)fby_handoff_count_slot(&mst->handoff, i)));
 		set(o, "records_per_s", rate(p->pid > 0 ? p->rate : 0));
 		if (p->pid <= 0)
 			forget_dead(o);
@@ -248,8 +253,9 @@ compare_parts(const void *a, const void *b)
 	const struct fby_part *y = *(const struct fby_part *const *)b;
 	int order = strcmp(x->topic, y->topic);
 
-	return order ? order : (x->partition > y->partition) -
-	    (x->partition < y->partition);
+	return order ?
+	    order :
+	    (x->partition > y->partition) - (x->partition < y->partition);
 }
 
 /* In the order that people look for them, not that of the rows. */
@@ -274,8 +280,8 @@ partitions(const struct fby_master *mst)
 
 		set(o, "topic", fby_status_text(pt->topic));
 		set(o, "partition", json_integer(pt->partition));
-		set(o, "state", fby_status_text(
-		    fby_row_state_name((uint32_t)pt->state)));
+		set(o, "state",
+		    fby_status_text(fby_row_state_name((uint32_t)pt->state)));
 		set(o, "holder", held ? json_integer(pt->slot) : json_null());
 		json_array_append_new(list, o);
 	}
@@ -351,8 +357,9 @@ group(const struct fby_master *mst)
 	const struct fby_group *g = &mst->group;
 	json_t *o = json_object();
 
-	set(o, "id", fby_status_text(mst->manifest ?
-	    mst->manifest->source.group : NULL));
+	set(o, "id",
+	    fby_status_text(
+		mst->manifest ? mst->manifest->source.group : NULL));
 	set(o, "state", fby_status_text(states[g->state]));
 	set(o, "doing", fby_status_text(fby_group_state_name(g->state)));
 	set(o, "member", fby_status_text(g->member_id));
@@ -366,7 +373,7 @@ static json_t *
 counters(const struct fby_master *mst)
 {
 	uint64_t read = 0, bytes = 0, delivered = 0, dropped = 0, late = 0,
-	    stale = 0, errors = 0, survived = fby_bug_counted();
+		 stale = 0, errors = 0, survived = fby_bug_counted();
 	json_t *o = json_object();
 
 	for (uint32_t i = 0; i < nrows(mst); i++) {
@@ -438,8 +445,8 @@ fby_status_json(struct fby_master *mst)
 	set(o, "reason", fby_status_text(reason));
 	set(o, "troubles", troubles(mst));
 	set(o, "started_at", fby_status_known(mst->started_at));
-	set(o, "uptime_ms", json_integer(
-	    FBY_MAX(fby_clock_wall() - mst->started_at, 0)));
+	set(o, "uptime_ms",
+	    json_integer(FBY_MAX(fby_clock_wall() - mst->started_at, 0)));
 	set(o, "now", json_integer(fby_clock_wall()));
 	set(o, "manifest", manifest(mst));
 	set(o, "group", group(mst));
@@ -447,8 +454,8 @@ fby_status_json(struct fby_master *mst)
 	set(o, "watermark",
 	    fby_status_known(fby_watermark_host(&mst->handoff)));
 	set(o, "group_watermark",
-	    fby_status_known(mst->offsets.mst ?
-	    mst->offsets.group_watermark : FBY_NONE));
+	    fby_status_known(
+		mst->offsets.mst ? mst->offsets.group_watermark : FBY_NONE));
 	set(o, "records_per_s", rate(total_rate(mst)));
 	set(o, "lag", fby_status_known(fby_status_total_lag(mst)));
 	set(o, "workers", workers(mst));

@@ -31,7 +31,10 @@ int64_t	 fby_status_lag(const struct fby_ledger_row *row);
 /* Age of the oldest record in flight, ms; 0 if nothing is in flight. */
 int64_t	 fby_status_oldest_age(const struct fby_ledger_row *row);
 
-/* Over all partitions that are ours; FBY_NONE if one of them is unknown. */
+/*
+ * Over all partitions that are ours; FBY_NONE if one of them is unknown, or
+ * if it is not known which are ours.
+ */
 int64_t	 fby_status_total_lag(const struct fby_master *mst);
 
 /* Text of any bytes; a negative number is null. */

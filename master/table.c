@@ -12,15 +12,15 @@
 #define GAP 2
 
 struct cell {
-	char		*text;
-	const char	*sgr;		/* NULL: as it is */
+	char *text;
+	const char *sgr; /* NULL: as it is */
 };
 
 struct fby_table {
 	const struct fby_column *columns;
-	size_t		 ncolumns;
-	struct cell	*cells;
-	size_t		 n, cap;
+	size_t ncolumns;
+	struct cell *cells;
+	size_t n, cap;
 };
 
 struct fby_table *
@@ -97,8 +97,9 @@ choose(const struct fby_table *t, const size_t *widths, size_t limit,
 			if (!shown[c])
 				continue;
 			total += widths[c] + (total ? GAP : 0);
-			if (t->columns[c].rank > 0 && (worst == t->ncolumns ||
-			    t->columns[c].rank >= t->columns[worst].rank))
+			if (t->columns[c].rank > 0 &&
+			    (worst == t->ncolumns ||
+				t->columns[c].rank >= t->columns[worst].rank))
 				worst = c;
 		}
 		if (limit == 0 || total <= limit || worst == t->ncolumns)
@@ -136,7 +137,8 @@ line(const struct fby_table *t, struct fby_str *s, const struct cell *cells,
 			put(s, cells[c].text, color ? cells[c].sgr : NULL,
 			    col->right, widths[c]);
 		else
-			put(s, col->title, color ? "1" : NULL, col->right, widths[c]);
+			put(s, col->title, color ? "1" : NULL, col->right,
+			    widths[c]);
 	}
 	/* Nothing is at the end of a line but its text. */
 	while (s->len > 0 && s->p[s->len - 1] == ' ')

@@ -10,6 +10,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "shared/clock.h"
+#include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/str.h"
 
@@ -17,9 +18,12 @@
 
 #define LOOK_MS 5000
 #define LOOK_IN_TROUBLE_MS 1000
+#define WAIT_MIN_MS 200
+#define WAIT_MAX_MS 2000
+#define WAIT_IN_TROUBLE_MS 50
 
-static void
-look_later(struct fby_topics *t)
+void
+fby_topics_look(struct fby_topics *t)
 {
 	char *const *troubles = t->mst->troubles;
 	struct timeval tv = fby_clock_tv(troubles[FBY_TROUBLE_TOPIC] ||
@@ -28,71 +32,73 @@ look_later(struct fby_topics *t)
 	evtimer_add(&t->ev_timer, &tv);
 }
 
+/* What is missing goes into the text, what is there into the list. */
+static void
+sort_out(const rd_kafka_metadata_t *md, struct fby_str *missing,
+    rd_kafka_topic_partition_list_t *list)
+{
+	for (int i = 0; i < md->topic_cnt; i++) {
+		const rd_kafka_metadata_topic_t *topic = &md->topics[i];
+
+		if (topic->err)
+			fby_str_printf(missing, "%s%s: %s",
+			    missing->len ? "; " : "", topic->topic,
+			    rd_kafka_err2str(topic->err));
+		for (int p = 0; p < topic->partition_cnt; p++)
+			rd_kafka_topic_partition_list_add(list, topic->topic,
+			    topic->partitions[p].id);
+	}
+}
+
+static int
+ask(struct fby_topics *t, const char *name, struct fby_str *missing,
+    rd_kafka_topic_partition_list_t *list)
+{
+	bool in_trouble = t->mst->troubles[FBY_TROUBLE_BROKER] != NULL;
+	rd_kafka_t *rk = t->mst->group.rk;
+	rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, name, NULL);
+	const rd_kafka_metadata_t *md;
+	rd_kafka_resp_err_t err;
+
+	if (rkt == NULL)
+		return -1;
+	err = rd_kafka_metadata(rk, 0, rkt, &md,
+	    in_trouble ? WAIT_IN_TROUBLE_MS : (int)t->wait_ms);
+	rd_kafka_topic_destroy(rkt);
+	if (err) {
+		if (!in_trouble) {
+			fby_info("topic %s: %s", name, rd_kafka_err2str(err));
+			t->wait_ms = FBY_MIN(t->wait_ms * 2, WAIT_MAX_MS);
+		}
+		return -1;
+	}
+	t->wait_ms = WAIT_MIN_MS;
+	sort_out(md, missing, list);
+	rd_kafka_metadata_destroy(md);
+	return 0;
+}
+
 static void
 look(struct fby_topics *t)
 {
 	const struct fby_strings *topics = &t->mst->manifest->topics;
-	const struct fby_group *g = &t->mst->group;
-	rd_kafka_TopicCollection_t *names;
-	rd_kafka_AdminOptions_t *opt;
-
-	if (t->request.under_way)
-		return;
-	look_later(t);
-	if (g->rk == NULL || g->state == FBY_GROUP_LEAVING)
-		return;
-	names = rd_kafka_TopicCollection_of_topic_names(topics->v, topics->n);
-	opt = rd_kafka_AdminOptions_new(g->rk,
-	    RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
-	rd_kafka_AdminOptions_set_opaque(opt, &t->request);
-	t->request.under_way = true;
-	rd_kafka_DescribeTopics(g->rk, names, opt, g->replies);
-	rd_kafka_AdminOptions_destroy(opt);
-	rd_kafka_TopicCollection_destroy(names);
-}
-
-/* What is missing goes into the text, what is there into the list. */
-static void
-sort_out(const rd_kafka_TopicDescription_t *topic, struct fby_str *missing,
-    rd_kafka_topic_partition_list_t *list)
-{
-	const rd_kafka_error_t *error = rd_kafka_TopicDescription_error(topic);
-	const char *name = rd_kafka_TopicDescription_name(topic);
-	size_t n = 0;
-
-	if (error) {
-		fby_str_printf(missing, "%s%s: %s", missing->len ? "; " : "",
-		    name, rd_kafka_error_string(error));
-		return;
-	}
-	rd_kafka_TopicDescription_partitions(topic, &n);
-	for (size_t i = 0; i < n; i++)
-		rd_kafka_topic_partition_list_add(list, name, (int32_t)i);
-}
-
-static void
-on_answer(void *arg, rd_kafka_event_t *ev)
-{
-	const rd_kafka_TopicDescription_t **topics;
 	rd_kafka_topic_partition_list_t *list;
-	struct fby_topics *t = arg;
 	struct fby_str missing;
 	size_t n = 0;
 
-	if (rd_kafka_event_error(ev))
-		return;
-	topics = rd_kafka_DescribeTopics_result_topics(
-	    rd_kafka_event_DescribeTopics_result(ev), &n);
 	list = rd_kafka_topic_partition_list_new(16);
 	fby_str_init(&missing);
-	for (size_t i = 0; i < n; i++)
-		sort_out(topics[i], &missing, list);
+	while (n < topics->n && ask(t, topics->v[n], &missing, list) == 0)
+		n++;
+	if (n > 0)
+		fby_cycle_trouble_over(t->mst, FBY_TROUBLE_BROKER);
 	if (missing.len > 0)
 		fby_cycle_trouble(t->mst, FBY_TROUBLE_TOPIC, "%s",
 		    missing.p);
-	else
+	else if (n == topics->n)
 		fby_cycle_trouble_over(t->mst, FBY_TROUBLE_TOPIC);
-	if (list->cnt > 0 && t->mst->group.state == FBY_GROUP_STEADY)
+	if (n == topics->n && list->cnt > 0 &&
+	    t->mst->group.state == FBY_GROUP_STEADY)
 		fby_offsets_group(&t->mst->offsets, list);
 	fby_str_fini(&missing);
 	rd_kafka_topic_partition_list_destroy(list);
@@ -101,9 +107,14 @@ on_answer(void *arg, rd_kafka_event_t *ev)
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
+	struct fby_topics *t = arg;
+	const struct fby_group *g = &t->mst->group;
+
 	(void)fd;
 	(void)what;
-	look(arg);
+	if (g->rk && g->state != FBY_GROUP_LEAVING)
+		look(t);
+	fby_topics_look(t);
 }
 
 void
@@ -111,7 +122,7 @@ fby_topics_missing(struct fby_topics *t, const char *text)
 {
 	if (t->mst->troubles[FBY_TROUBLE_TOPIC] == NULL)
 		fby_cycle_trouble(t->mst, FBY_TROUBLE_TOPIC, "%s", text);
-	look(t);
+	fby_topics_look(t);
 }
 
 void
@@ -119,16 +130,14 @@ fby_topics_init(struct fby_topics *t, struct fby_master *mst)
 {
 	memset(t, 0, sizeof(*t));
 	t->mst = mst;
-	t->request.fn = on_answer;
-	t->request.arg = t;
+	t->wait_ms = WAIT_MIN_MS;
 	evtimer_assign(&t->ev_timer, mst->base, on_timer, t);
-	look_later(t);
+	fby_topics_look(t);
 }
 
 void
 fby_topics_forget(struct fby_topics *t)
 {
-	t->request.under_way = false;
 	fby_cycle_trouble_over(t->mst, FBY_TROUBLE_TOPIC);
 }
 

@@ -15,6 +15,7 @@
 
 enum { OPT_JSON = 256, OPT_LIBEXEC };
 
+/* clang-format off */
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "directory", required_argument, NULL, 'd' },
@@ -38,6 +39,7 @@ static const struct {
 	{ FBY_TAKES_LIBEXEC, " [--libexec DIR]", "    --libexec DIR",
 	    "where forebay-worker is" },
 };
+/* clang-format on */
 
 static const struct fby_command *
 find(const struct fby_command *commands, const char *name)
@@ -65,8 +67,7 @@ print_usage(const struct fby_command *commands, const struct fby_command *c)
 }
 
 static void
-print_command(const struct fby_command *commands,
-    const struct fby_command *c)
+print_command(const struct fby_command *commands, const struct fby_command *c)
 {
 	print_usage(commands, c);
 	if (c->sentence)
@@ -85,8 +86,8 @@ static void
 print_all(const struct fby_command *commands)
 {
 	puts("forebay " FBY_VERSION ": moves the records of a Kafka topic, "
-	    "as a Numaflow MonoVertex says,\nwith a pool of workers on one "
-	    "machine.\n\nusage: forebay [COMMAND] [OPTION]... [ARGUMENT]\n");
+	     "as a Numaflow MonoVertex says,\nwith a pool of workers on one "
+	     "machine.\n\nusage: forebay [COMMAND] [OPTION]... [ARGUMENT]\n");
 	for (const struct fby_command *c = commands; c->name; c++)
 		if (c->sentence)
 			printf("  %-9s %s\n", c->name, c->sentence);
@@ -96,7 +97,7 @@ print_all(const struct fby_command *commands)
 	printf("  %-22s %s\n  %-22s %s\n\n", "-h, --help", "this text",
 	    "-V, --version", "the version");
 	puts("`forebay help COMMAND` says more.  See also forebay(8) and "
-	    "forebay.yaml(5).");
+	     "forebay.yaml(5).");
 }
 
 int
@@ -109,8 +110,10 @@ fby_usage_help(const struct fby_command *commands, const char *name)
 		return 0;
 	}
 	if ((c = find(commands, name)) == NULL) {
-		fprintf(stderr, "forebay: there is no command \"%s\"; "
-		    "`forebay help` lists them\n", name);
+		fprintf(stderr,
+		    "forebay: there is no command \"%s\"; "
+		    "`forebay help` lists them\n",
+		    name);
 		return FBY_EXIT_USAGE;
 	}
 	print_command(commands, c);
@@ -121,8 +124,8 @@ fby_usage_help(const struct fby_command *commands, const char *name)
 
 struct line {
 	struct fby_options o;
-	unsigned	 given;		/* enum fby_takes */
-	bool		 help, version;
+	unsigned given; /* enum fby_takes */
+	bool help, version;
 };
 
 static void
@@ -139,9 +142,11 @@ read_options(struct line *l, int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "c:d:hV", long_options,
-	    NULL)) != -1)
+	for (;;) {
+		opt = getopt_long(argc, argv, "c:d:hV", long_options, NULL);
 		switch (opt) {
+		case -1:
+			return 0;
 		case 'c':
 			l->given |= FBY_TAKES_FILES;
 			add_file(&l->o.client, optarg);
@@ -167,7 +172,7 @@ read_options(struct line *l, int argc, char **argv)
 		default:
 			return -1;
 		}
-	return 0;
+	}
 }
 
 /* NULL: what was given does not go with the command, and it is said. */
@@ -187,15 +192,18 @@ choose(struct line *l, int argc, char **argv,
 		l->o.arg = argv[optind++];
 	}
 	if (optind < argc || (l->given & ~c->takes & FBY_TAKES_ARG)) {
-		fprintf(stderr, "forebay: `%s` does not know what to do with "
-		    "\"%s\"", c->name, argv[argc - 1]);
+		fprintf(stderr,
+		    "forebay: `%s` does not know what to do with "
+		    "\"%s\"",
+		    c->name, argv[argc - 1]);
 		return NULL;
 	}
 	for (size_t i = 0; i < FBY_NELEM(options); i++)
 		if (l->given & ~c->takes & options[i].takes) {
-			fprintf(stderr, "forebay: `%s` does not take the "
-			    "option %.*s", c->name,
-			    (int)strcspn(options[i].option + 4, " "),
+			fprintf(stderr,
+			    "forebay: `%s` does not take the "
+			    "option %.*s",
+			    c->name, (int)strcspn(options[i].option + 4, " "),
 			    options[i].option + 4);
 			return NULL;
 		}

@@ -35,8 +35,7 @@ fby_base64_decode(struct fby_pool *pool, const char *text, size_t *len)
 			out[n++] = (char)(bits >> (4 - chars % 4) * 2 % 8);
 	}
 	/* One character alone holds no byte; the rest must be zero bits. */
-	if (chars % 4 == 1 || (pads > 0 && (chars + pads) % 4 != 0) ||
-	    pads > 2)
+	if (chars % 4 == 1 || (pads > 0 && (chars + pads) % 4 != 0) || pads > 2)
 		return NULL;
 	if ((chars % 4 == 2 && (bits & 15)) || (chars % 4 == 3 && (bits & 3)))
 		return NULL;

@@ -14,10 +14,8 @@ struct fby_pool;
  * White space between characters is skipped; padding may be left out.
  * NULL: not base64.  The result is NUL-terminated after *len bytes.
  */
-char	*fby_base64_decode(struct fby_pool *pool, const char *text,
-	    size_t *len);
+char *fby_base64_decode(struct fby_pool *pool, const char *text, size_t *len);
 
-char	*fby_base64_encode(struct fby_pool *pool, const void *bytes,
-	    size_t len);
+char *fby_base64_encode(struct fby_pool *pool, const void *bytes, size_t len);
 
 #endif

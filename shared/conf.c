@@ -17,11 +17,11 @@
 
 /* What a setter works on. */
 struct value {
-	struct fby_conf		*c;
+	struct fby_conf *c;
 	const struct fby_directive *d;
-	const struct fby_node	*node;
-	const char		*path;
-	const char		*found;	/* the node, in words */
+	const struct fby_node *node;
+	const char *path;
+	const char *found; /* the node, in words */
 };
 
 /* ---- setters ---------------------------------------------------------- */
@@ -70,7 +70,8 @@ set_int(const struct value *v, int64_t *field)
 	if (wrong || n < v->d->min || n > v->d->max)
 		return fby_err_add(v->c->err, v->node->pos,
 		    "%s: found %s, allowed is a whole number from %" PRId64
-		    " to %" PRId64, v->path, v->found, v->d->min, v->d->max);
+		    " to %" PRId64,
+		    v->path, v->found, v->d->min, v->d->max);
 	if (field)
 		*field = n;
 	return 0;
@@ -88,7 +89,8 @@ set_num(const struct value *v, double *field)
 	if (wrong || x < (double)v->d->min || x > (double)v->d->max)
 		return fby_err_add(v->c->err, v->node->pos,
 		    "%s: found %s, allowed is a number from %" PRId64
-		    " to %" PRId64, v->path, v->found, v->d->min, v->d->max);
+		    " to %" PRId64,
+		    v->path, v->found, v->d->min, v->d->max);
 	if (field)
 		*field = x;
 	return 0;
@@ -115,7 +117,8 @@ set_msec(const struct value *v, int64_t *field)
 	if (wrong)
 		return fby_err_add(v->c->err, v->node->pos,
 		    "%s: found %s, %s, allowed is a duration such as 500ms "
-		    "or 1m30s", v->path, v->found, wrong);
+		    "or 1m30s",
+		    v->path, v->found, wrong);
 	if (ms < v->d->min || ms > v->d->max)
 		return fby_err_add(v->c->err, v->node->pos,
 		    "%s: found %s, allowed is a duration from %s to %s",
@@ -157,8 +160,11 @@ enum_names(struct fby_pool *pool, const struct fby_enum *e)
 
 	fby_str_init(&s);
 	for (; e->name; e++)
-		fby_str_printf(&s, "%s%s", s.len == 0 ? "" :
-		    e[1].name ? ", " : " or ", *e->name ? e->name : "\"\"");
+		fby_str_printf(&s, "%s%s",
+		    s.len == 0    ? "" :
+			e[1].name ? ", " :
+				    " or ",
+		    *e->name ? e->name : "\"\"");
 	text = fby_pstrdup(pool, s.p);
 	fby_str_fini(&s);
 	return text;
@@ -174,7 +180,7 @@ set_enum(const struct value *v, int *field)
 		for (; e->name; e++)
 			if (strcmp(e->name, text) == 0 ||
 			    ((v->d->flags & FBY_D_NOCASE) &&
-			    strcasecmp(e->name, text) == 0)) {
+				strcasecmp(e->name, text) == 0)) {
 				if (field)
 					*field = e->value;
 				return 0;
@@ -236,7 +242,7 @@ read_list(const struct value *v)
 		    "%s: found %s, allowed is a list", v->path, v->found);
 		return;
 	}
-	for (size_t i = 0; i < v->node->n; i++)
+	for (size_t i = 0; v->d->arg && i < v->node->n; i++)
 		fby_conf_read(v->c, v->d->arg, NULL, v->node->items[i].node,
 		    fby_psprintf(v->c->pool, "%s[%zu]", v->path, i));
 }
@@ -315,7 +321,8 @@ set_row(const struct value *v, void *field)
 static void
 set_default(const struct value *v, void *field)
 {
-	struct fby_node node = { .kind = FBY_NODE_SCALAR, .plain = true,
+	struct fby_node node = { .kind = FBY_NODE_SCALAR,
+		.plain = true,
 		.text = v->d->dflt };
 	struct value dflt = *v;
 
@@ -325,7 +332,7 @@ set_default(const struct value *v, void *field)
 	}
 	if (v->d->dflt == NULL || field == NULL)
 		return;
-	node.plain = *v->d->dflt != '\0';	/* else it would be null */
+	node.plain = *v->d->dflt != '\0'; /* else it would be null */
 	dflt.node = &node;
 	dflt.found = v->d->dflt;
 	set_row(&dflt, field);
@@ -340,7 +347,7 @@ read_row(struct fby_conf *c, const struct fby_directive *d, void *base,
 	void *field = NULL;
 
 	v.path = *path ? fby_psprintf(c->pool, "%s.%s", path, d->name) :
-	    d->name;
+			 d->name;
 	if (base && !(d->flags & (FBY_D_K8S | FBY_D_REFUSED)) &&
 	    d->type != FBY_T_ANY && d->type != FBY_T_LIST &&
 	    d->type != FBY_T_MAP)
@@ -374,23 +381,23 @@ unknown_key(struct fby_conf *c, const struct fby_directive *table,
 	for (const struct fby_directive *d = table; d->name; d++)
 		fby_nearest_try(&nearest, d->name);
 	if (nearest.best)
-		fby_err_add(c->err, item->key_pos, "%s%s%s: unknown key, did "
-		    "you mean `%s`?", path, *path ? "." : "", item->key,
-		    nearest.best);
+		fby_err_add(c->err, item->key_pos,
+		    "%s%s%s: unknown key, did you mean `%s`?", path,
+		    *path ? "." : "", item->key, nearest.best);
 	else
-		fby_err_add(c->err, item->key_pos, "%s%s%s: unknown key",
-		    path, *path ? "." : "", item->key);
+		fby_err_add(c->err, item->key_pos, "%s%s%s: unknown key", path,
+		    *path ? "." : "", item->key);
 }
 
 void
-fby_conf_read(struct fby_conf *c, const struct fby_directive *table,
-    void *base, const struct fby_node *node, const char *path)
+fby_conf_read(struct fby_conf *c, const struct fby_directive *table, void *base,
+    const struct fby_node *node, const char *path)
 {
 	const struct fby_directive *d;
 
 	if (node && node->kind != FBY_NODE_MAP) {
-		fby_err_add(c->err, node->pos, "%s: found %s, allowed is a "
-		    "map", path, fby_yaml_describe(c->pool, node));
+		fby_err_add(c->err, node->pos, "%s: found %s, allowed is a map",
+		    path, fby_yaml_describe(c->pool, node));
 		node = NULL;
 	}
 	for (d = table; d->name; d++)

@@ -22,7 +22,8 @@ fby_conf_find(const struct fby_directive *table, const char *path)
 			rest += strcspn(rest, ".");
 		if (*rest == '\0')
 			return d;
-		if (d->type != FBY_T_BLOCK && d->type != FBY_T_LIST)
+		if ((d->type != FBY_T_BLOCK && d->type != FBY_T_LIST) ||
+		    d->arg == NULL)
 			return d;
 		return fby_conf_find(d->arg, rest + 1);
 	}
@@ -126,13 +127,11 @@ fby_conf_text(struct fby_pool *pool, const struct fby_directive *d,
 	case FBY_T_BOOL:
 		return *(const bool *)field ? "true" : "false";
 	case FBY_T_INT:
-		return fby_psprintf(pool, "%" PRId64,
-		    *(const int64_t *)field);
+		return fby_psprintf(pool, "%" PRId64, *(const int64_t *)field);
 	case FBY_T_NUM:
 		return fby_psprintf(pool, "%g", *(const double *)field);
 	case FBY_T_MSEC:
-		return fby_units_duration_text(pool,
-		    *(const int64_t *)field);
+		return fby_units_duration_text(pool, *(const int64_t *)field);
 	case FBY_T_BYTES:
 		return fby_units_bytes_text(pool, *(const int64_t *)field);
 	case FBY_T_ENUM:

@@ -33,8 +33,8 @@ enum {
 };
 
 struct setting {
-	unsigned	 clients;
-	const char	*key, *value;
+	unsigned clients;
+	const char *key, *value;
 };
 
 static const struct setting defaults[] = {
@@ -52,26 +52,27 @@ static const struct setting defaults[] = {
 	{ PRODUCER, "message.max.bytes", "1000000000" },
 	{ PRODUCER, "queue.buffering.max.messages", "0" },
 	/* The Java client's; librdkafka waits for up to 10 s. */
-	{ ALL, "reconnect.backoff.max.ms", "1000" },
-	{ 0, NULL, NULL }
+	{ ALL, "reconnect.backoff.max.ms", "1000" }, { 0, NULL, NULL }
 };
 
-static const struct setting forced[] = {
-	{ CONSUMER, "enable.auto.commit", "false" },
+static const struct setting forced[] = { { CONSUMER, "enable.auto.commit",
+					     "false" },
 	{ CONSUMER, "enable.auto.offset.store", "false" },
 	{ FETCHER, "enable.partition.eof", "true" },
 	/* The master resolves offsets; a worker must not jump. */
 	{ FETCHER, "auto.offset.reset", "error" },
 	{ PRODUCER, "delivery.report.only.error", "false" },
-	{ ALL, "log.queue", "true" },
-	{ 0, NULL, NULL }
-};
+	{ ALL, "log.queue", "true" }, { 0, NULL, NULL } };
 
 /* What concerns the membership means nothing to a client with assign(). */
 static const char *const member_only[] = {
-	"group.instance.id", "group.protocol", "group.protocol.type",
-	"group.remote.assignor", "heartbeat.interval.ms",
-	"max.poll.interval.ms", "partition.assignment.strategy",
+	"group.instance.id",
+	"group.protocol",
+	"group.protocol.type",
+	"group.remote.assignor",
+	"heartbeat.interval.ms",
+	"max.poll.interval.ms",
+	"partition.assignment.strategy",
 	"session.timeout.ms",
 };
 
@@ -79,16 +80,16 @@ struct build {
 	const struct fby_manifest *m;
 	const struct fby_kafka *k;
 	enum fby_kafka_client client;
-	const char	*path;
-	rd_kafka_conf_t	*conf;
-	struct fby_err	*err;
+	const char *path;
+	rd_kafka_conf_t *conf;
+	struct fby_err *err;
 };
 
 static const char *
 client_path(enum fby_kafka_client client)
 {
 	return client == FBY_KAFKA_PRODUCER ? "spec.sink.kafka" :
-	    "spec.source.kafka";
+					      "spec.source.kafka";
 }
 
 static const struct fby_kafka *
@@ -171,7 +172,7 @@ set_config(const struct build *b)
 static uint64_t
 hash(uint64_t h, const char *p, size_t len)
 {
-	for (size_t i = 0; i < len; i++)	/* FNV-1a */
+	for (size_t i = 0; i < len; i++) /* FNV-1a */
 		h = (h ^ (unsigned char)p[i]) * UINT64_C(0x100000001b3);
 	return h;
 }
@@ -231,7 +232,7 @@ set_member_defaults(const struct build *b)
 	if (fby_kafka_setting(b->m, "group.instance.id") == NULL)
 		rc |= set(b, "group.instance.id", instance_id(b->m), pos);
 	if (is_new_protocol(b->m))
-		return rc;	/* the broker says how long */
+		return rc; /* the broker says how long */
 	snprintf(text, sizeof(text), "%" PRId64, session);
 	rc |= set(b, "session.timeout.ms", text, pos);
 	snprintf(text, sizeof(text), "%" PRId64,
@@ -250,10 +251,10 @@ set_brokers(const struct build *b)
 
 	fby_str_init(&s);
 	for (size_t i = 0; i < b->k->brokers.n; i++)
-		fby_str_printf(&s, "%s%s", i ? "," : "",
-		    b->k->brokers.v[i]);
-	rc = set(b, "bootstrap.servers", s.p, fby_manifest_pos(b->m,
-	    fby_psprintf(b->m->pool, "%s.brokers", b->path)));
+		fby_str_printf(&s, "%s%s", i ? "," : "", b->k->brokers.v[i]);
+	rc = set(b, "bootstrap.servers", s.p,
+	    fby_manifest_pos(b->m,
+		fby_psprintf(b->m->pool, "%s.brokers", b->path)));
 	fby_str_fini(&s);
 	return rc;
 }
@@ -278,8 +279,8 @@ build(const struct build *b)
 	const struct fby_pos pos = fby_manifest_pos(b->m, b->path);
 	int rc = 0;
 
-	rc |= set(b, "client.id", fby_psprintf(b->m->pool, "forebay-%s",
-	    b->m->name), pos);
+	rc |= set(b, "client.id",
+	    fby_psprintf(b->m->pool, "forebay-%s", b->m->name), pos);
 	rc |= set_table(b, defaults);
 	if (b->client == FBY_KAFKA_MEMBER)
 		rc |= set_member_defaults(b);
@@ -298,8 +299,11 @@ fby_kafka_conf(const struct fby_manifest *m, enum fby_kafka_client client,
     struct fby_err *err)
 {
 	const struct build b = {
-		.m = m, .k = client_kafka(m, client), .client = client,
-		.path = client_path(client), .conf = rd_kafka_conf_new(),
+		.m = m,
+		.k = client_kafka(m, client),
+		.client = client,
+		.path = client_path(client),
+		.conf = rd_kafka_conf_new(),
 		.err = err,
 	};
 
@@ -320,11 +324,13 @@ fby_kafka_new(const struct fby_manifest *m, enum fby_kafka_client client,
 	char why[512];
 
 	rk = rd_kafka_new(client == FBY_KAFKA_PRODUCER ? RD_KAFKA_PRODUCER :
-	    RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+							 RD_KAFKA_CONSUMER,
+	    conf, why, sizeof(why));
 	if (rk == NULL) {
 		rd_kafka_conf_destroy(conf);
-		fby_err_add(err, fby_manifest_pos(m,
-		    fby_psprintf(m->pool, "%s.config", path)),
+		fby_err_add(err,
+		    fby_manifest_pos(m,
+			fby_psprintf(m->pool, "%s.config", path)),
 		    "%s: librdkafka makes no client of it: %s", path, why);
 		return NULL;
 	}
@@ -340,7 +346,8 @@ int
 fby_kafka_try(const struct fby_manifest *m, struct fby_err *err)
 {
 	static const enum fby_kafka_client clients[] = {
-		FBY_KAFKA_MEMBER, FBY_KAFKA_PRODUCER,
+		FBY_KAFKA_MEMBER,
+		FBY_KAFKA_PRODUCER,
 	};
 	rd_kafka_conf_t *conf;
 	int rc = 0;
@@ -379,20 +386,21 @@ check_member(const struct fby_manifest *m, const char *path,
 	const struct fby_setting *s;
 	int rc = 0;
 
-	for (size_t i = 0; is_new_protocol(m) && i < FBY_NELEM(classic);
-	    i++) {
+	for (size_t i = 0; is_new_protocol(m) && i < FBY_NELEM(classic); i++) {
 		s = setting_find(&m->source, classic[i]);
 		if (s)
-			rc = fby_err_add(err, s->pos, "%s: %s is the "
+			rc = fby_err_add(err, s->pos,
+			    "%s: %s is the "
 			    "broker's to say when group.protocol is consumer",
 			    path, s->key);
 	}
 	s = setting_find(&m->source, "session.timeout.ms");
-	if (!is_new_protocol(m) && s && session_ms(m) >
-	    number_setting(m, "max.poll.interval.ms", 300000))
-		rc = fby_err_add(err, s->value_pos, "%s: found "
-		    "session.timeout.ms %s, allowed is no more than "
-		    "max.poll.interval.ms", path, s->value);
+	if (!is_new_protocol(m) && s &&
+	    session_ms(m) > number_setting(m, "max.poll.interval.ms", 300000))
+		rc = fby_err_add(err, s->value_pos,
+		    "%s: found session.timeout.ms %s, allowed is no more than "
+		    "max.poll.interval.ms",
+		    path, s->value);
 	return rc;
 }
 

@@ -21,9 +21,9 @@ typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_conf_s rd_kafka_conf_t;
 
 enum fby_kafka_client {
-	FBY_KAFKA_MEMBER,	/* the master: group member, fetches nothing */
-	FBY_KAFKA_FETCHER,	/* a worker's consumer: assign() only */
-	FBY_KAFKA_PRODUCER,	/* a worker's sink.kafka */
+	FBY_KAFKA_MEMBER,   /* the master: group member, fetches nothing */
+	FBY_KAFKA_FETCHER,  /* a worker's consumer: assign() only */
+	FBY_KAFKA_PRODUCER, /* a worker's sink.kafka */
 };
 
 /*
@@ -31,7 +31,7 @@ enum fby_kafka_client {
  * has file:line:column of the setting or secret that was refused.
  */
 rd_kafka_conf_t *fby_kafka_conf(const struct fby_manifest *m,
-	    enum fby_kafka_client client, struct fby_err *err) FBY_MUSTCHECK;
+    enum fby_kafka_client client, struct fby_err *err) FBY_MUSTCHECK;
 
 /*
  * The client itself.  `conf` is gone in either case.  NULL: `err` has what
@@ -40,22 +40,22 @@ rd_kafka_conf_t *fby_kafka_conf(const struct fby_manifest *m,
  * made here and not by rd_kafka_new().)
  */
 rd_kafka_t *fby_kafka_new(const struct fby_manifest *m,
-	    enum fby_kafka_client client, rd_kafka_conf_t *conf,
-	    struct fby_err *err) FBY_MUSTCHECK;
+    enum fby_kafka_client client, rd_kafka_conf_t *conf,
+    struct fby_err *err) FBY_MUSTCHECK;
 
 /*
  * `config:` lines of both ends, tried against the librdkafka in use.  Every
  * fby_manifest_parse() does that, when the runtime is "c".
  */
-int	fby_kafka_check(const struct fby_manifest *m, struct fby_err *err)
-	    FBY_MUSTCHECK;
+int fby_kafka_check(const struct fby_manifest *m,
+    struct fby_err *err) FBY_MUSTCHECK;
 
 /*
  * Makes the configurations of all clients and throws them away: are the
  * secrets there?  For `forebay test`, and before a reload.
  */
-int	fby_kafka_try(const struct fby_manifest *m, struct fby_err *err)
-	    FBY_MUSTCHECK;
+int fby_kafka_try(const struct fby_manifest *m,
+    struct fby_err *err) FBY_MUSTCHECK;
 
 /*
  * Value of a `config:` line of the source, or NULL: for what forebay itself

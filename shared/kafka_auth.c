@@ -15,9 +15,9 @@
 
 struct auth {
 	const struct fby_manifest *m;
-	const char	*path;		/* of the block at hand */
-	rd_kafka_conf_t	*conf;
-	struct fby_err	*err;
+	const char *path; /* of the block at hand */
+	rd_kafka_conf_t *conf;
+	struct fby_err *err;
 };
 
 static int
@@ -70,8 +70,7 @@ set_user(struct auth *a, const char *mechanism, const char *block,
 
 	a->path = fby_psprintf(a->m->pool, "%s.%s", a->path, block);
 	rc |= set_secret(a, "sasl.username", "userSecret", &user->user);
-	rc |= set_secret(a, "sasl.password", "passwordSecret",
-	    &user->password);
+	rc |= set_secret(a, "sasl.password", "passwordSecret", &user->password);
 	return rc;
 }
 
@@ -82,7 +81,8 @@ has_feature(const rd_kafka_conf_t *conf, const char *feature)
 	size_t size = sizeof(list);
 
 	return rd_kafka_conf_get(conf, "builtin.features", list, &size) ==
-	    RD_KAFKA_CONF_OK && strstr(list, feature) != NULL;
+	    RD_KAFKA_CONF_OK &&
+	    strstr(list, feature) != NULL;
 }
 
 static int
@@ -99,8 +99,7 @@ need_feature(const struct auth *a, const char *feature, const char *what)
 static int
 set_keytab(const struct auth *a, const struct fby_secret *secret)
 {
-	const char *path = fby_psprintf(a->m->pool, "%s.keytabSecret",
-	    a->path);
+	const char *path = fby_psprintf(a->m->pool, "%s.keytabSecret", a->path);
 	char *text;
 	int rc = 0;
 
@@ -111,7 +110,8 @@ set_keytab(const struct auth *a, const struct fby_secret *secret)
 	else if (text)
 		rc = fby_err_add(a->err, fby_manifest_pos(a->m, path),
 		    "%s: the secret must hold the absolute path of a key "
-		    "table, not the table itself", path);
+		    "table, not the table itself",
+		    path);
 	fby_secret_free(text);
 	return rc;
 }
@@ -125,13 +125,12 @@ set_gssapi(struct auth *a, const struct fby_sasl *sasl)
 		return -1;
 	a->path = fby_psprintf(a->m->pool, "%s.gssapi", a->path);
 	rc |= set(a, "sasl.mechanisms", "GSSAPI");
-	rc |= set(a, "sasl.kerberos.service.name",
-	    sasl->gssapi.service_name);
+	rc |= set(a, "sasl.kerberos.service.name", sasl->gssapi.service_name);
 	rc |= set_secret(a, "sasl.kerberos.principal", "usernameSecret",
 	    &sasl->gssapi.username);
 	rc |= set_keytab(a, &sasl->gssapi.keytab);
-	rc |= set_secret(a, "sasl.kerberos.kinit.cmd",
-	    "kerberosConfigSecret", &sasl->gssapi.kerberos_config);
+	rc |= set_secret(a, "sasl.kerberos.kinit.cmd", "kerberosConfigSecret",
+	    &sasl->gssapi.kerberos_config);
 	return rc;
 }
 
@@ -147,8 +146,8 @@ set_oauth(struct auth *a, const struct fby_sasl *sasl)
 	rc |= set(a, "sasl.oauthbearer.method", "oidc");
 	rc |= set_secret(a, "sasl.oauthbearer.client.id", "clientID",
 	    &sasl->oauth.client_id);
-	rc |= set_secret(a, "sasl.oauthbearer.client.secret",
-	    "clientSecret", &sasl->oauth.client_secret);
+	rc |= set_secret(a, "sasl.oauthbearer.client.secret", "clientSecret",
+	    &sasl->oauth.client_secret);
 	rc |= set(a, "sasl.oauthbearer.token.endpoint.url",
 	    sasl->oauth.token_endpoint);
 	/* Tokens are fetched by librdkafka's thread: see fby_kafka_new. */

@@ -14,8 +14,7 @@ struct fby_manifest;
 typedef struct rd_kafka_conf_s rd_kafka_conf_t;
 
 /* Reads the secrets; `path` is "spec.source.kafka" or "spec.sink.kafka". */
-int	fby_kafka_auth_set(const struct fby_manifest *m,
-	    const struct fby_kafka *k, const char *path,
-	    rd_kafka_conf_t *conf, struct fby_err *err) FBY_MUSTCHECK;
+int fby_kafka_auth_set(const struct fby_manifest *m, const struct fby_kafka *k,
+    const char *path, rd_kafka_conf_t *conf, struct fby_err *err) FBY_MUSTCHECK;
 
 #endif

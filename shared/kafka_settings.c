@@ -21,8 +21,8 @@
 /* ---- taking the block apart ------------------------------------------- */
 
 struct line {
-	const char	*text;		/* without its end */
-	size_t		 len, number;	/* from 0 */
+	const char *text;   /* without its end */
+	size_t len, number; /* from 0 */
 };
 
 static const char *
@@ -40,8 +40,10 @@ static const char *
 plain_value(const char *key, const char *value)
 {
 	static const char *const words[][2] = {
-		{ "smallest", "earliest" }, { "beginning", "earliest" },
-		{ "largest", "latest" }, { "end", "latest" },
+		{ "smallest", "earliest" },
+		{ "beginning", "earliest" },
+		{ "largest", "latest" },
+		{ "end", "latest" },
 	};
 
 	if (strcmp(key, "auto.offset.reset") == 0)
@@ -68,8 +70,10 @@ read_line(struct fby_pool *pool, struct fby_kafka *k,
 	    (size_t)(first - line->text));
 	if (colon == NULL || colon == first) {
 		/* Not shown: it may be part of a key or a certificate. */
-		fby_err_add(err, s->pos, "%s: found a line that is no "
-		    "setting, allowed is \"key: value\"", path);
+		fby_err_add(err, s->pos,
+		    "%s: found a line that is no "
+		    "setting, allowed is \"key: value\"",
+		    path);
 		return;
 	}
 	s->key = trimmed(pool, line->text, colon);
@@ -79,9 +83,9 @@ read_line(struct fby_pool *pool, struct fby_kafka *k,
 	s->value = plain_value(s->key, trimmed(pool, colon + 1, end));
 	for (size_t i = 0; i < k->nsettings; i++)
 		if (strcmp(settings[i].key, s->key) == 0) {
-			fby_err_add(err, s->pos, "%s: %s is set twice, "
-			    "first in line %d", path, s->key,
-			    settings[i].pos.line);
+			fby_err_add(err, s->pos,
+			    "%s: %s is set twice, first in line %d", path,
+			    s->key, settings[i].pos.line);
 			return;
 		}
 	k->nsettings++;
@@ -122,28 +126,22 @@ fby_kafka_settings_find(const struct fby_kafka *k, const char *key)
 
 /* What forebay decides.  `value` NULL: nothing is allowed. */
 struct forced {
-	const char	*key, *value, *instead;
+	const char *key, *value, *instead;
 };
 
-static const struct forced forced_source[] = {
-	{ "enable.auto.commit", "false", NULL },
+static const struct forced forced_source[] = { { "enable.auto.commit", "false",
+						   NULL },
 	{ "enable.auto.offset.store", "false", NULL },
-	{ "enable.partition.eof", "true", NULL },
-	{ "log.queue", "true", NULL },
+	{ "enable.partition.eof", "true", NULL }, { "log.queue", "true", NULL },
 	{ "group.id", NULL, "consumerGroup" },
 	{ "bootstrap.servers", NULL, "brokers" },
-	{ "metadata.broker.list", NULL, "brokers" },
-	{ 0 }
-};
+	{ "metadata.broker.list", NULL, "brokers" }, { 0 } };
 
-static const struct forced forced_sink[] = {
-	{ "delivery.report.only.error", "false", NULL },
-	{ "log.queue", "true", NULL },
-	{ "bootstrap.servers", NULL, "brokers" },
+static const struct forced forced_sink[] = { { "delivery.report.only.error",
+						 "false", NULL },
+	{ "log.queue", "true", NULL }, { "bootstrap.servers", NULL, "brokers" },
 	{ "metadata.broker.list", NULL, "brokers" },
-	{ "transactional.id", NULL, NULL },
-	{ 0 }
-};
+	{ "transactional.id", NULL, NULL }, { 0 } };
 
 static const struct forced *
 forced_find(const struct forced *f, const char *key)
@@ -160,8 +158,9 @@ is_same(const rd_kafka_conf_t *conf, const struct forced *f)
 	char value[64] = "";
 	size_t size = sizeof(value);
 
-	return f->value && rd_kafka_conf_get(conf, f->key, value, &size) ==
-	    RD_KAFKA_CONF_OK && strcmp(value, f->value) == 0;
+	return f->value &&
+	    rd_kafka_conf_get(conf, f->key, value, &size) == RD_KAFKA_CONF_OK &&
+	    strcmp(value, f->value) == 0;
 }
 
 static int
@@ -171,12 +170,12 @@ check_forced(const rd_kafka_conf_t *conf, const struct fby_setting *s,
 	if (f == NULL || is_same(conf, f))
 		return 0;
 	if (f->instead)
-		return fby_err_add(err, s->pos, "%s: %s is set by `%s` "
-		    "beside config, and nowhere else", path, f->key,
-		    f->instead);
+		return fby_err_add(err, s->pos,
+		    "%s: %s is set by `%s` beside config, and nowhere else",
+		    path, f->key, f->instead);
 	if (f->value)
-		return fby_err_add(err, s->value_pos, "%s: %s is always %s "
-		    "here", path, f->key, f->value);
+		return fby_err_add(err, s->value_pos,
+		    "%s: %s is always %s here", path, f->key, f->value);
 	return fby_err_add(err, s->pos, "%s: %s cannot be used here", path,
 	    f->key);
 }
@@ -216,8 +215,9 @@ unknown_setting(const struct fby_setting *s, const char *path,
 		try_names(&nearest, table);
 	}
 	if (nearest.best)
-		fby_err_add(err, s->pos, "%s: librdkafka has no setting `%s`, "
-		    "did you mean `%s`?", path, s->key, nearest.best);
+		fby_err_add(err, s->pos,
+		    "%s: librdkafka has no setting `%s`, did you mean `%s`?",
+		    path, s->key, nearest.best);
 	else
 		fby_err_add(err, s->pos, "%s: librdkafka has no setting `%s`",
 		    path, s->key);
@@ -236,16 +236,16 @@ check_setting(rd_kafka_conf_t *conf, const struct fby_setting *s,
 		return 0;
 	switch (rd_kafka_conf_set(conf, s->key, s->value, why, sizeof(why))) {
 	case RD_KAFKA_CONF_OK:
-		return check_forced(conf, s, forced_find(forced, s->key),
-		    path, err);
+		return check_forced(conf, s, forced_find(forced, s->key), path,
+		    err);
 	case RD_KAFKA_CONF_UNKNOWN:
 		return unknown_setting(s, path, err);
 	default:
 		break;
 	}
 	if (fby_manifest_is_secret(s->key))
-		return fby_err_add(err, s->value_pos, "%s: librdkafka "
-		    "refuses this value of %s", path, s->key);
+		return fby_err_add(err, s->value_pos,
+		    "%s: librdkafka refuses this value of %s", path, s->key);
 	why[strcspn(why, "\n")] = '\0';
 	return fby_err_add(err, s->value_pos, "%s: librdkafka refuses %s: %s",
 	    path, s->key, why);

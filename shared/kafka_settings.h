@@ -19,16 +19,14 @@ struct fby_node;
 struct fby_pool;
 
 /* Fills k->settings from k->config; `node` is that scalar. */
-int	fby_kafka_settings_read(struct fby_pool *pool, struct fby_kafka *k,
-	    const struct fby_node *node, const char *path,
-	    struct fby_err *err);
+int fby_kafka_settings_read(struct fby_pool *pool, struct fby_kafka *k,
+    const struct fby_node *node, const char *path, struct fby_err *err);
 
 /* Value of the key, or NULL. */
-const char *fby_kafka_settings_find(const struct fby_kafka *k,
-	    const char *key);
+const char *fby_kafka_settings_find(const struct fby_kafka *k, const char *key);
 
 /* Tries all; `is_source` decides what forebay forces. */
-int	fby_kafka_settings_check(const struct fby_kafka *k, bool is_source,
-	    const char *path, struct fby_err *err) FBY_MUSTCHECK;
+int fby_kafka_settings_check(const struct fby_kafka *k, bool is_source,
+    const char *path, struct fby_err *err) FBY_MUSTCHECK;
 
 #endif

@@ -30,7 +30,7 @@
  */
 struct file_name {
 	struct file_name *next;
-	char		 name[];
+	char name[];
 };
 static struct file_name *file_names;
 
@@ -70,17 +70,19 @@ wrong_kind(const struct fby_node *doc, const char *kind, struct fby_err *err)
 
 	for (size_t i = 0; i < FBY_NELEM(others); i++)
 		if (strcmp(kind, others[i]) == 0)
-			return fby_err_add(err, pos, "kind: found %s, which "
+			return fby_err_add(err, pos,
+			    "kind: found %s, which "
 			    "only Numaflow's controller can run; allowed is "
-			    "MonoVertex or Host", kind);
+			    "MonoVertex or Host",
+			    kind);
 	fby_nearest_init(&nearest, kind);
 	fby_nearest_try(&nearest, "MonoVertex");
 	fby_nearest_try(&nearest, "Host");
 	if (nearest.best)
-		return fby_err_add(err, pos, "kind: found \"%s\", did you "
-		    "mean %s?", kind, nearest.best);
-	return fby_err_add(err, pos, "kind: found \"%s\", allowed is "
-	    "MonoVertex or Host", kind);
+		return fby_err_add(err, pos,
+		    "kind: found \"%s\", did you mean %s?", kind, nearest.best);
+	return fby_err_add(err, pos,
+	    "kind: found \"%s\", allowed is MonoVertex or Host", kind);
 }
 
 static void
@@ -104,7 +106,8 @@ place_document(struct fby_manifest *m, struct fby_node *doc, bool is_object,
 	const char *kind;
 
 	if (doc->kind != FBY_NODE_MAP) {
-		fby_err_add(err, doc->pos, "found %s, allowed is a document "
+		fby_err_add(err, doc->pos,
+		    "found %s, allowed is a document "
 		    "of kind MonoVertex or Host",
 		    fby_yaml_describe(m->pool, doc));
 		return;
@@ -113,8 +116,8 @@ place_document(struct fby_manifest *m, struct fby_node *doc, bool is_object,
 	if (kind == NULL && is_object)
 		kind = "MonoVertex";
 	if (kind == NULL) {
-		fby_err_add(err, doc->pos, "kind: required, MonoVertex or "
-		    "Host");
+		fby_err_add(err, doc->pos,
+		    "kind: required, MonoVertex or Host");
 		return;
 	}
 	if (strcmp(kind, "MonoVertex") == 0) {
@@ -126,12 +129,14 @@ place_document(struct fby_manifest *m, struct fby_node *doc, bool is_object,
 		return;
 	}
 	if (!is_object)
-		check_api(doc, place == &m->mvtx ? FBY_MANIFEST_MVTX_API :
-		    FBY_MANIFEST_HOST_API, err);
+		check_api(doc,
+		    place == &m->mvtx ? FBY_MANIFEST_MVTX_API :
+					FBY_MANIFEST_HOST_API,
+		    err);
 	if (*place)
-		fby_err_add(err, doc->pos, "a second document of kind %s; "
-		    "the first is at %s:%d", kind, (*place)->pos.file,
-		    (*place)->pos.line);
+		fby_err_add(err, doc->pos,
+		    "a second document of kind %s; the first is at %s:%d", kind,
+		    (*place)->pos.file, (*place)->pos.line);
 	else
 		*place = doc;
 }
@@ -140,13 +145,12 @@ static int
 read_text(struct fby_manifest *m, const struct fby_manifest_text *text,
     struct fby_err *err)
 {
-	const bool is_object = strcmp(text->name,
-	    FBY_MANIFEST_OBJECT_ENV) == 0;
+	const bool is_object = strcmp(text->name, FBY_MANIFEST_OBJECT_ENV) == 0;
 	struct fby_node **docs;
 	size_t n;
 
 	if (fby_yaml_parse(m->pool, text->name, text->text, text->len, &docs,
-	    &n, err) == -1)
+		&n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		place_document(m, docs[i], is_object, err);
@@ -172,8 +176,8 @@ add_text(struct fby_manifest *m, const struct fby_manifest_text *from)
 static int
 read_object(struct fby_manifest *m, struct fby_err *err)
 {
-	struct fby_manifest_text text = {
-		.name = file_name_get(FBY_MANIFEST_OBJECT_ENV) };
+	struct fby_manifest_text text = { .name = file_name_get(
+					      FBY_MANIFEST_OBJECT_ENV) };
 	const struct fby_pos pos = { text.name, 0, 0 };
 	const char *object = getenv(FBY_MANIFEST_OBJECT_ENV);
 
@@ -191,11 +195,12 @@ read_object(struct fby_manifest *m, struct fby_err *err)
 static void
 no_mvtx(const struct fby_manifest *m, struct fby_err *err)
 {
-	const struct fby_pos pos = {
-		m->ntexts ? m->texts[0].name : NULL, 0, 0 };
+	const struct fby_pos pos = { m->ntexts ? m->texts[0].name : NULL, 0,
+		0 };
 
-	fby_err_add(err, pos, "no document of kind MonoVertex, and no "
-	    FBY_MANIFEST_OBJECT_ENV " in the environment");
+	fby_err_add(err, pos,
+	    "no document of kind MonoVertex, and no " FBY_MANIFEST_OBJECT_ENV
+	    " in the environment");
 }
 
 static void
@@ -346,8 +351,8 @@ nearest_node(const struct fby_node *node, const char *path, bool *is_exact)
 			path += *path == ']';
 		} else if (node->kind == FBY_NODE_MAP) {
 			for (size_t i = 0; i < node->n && !next; i++)
-				if (strncmp(node->items[i].key, path,
-				    len) == 0 &&
+				if (strncmp(node->items[i].key, path, len) ==
+					0 &&
 				    node->items[i].key[len] == '\0')
 					next = node->items[i].node;
 			path += len;
@@ -376,8 +381,7 @@ fby_manifest_node(const struct fby_node *root, const char *path)
 struct fby_pos
 fby_manifest_pos(const struct fby_manifest *m, const char *path)
 {
-	const bool is_host =
-	    !fby_conf_find(fby_manifest_mvtx_table, path) &&
+	const bool is_host = !fby_conf_find(fby_manifest_mvtx_table, path) &&
 	    fby_conf_find(fby_manifest_host_table, path);
 	const struct fby_node *doc = is_host ? m->hostdoc : m->mvtx;
 	struct fby_pos pos = { m->mvtx->pos.file, 0, 0 };

@@ -26,83 +26,89 @@ struct fby_pool;
 
 /* ---- MonoVertex ------------------------------------------------------- */
 
-struct fby_secret {		/* SecretKeySelector */
-	const char	*name;	/* NULL: no secret is referred to */
-	const char	*key;
-	bool		 optional;
+struct fby_secret {       /* SecretKeySelector */
+	const char *name; /* NULL: no secret is referred to */
+	const char *key;
+	bool optional;
 };
 
 struct fby_tls {
-	bool		 present;	/* even `tls: {}` turns it on */
-	bool		 insecure_skip_verify;
+	bool present; /* even `tls: {}` turns it on */
+	bool insecure_skip_verify;
 	struct fby_secret ca, cert, key;
 };
 
 enum fby_sasl_mechanism {
-	FBY_SASL_NONE, FBY_SASL_PLAIN, FBY_SASL_SCRAM_256, FBY_SASL_SCRAM_512,
-	FBY_SASL_GSSAPI, FBY_SASL_OAUTH
+	FBY_SASL_NONE,
+	FBY_SASL_PLAIN,
+	FBY_SASL_SCRAM_256,
+	FBY_SASL_SCRAM_512,
+	FBY_SASL_GSSAPI,
+	FBY_SASL_OAUTH
 };
 
-struct fby_sasl_user {		/* plain, scramsha256, scramsha512 */
-	bool		 present;
+struct fby_sasl_user { /* plain, scramsha256, scramsha512 */
+	bool present;
 	struct fby_secret user, password;
-	bool		 handshake;	/* accepted, ignored, as upstream */
+	bool handshake; /* accepted, ignored, as upstream */
 };
 
 struct fby_sasl {
-	bool		 present;
-	int		 mechanism;	/* enum fby_sasl_mechanism */
+	bool present;
+	int mechanism; /* enum fby_sasl_mechanism */
 	struct fby_sasl_user plain, scram256, scram512;
 	struct {
-		bool		 present;
-		const char	*service_name;
-		const char	*realm;
-		const char	*auth_type;
+		bool present;
+		const char *service_name;
+		const char *realm;
+		const char *auth_type;
 		struct fby_secret username, password, keytab, kerberos_config;
 	} gssapi;
 	struct {
-		bool		 present;
+		bool present;
 		struct fby_secret client_id, client_secret;
-		const char	*token_endpoint;
+		const char *token_endpoint;
 	} oauth;
 };
 
 /* One line of a `config:` block: a setting of librdkafka. */
 struct fby_setting {
-	const char	*key, *value;
-	struct fby_pos	 pos;		/* of the key, in the block */
-	struct fby_pos	 value_pos;
+	const char *key, *value;
+	struct fby_pos pos; /* of the key, in the block */
+	struct fby_pos value_pos;
 };
 
 /* What source.kafka and sink.kafka have in common and not. */
 struct fby_kafka {
-	bool		 present;
+	bool present;
 	struct fby_strings brokers;
-	const char	*topic;		/* source: list separated by commas */
-	const char	*group;		/* source only */
-	const char	*config;	/* librdkafka settings, "key: value" lines */
-	const struct fby_setting *settings;	/* the same, taken apart */
-	size_t		 nsettings;
-	bool		 set_key;	/* sink only; true unless set to false */
-	struct fby_tls	 tls;
-	struct fby_sasl	 sasl;
+	const char *topic;  /* source: list separated by commas */
+	const char *group;  /* source only */
+	const char *config; /* librdkafka settings, "key: value" lines */
+	const struct fby_setting *settings; /* the same, taken apart */
+	size_t nsettings;
+	bool set_key; /* sink only; true unless set to false */
+	struct fby_tls tls;
+	struct fby_sasl sasl;
 };
 
 enum fby_on_failure {
-	FBY_ON_FAILURE_RETRY, FBY_ON_FAILURE_FALLBACK, FBY_ON_FAILURE_DROP
+	FBY_ON_FAILURE_RETRY,
+	FBY_ON_FAILURE_FALLBACK,
+	FBY_ON_FAILURE_DROP
 };
 
 struct fby_retry_strategy {
-	int64_t		 interval_ms;
-	int64_t		 cap_ms;
-	double		 factor;
-	double		 jitter;
-	int64_t		 steps;		/* 0: without end */
-	int		 on_failure;	/* enum fby_on_failure */
+	int64_t interval_ms;
+	int64_t cap_ms;
+	double factor;
+	double jitter;
+	int64_t steps;  /* 0: without end */
+	int on_failure; /* enum fby_on_failure */
 };
 
 struct fby_sink {
-	bool		 log, blackhole;
+	bool log, blackhole;
 	struct fby_kafka kafka;
 	struct fby_retry_strategy retry;
 };
@@ -110,65 +116,65 @@ struct fby_sink {
 /* ---- Host ------------------------------------------------------------- */
 
 struct fby_runtime {
-	const char	*name;
-	struct fby_strings command;	/* program and arguments */
-	struct fby_strings env;		/* NAME=value */
+	const char *name;
+	struct fby_strings command; /* program and arguments */
+	struct fby_strings env;     /* NAME=value */
 };
 
 struct fby_host {
-	int64_t		 workers;	/* 0: auto */
-	struct fby_strings cpus;	/* cpuAffinity: CPU numbers; empty: all */
-	const char	*http_listen;	/* "address:port"; "" turns it off */
-	const char	*run_directory;	/* NULL: see fby_manifest_run_dir */
-	const char	*secrets_directory;
-	const char	*log_file;	/* NULL: standard error */
-	int		 log_level;	/* enum fby_log_level */
-	int64_t		 commit_interval_ms;
-	int64_t		 drain_timeout_ms;
-	int64_t		 worker_timeout_ms;	/* heartbeat older: killed */
-	int64_t		 max_partitions;	/* rows of the ledger */
+	int64_t workers;           /* 0: auto */
+	struct fby_strings cpus;   /* cpuAffinity: CPU numbers; empty: all */
+	const char *http_listen;   /* "address:port"; "" turns it off */
+	const char *run_directory; /* NULL: see fby_manifest_run_dir */
+	const char *secrets_directory;
+	const char *log_file; /* NULL: standard error */
+	int log_level;        /* enum fby_log_level */
+	int64_t commit_interval_ms;
+	int64_t drain_timeout_ms;
+	int64_t worker_timeout_ms; /* heartbeat older: killed */
+	int64_t max_partitions;    /* rows of the ledger */
 	struct {
-		int64_t	 max_delay_ms;
+		int64_t max_delay_ms;
 		struct {
-			bool	 present;
-			int64_t	 threshold_ms, increment_by_ms;
-			int64_t	 step_interval_ms;
-			int64_t	 init_source_delay_ms;	/* 0: not set */
+			bool present;
+			int64_t threshold_ms, increment_by_ms;
+			int64_t step_interval_ms;
+			int64_t init_source_delay_ms; /* 0: not set */
 		} idle;
 	} watermark;
 	struct {
-		int64_t	 budget_bytes;	/* in flight, for each worker */
-		int64_t	 max_records;	/* in flight, for each worker */
+		int64_t budget_bytes; /* in flight, for each worker */
+		int64_t max_records;  /* in flight, for each worker */
 	} memory;
 	struct fby_runtime *runtimes;
-	size_t		 nruntimes;
+	size_t nruntimes;
 };
 
 /* ---- both ------------------------------------------------------------- */
 
 /* One text as it was read; both strings are borrowed until parsed. */
 struct fby_manifest_text {
-	const char	*name;		/* file name, for error messages */
-	const char	*text;
-	size_t		 len;
+	const char *name; /* file name, for error messages */
+	const char *text;
+	size_t len;
 };
 
 struct fby_manifest {
-	struct fby_pool	*pool;
-	struct fby_node	*mvtx, *hostdoc;	/* trees with positions */
-	const char	*name, *namespace_;	/* namespace "default" if unset */
-	const char	*runtime;	/* NUMAFLOW_RUNTIME; "c" if unset */
-	struct fby_strings env;		/* containerTemplate.env: NAME=value */
+	struct fby_pool *pool;
+	struct fby_node *mvtx, *hostdoc; /* trees with positions */
+	const char *name, *namespace_;   /* namespace "default" if unset */
+	const char *runtime;             /* NUMAFLOW_RUNTIME; "c" if unset */
+	struct fby_strings env;          /* containerTemplate.env: NAME=value */
 	struct fby_kafka source;
-	struct fby_strings topics;	/* of the source, trimmed, unique */
-	struct fby_sink	 sink;
-	int64_t		 read_batch_size;
-	int64_t		 read_timeout_ms;
-	int64_t		 concurrency;
-	struct fby_host	 host;
+	struct fby_strings topics; /* of the source, trimmed, unique */
+	struct fby_sink sink;
+	int64_t read_batch_size;
+	int64_t read_timeout_ms;
+	int64_t concurrency;
+	struct fby_host host;
 	/* the texts, to be packed for the workers */
 	struct fby_manifest_text *texts;
-	size_t		 ntexts;
+	size_t ntexts;
 };
 
 /*
@@ -176,48 +182,46 @@ struct fby_manifest {
  * holds a MonoVertex, parse and check.  NULL: `err` says everything.
  */
 struct fby_manifest *fby_manifest_load(char *const *files, size_t n,
-	    struct fby_err *err) FBY_MUSTCHECK;
+    struct fby_err *err) FBY_MUSTCHECK;
 
 struct fby_manifest *fby_manifest_parse(const struct fby_manifest_text *texts,
-	    size_t n, struct fby_err *err) FBY_MUSTCHECK;
-void	fby_manifest_free(struct fby_manifest *m);
+    size_t n, struct fby_err *err) FBY_MUSTCHECK;
+void fby_manifest_free(struct fby_manifest *m);
 
 /*
  * Pack the texts into a sealed, close-on-exec memfd, and back.  Format: the
  * line "forebay-manifest 1 N", then N times the line "LEN NAME" and LEN
  * bytes.  -1 with errno; NULL with `err` filled.
  */
-int	fby_manifest_pack(const struct fby_manifest *m) FBY_MUSTCHECK;
-struct fby_manifest *fby_manifest_unpack(int fd, struct fby_err *err)
-	    FBY_MUSTCHECK;
+int fby_manifest_pack(const struct fby_manifest *m) FBY_MUSTCHECK;
+struct fby_manifest *fby_manifest_unpack(int fd,
+    struct fby_err *err) FBY_MUSTCHECK;
 
 /* Where run files lie: runDirectory, $RUNTIME_DIRECTORY, /run/forebay/NAME. */
 const char *fby_manifest_run_dir(const struct fby_manifest *m);
 
 /* The place of a directive, "spec.source.kafka.topic", or the nearest one. */
-struct fby_pos fby_manifest_pos(const struct fby_manifest *m,
-	    const char *path);
+struct fby_pos fby_manifest_pos(const struct fby_manifest *m, const char *path);
 
 /*
  * What a reload from `a` to `b` takes: the strongest policy of all settings
  * that differ.  `each` is called for each of them.
  */
-typedef void (*fby_manifest_diff_fn)(void *arg, const char *path,
-	    enum fby_policy policy);
+typedef void (
+    *fby_manifest_diff_fn)(void *arg, const char *path, enum fby_policy policy);
 enum fby_policy fby_manifest_diff(const struct fby_manifest *a,
-	    const struct fby_manifest *b, fby_manifest_diff_fn each,
-	    void *arg);
+    const struct fby_manifest *b, fby_manifest_diff_fn each, void *arg);
 
 /* The effective manifest as YAML, defaults filled in, secrets as references
  * and secret-looking `config` values hidden; the caller frees. */
-char	*fby_manifest_dump(const struct fby_manifest *m);
+char *fby_manifest_dump(const struct fby_manifest *m);
 
 /* The MonoVertex alone as compact JSON, defaults applied, as Numaflow's
  * controller hands it to a data plane; the caller frees. */
-char	*fby_manifest_object(const struct fby_manifest *m);
+char *fby_manifest_object(const struct fby_manifest *m);
 
 /* conf/REFERENCE.md, and the list of the man page (mdoc or man macros). */
-char	*fby_manifest_reference(void);
-char	*fby_manifest_man(void);
+char *fby_manifest_reference(void);
+char *fby_manifest_man(void);
 
 #endif

@@ -18,13 +18,13 @@
 #include "shared/units.h"
 #include "shared/yaml.h"
 
-#define MAX_POLL_MS 300000	/* librdkafka's max.poll.interval.ms */
+#define MAX_POLL_MS 300000 /* librdkafka's max.poll.interval.ms */
 #define TOPIC_MAX 249
 
 struct check {
 	struct fby_manifest *m;
-	struct fby_err	*err;
-	bool		 is_c;
+	struct fby_err *err;
+	bool is_c;
 };
 
 static const struct fby_node *
@@ -55,14 +55,15 @@ check_name(const struct check *c)
 	    strspn(name, letters) == 0 || name[len - 1] == '-')
 		fby_err_add(c->err, place(c, "metadata.name"),
 		    "metadata.name: found \"%s\", allowed are up to 63 of "
-		    "a-z, 0-9 and -, a letter first, no - last", name);
+		    "a-z, 0-9 and -, a letter first, no - last",
+		    name);
 }
 
 static const char *
 topic_fault(const char *topic)
 {
 	static const char all[] = "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
 	if (*topic == '\0')
 		return "an empty topic name";
@@ -86,7 +87,8 @@ add_topic(const struct check *c, const char *topic, size_t len)
 	topic = fby_pstrndup(c->m->pool, topic, len);
 	fault = topic_fault(topic);
 	if (fault) {
-		fby_err_add(c->err, place(c, path), "%s: found \"%s\", %s; "
+		fby_err_add(c->err, place(c, path),
+		    "%s: found \"%s\", %s; "
 		    "allowed are up to %d of A-Z, a-z, 0-9, dot, _ and -",
 		    path, topic, fault, TOPIC_MAX);
 		return;
@@ -107,8 +109,7 @@ read_topics(const struct check *c)
 		return;
 	for (const char *q = p; *q; q++)
 		n += *q == ',';
-	c->m->topics.v = fby_pcalloc(c->m->pool,
-	    n * sizeof(*c->m->topics.v));
+	c->m->topics.v = fby_pcalloc(c->m->pool, n * sizeof(*c->m->topics.v));
 	for (; n > 0; n--) {
 		const size_t len = strcspn(p, ",");
 		const size_t blank = strspn(p, " \n");
@@ -127,16 +128,18 @@ check_containers(const struct check *c, const char *path)
 		"transformer", "udf", "udsink", "fb-udsink", "ons-udsink" };
 	const struct fby_node *list = mvtx_node(c, path), *name;
 
-	for (size_t i = 0; list && list->kind == FBY_NODE_LIST &&
-	    i < list->n; i++) {
+	for (size_t i = 0; list && list->kind == FBY_NODE_LIST && i < list->n;
+	     i++) {
 		name = fby_yaml_find(list->items[i].node, "name");
 		if (name == NULL || name->kind != FBY_NODE_SCALAR)
 			continue;
 		for (size_t j = 0; j < FBY_NELEM(reserved); j++)
 			if (strcmp(name->text, reserved[j]) == 0)
-				fby_err_add(c->err, name->pos, "%s[%zu]."
+				fby_err_add(c->err, name->pos,
+				    "%s[%zu]."
 				    "name: found %s, which Numaflow keeps "
-				    "for itself", path, i, name->text);
+				    "for itself",
+				    path, i, name->text);
 	}
 }
 
@@ -158,8 +161,8 @@ count_keys(const struct fby_node *map, const char *const *keys, size_t n,
 static void
 check_source(const struct check *c)
 {
-	static const char *const all[] = { "kafka", "generator", "http",
-		"nats", "udsource", "jetstream", "serving", "pulsar", "sqs" };
+	static const char *const all[] = { "kafka", "generator", "http", "nats",
+		"udsource", "jetstream", "serving", "pulsar", "sqs" };
 	const struct fby_node *source = mvtx_node(c, "spec.source");
 	const struct fby_node *streaming = mvtx_node(c, "spec.streaming");
 	const struct fby_item *serving = fby_yaml_item(source, "serving");
@@ -171,17 +174,18 @@ check_source(const struct check *c)
 	fby_str_init(&names);
 	n = count_keys(source, all, FBY_NELEM(all), &names);
 	if (n == 0)
-		fby_err_add(c->err, source->pos, "spec.source: found none, "
-		    "required is kafka%s", c->is_c ? "" :
-		    ", or what the runtime reads from");
+		fby_err_add(c->err, source->pos,
+		    "spec.source: found none, required is kafka%s",
+		    c->is_c ? "" : ", or what the runtime reads from");
 	if (n > 1 && !c->is_c)
-		fby_err_add(c->err, source->pos, "spec.source: found %s, "
-		    "allowed is one of them", names.p);
+		fby_err_add(c->err, source->pos,
+		    "spec.source: found %s, allowed is one of them", names.p);
 	if (serving && !c->is_c)
-		fby_err_add(c->err, serving->key_pos, "spec.source.serving: "
-		    "not a source for a MonoVertex");
+		fby_err_add(c->err, serving->key_pos,
+		    "spec.source.serving: not a source for a MonoVertex");
 	if (c->m->source.present && streaming && fby_yaml_is_true(streaming))
-		fby_err_add(c->err, streaming->pos, "spec.streaming: found "
+		fby_err_add(c->err, streaming->pos,
+		    "spec.streaming: found "
 		    "true, allowed with a Kafka source is false");
 	fby_str_fini(&names);
 }
@@ -197,7 +201,8 @@ has_null_sink(const struct check *c, const struct fby_node *sink)
 		item = fby_yaml_item(sink, empty[i]);
 		if (item == NULL)
 			continue;
-		fby_err_add(c->err, item->key_pos, "spec.sink.%s: found "
+		fby_err_add(c->err, item->key_pos,
+		    "spec.sink.%s: found "
 		    "nothing, which counts as not set; write `%s: {}`",
 		    empty[i], empty[i]);
 		return true;
@@ -219,13 +224,14 @@ check_sink(const struct check *c)
 	fby_str_init(&names);
 	n = count_keys(sink, all, FBY_NELEM(all), &names);
 	if (n == 0 && !has_null_sink(c, sink))
-		fby_err_add(c->err, sink->pos, "spec.sink: found none, "
-		    "required is log, blackhole or kafka%s", c->is_c ? "" :
-		    ", or what the runtime writes to");
+		fby_err_add(c->err, sink->pos,
+		    "spec.sink: found none, "
+		    "required is log, blackhole or kafka%s",
+		    c->is_c ? "" : ", or what the runtime writes to");
 	/* Upstream takes the first of them, in an order of its own. */
 	if (n > 1)
-		fby_err_add(c->err, sink->pos, "spec.sink: found %s, "
-		    "allowed is one of them", names.p);
+		fby_err_add(c->err, sink->pos,
+		    "spec.sink: found %s, allowed is one of them", names.p);
 	fby_str_fini(&names);
 }
 
@@ -239,14 +245,14 @@ check_retry(const struct check *c)
 		fby_err_add(c->err,
 		    place(c, "spec.sink.retryStrategy.backoff.cap"),
 		    "%s.backoff.cap: found %s, allowed is no less than "
-		    "interval, %s", path,
-		    fby_units_duration_text(c->m->pool, retry->cap_ms),
+		    "interval, %s",
+		    path, fby_units_duration_text(c->m->pool, retry->cap_ms),
 		    fby_units_duration_text(c->m->pool, retry->interval_ms));
 	if (!(retry->jitter < 1))
 		fby_err_add(c->err,
 		    place(c, "spec.sink.retryStrategy.backoff.jitter"),
-		    "%s.backoff.jitter: found %g, allowed is less than 1",
-		    path, retry->jitter);
+		    "%s.backoff.jitter: found %g, allowed is less than 1", path,
+		    retry->jitter);
 	if (retry->on_failure != FBY_ON_FAILURE_FALLBACK)
 		return;
 	if (c->is_c || mvtx_node(c, "spec.sink.fallback") == NULL)
@@ -266,9 +272,9 @@ check_secret(const struct check *c, const char *path, const char *name,
 	const char *words[] = { secret->name, secret->key };
 
 	for (size_t i = 0; i < FBY_NELEM(words); i++)
-		if (words[i] && (strchr(words[i], '/') ||
-		    words[i][0] == '.'))
-			fby_err_add(c->err, place(c, at), "%s: found \"%s\", "
+		if (words[i] && (strchr(words[i], '/') || words[i][0] == '.'))
+			fby_err_add(c->err, place(c, at),
+			    "%s: found \"%s\", "
 			    "allowed is a file name: no slash, no dot first",
 			    at, words[i]);
 }
@@ -281,11 +287,11 @@ check_tls(const struct check *c, const char *path, const struct fby_tls *tls)
 	check_secret(c, path, "certSecret", &tls->cert);
 	check_secret(c, path, "keySecret", &tls->key);
 	if (tls->cert.name && !tls->key.name)
-		fby_err_add(c->err, place(c, path), "%s: certSecret needs "
-		    "keySecret", path);
+		fby_err_add(c->err, place(c, path),
+		    "%s: certSecret needs keySecret", path);
 	if (tls->key.name && !tls->cert.name)
-		fby_err_add(c->err, place(c, path), "%s: keySecret needs "
-		    "certSecret", path);
+		fby_err_add(c->err, place(c, path),
+		    "%s: keySecret needs certSecret", path);
 }
 
 static void
@@ -298,15 +304,13 @@ check_user(const struct check *c, const char *path, const char *block,
 }
 
 static void
-check_sasl(const struct check *c, const char *path,
-    const struct fby_sasl *sasl)
+check_sasl(const struct check *c, const char *path, const struct fby_sasl *sasl)
 {
 	const struct {
 		const char *name, *block;
-		bool	    present;
+		bool present;
 	} blocks[] = {
-		[FBY_SASL_PLAIN] = { "PLAIN", "plain",
-		    sasl->plain.present },
+		[FBY_SASL_PLAIN] = { "PLAIN", "plain", sasl->plain.present },
 		[FBY_SASL_SCRAM_256] = { "SCRAM-SHA-256", "scramsha256",
 		    sasl->scram256.present },
 		[FBY_SASL_SCRAM_512] = { "SCRAM-SHA-512", "scramsha512",
@@ -321,18 +325,17 @@ check_sasl(const struct check *c, const char *path,
 	check_user(c, path, "plain", &sasl->plain);
 	check_user(c, path, "scramsha256", &sasl->scram256);
 	check_user(c, path, "scramsha512", &sasl->scram512);
-	check_secret(c, path, "gssapi.usernameSecret",
-	    &sasl->gssapi.username);
+	check_secret(c, path, "gssapi.usernameSecret", &sasl->gssapi.username);
 	check_secret(c, path, "gssapi.keytabSecret", &sasl->gssapi.keytab);
 	check_secret(c, path, "gssapi.kerberosConfigSecret",
 	    &sasl->gssapi.kerberos_config);
 	check_secret(c, path, "oauth.clientID", &sasl->oauth.client_id);
-	check_secret(c, path, "oauth.clientSecret",
-	    &sasl->oauth.client_secret);
+	check_secret(c, path, "oauth.clientSecret", &sasl->oauth.client_secret);
 	if (sasl->mechanism != FBY_SASL_NONE &&
 	    !blocks[sasl->mechanism].present)
-		fby_err_add(c->err, place(c, path), "%s: mechanism %s needs "
-		    "the block `%s`", path, blocks[sasl->mechanism].name,
+		fby_err_add(c->err, place(c, path),
+		    "%s: mechanism %s needs the block `%s`", path,
+		    blocks[sasl->mechanism].name,
 		    blocks[sasl->mechanism].block);
 }
 
@@ -345,15 +348,18 @@ check_kafka(const struct check *c, const char *path, struct fby_kafka *k)
 		return;
 	for (size_t i = 0; i < k->brokers.n; i++)
 		if (k->brokers.v[i][strspn(k->brokers.v[i], " ,")] == '\0')
-			fby_err_add(c->err, place(c, fby_psprintf(c->m->pool,
-			    "%s.brokers[%zu]", path, i)), "%s.brokers[%zu]: "
+			fby_err_add(c->err,
+			    place(c,
+				fby_psprintf(c->m->pool, "%s.brokers[%zu]",
+				    path, i)),
+			    "%s.brokers[%zu]: "
 			    "found an empty text, allowed is HOST:PORT",
 			    path, i);
 	check_tls(c, path, &k->tls);
 	check_sasl(c, path, &k->sasl);
 	if (k->config)
-		fby_kafka_settings_read(c->m->pool, k,
-		    mvtx_node(c, config), config, c->err);
+		fby_kafka_settings_read(c->m->pool, k, mvtx_node(c, config),
+		    config, c->err);
 }
 
 /* ---- Host ------------------------------------------------------------- */
@@ -369,7 +375,7 @@ check_drain(const struct check *c)
 	int64_t max_ms = MAX_POLL_MS;
 
 	if (text && fby_units_int(text, &max_ms) != NULL)
-		return;		/* librdkafka complains about it */
+		return; /* librdkafka complains about it */
 	if (c->m->host.drain_timeout_ms < max_ms)
 		return;
 	/* Whichever of the two the operator has written. */
@@ -377,8 +383,8 @@ check_drain(const struct check *c)
 		if (strcmp(k->settings[i].key, key) == 0 &&
 		    !fby_manifest_node(c->m->hostdoc, "spec.drainTimeout"))
 			pos = k->settings[i].value_pos;
-	fby_err_add(c->err, pos, "spec.drainTimeout: found %s, allowed is "
-	    "less than %s, which is %s",
+	fby_err_add(c->err, pos,
+	    "spec.drainTimeout: found %s, allowed is less than %s, which is %s",
 	    fby_units_duration_text(c->m->pool, c->m->host.drain_timeout_ms),
 	    key, fby_units_duration_text(c->m->pool, max_ms));
 }
@@ -397,15 +403,15 @@ check_idle(const struct check *c)
 		fby_err_add(c->err,
 		    place(c, "spec.watermark.idleSource.incrementBy"),
 		    "%s.incrementBy: found %s, allowed is no more than "
-		    "threshold, %s", path,
-		    fby_units_duration_text(c->m->pool, step),
+		    "threshold, %s",
+		    path, fby_units_duration_text(c->m->pool, step),
 		    fby_units_duration_text(c->m->pool, threshold));
 	if (delay > 0 && delay < threshold)
 		fby_err_add(c->err,
 		    place(c, "spec.watermark.idleSource.initSourceDelay"),
 		    "%s.initSourceDelay: found %s, allowed is no less than "
-		    "threshold, %s", path,
-		    fby_units_duration_text(c->m->pool, delay),
+		    "threshold, %s",
+		    path, fby_units_duration_text(c->m->pool, delay),
 		    fby_units_duration_text(c->m->pool, threshold));
 }
 
@@ -422,10 +428,11 @@ check_update(const struct check *c)
 	if (node == NULL || node->kind != FBY_NODE_SCALAR)
 		return;
 	digits = strspn(node->text, "0123456789");
-	if (digits == 0 || (node->text[digits] != '\0' &&
-	    strcmp(node->text + digits, "%") != 0))
-		fby_err_add(c->err, node->pos, "%s: found %s, allowed is a "
-		    "number or a percentage", path,
+	if (digits == 0 ||
+	    (node->text[digits] != '\0' &&
+		strcmp(node->text + digits, "%") != 0))
+		fby_err_add(c->err, node->pos,
+		    "%s: found %s, allowed is a number or a percentage", path,
 		    fby_yaml_describe(c->m->pool, node));
 }
 
@@ -437,9 +444,10 @@ check_phase(const struct check *c)
 
 	if (node && node->kind == FBY_NODE_SCALAR && *node->text &&
 	    strcmp(node->text, "Running") != 0)
-		fby_err_add(c->err, node->pos, "spec.lifecycle.desiredPhase: "
-		    "found %s, allowed is Running; to pause, stop the "
-		    "service", node->text);
+		fby_err_add(c->err, node->pos,
+		    "spec.lifecycle.desiredPhase: "
+		    "found %s, allowed is Running; to pause, stop the service",
+		    node->text);
 }
 
 static void
@@ -448,8 +456,8 @@ check_group_by(const struct check *c)
 	const struct fby_node *node = mvtx_node(c, "spec.udf.groupBy");
 
 	if (node && !c->is_c)
-		fby_err_add(c->err, node->pos, "spec.udf.groupBy: a "
-		    "MonoVertex cannot reduce");
+		fby_err_add(c->err, node->pos,
+		    "spec.udf.groupBy: a MonoVertex cannot reduce");
 }
 
 void

@@ -15,18 +15,18 @@
 #include "shared/mem.h"
 #include "shared/yaml.h"
 
-struct side {			/* of one of the two manifests */
+struct side { /* of one of the two manifests */
 	const struct fby_manifest *m;
-	const void	*base;
+	const void *base;
 	const struct fby_node *node;
 };
 
 struct diff {
 	fby_manifest_diff_fn each;
-	void		*arg;
-	struct fby_pool	*pool;
-	enum fby_policy	 strongest;
-	enum fby_policy	 ceiling;
+	void *arg;
+	struct fby_pool *pool;
+	enum fby_policy strongest;
+	enum fby_policy ceiling;
 };
 
 static void
@@ -77,7 +77,7 @@ is_chosen_equal(const struct fby_manifest *a, const struct fby_manifest *b)
 
 	return x == NULL || y == NULL || strcmp(x->name, y->name) != 0 ||
 	    (is_strings_equal(&x->command, &y->command) &&
-	    is_strings_equal(&x->env, &y->env));
+		is_strings_equal(&x->env, &y->env));
 }
 
 static bool
@@ -112,14 +112,13 @@ diff_table(struct diff *diff, const struct fby_directive *table,
 
 		if (d->flags & FBY_D_K8S)
 			continue;
-		at = *path ? fby_psprintf(diff->pool, "%s.%s", path,
-		    d->name) : d->name;
+		at = *path ? fby_psprintf(diff->pool, "%s.%s", path, d->name) :
+			     d->name;
 		if (d->type == FBY_T_BLOCK) {
 			is_equal = fby_conf_is_present(d, a->base) ==
 			    fby_conf_is_present(d, b->base);
 			if (is_equal && fby_conf_is_present(d, a->base))
-				diff_table(diff, d->arg, &va, &vb, at,
-				    policy);
+				diff_table(diff, d->arg, &va, &vb, at, policy);
 		} else if (d->type == FBY_T_OWN) {
 			is_equal = is_own_equal(d, a, b);
 		} else if (d->flags & FBY_D_REFUSED) {
@@ -153,7 +152,8 @@ fby_manifest_diff(const struct fby_manifest *a, const struct fby_manifest *b,
 	const struct side ma = { a, a, a->mvtx }, mb = { b, b, b->mvtx };
 	const struct side ha = { a, a, a->hostdoc };
 	const struct side hb = { b, b, b->hostdoc };
-	struct diff d = { .each = each, .arg = arg,
+	struct diff d = { .each = each,
+		.arg = arg,
 		.ceiling = FBY_POLICY_RESTART };
 
 	d.pool = fby_pool_new(FBY_ARENA_CONFIG);
@@ -161,13 +161,11 @@ fby_manifest_diff(const struct fby_manifest *a, const struct fby_manifest *b,
 	if (strcmp(a->name, b->name) == 0 &&
 	    strcmp(a->namespace_, b->namespace_) == 0 && !is_c)
 		d.ceiling = FBY_POLICY_ROLL;
-	diff_table(&d, fby_manifest_mvtx_table, &ma, &mb, "",
-	    FBY_POLICY_NONE);
+	diff_table(&d, fby_manifest_mvtx_table, &ma, &mb, "", FBY_POLICY_NONE);
 	if (!is_c && d.strongest < FBY_POLICY_ROLL)
 		diff_object(&d, a, b);
 	d.ceiling = FBY_POLICY_RESTART;
-	diff_table(&d, fby_manifest_host_table, &ha, &hb, "",
-	    FBY_POLICY_NONE);
+	diff_table(&d, fby_manifest_host_table, &ha, &hb, "", FBY_POLICY_NONE);
 	fby_pool_free(d.pool);
 	return d.strongest;
 }

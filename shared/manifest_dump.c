@@ -40,11 +40,11 @@ dump_block(struct fby_str *s, struct fby_pool *pool,
 }
 
 static void
-dump_strings(struct fby_str *s, const struct fby_directive *d,
-    const void *base, int indent)
+dump_strings(struct fby_str *s, const struct fby_directive *d, const void *base,
+    int indent)
 {
-	const struct fby_strings *list =
-	    (const void *)((const char *)base + d->offset);
+	const struct fby_strings *list = (const void *)((const char *)base +
+	    d->offset);
 
 	if (list->n == 0)
 		return;
@@ -139,10 +139,12 @@ fby_manifest_dump(const struct fby_manifest *m)
 	struct fby_str s;
 
 	fby_str_init(&s);
-	fby_str_puts(&s, "apiVersion: " FBY_MANIFEST_MVTX_API "\n"
+	fby_str_puts(&s,
+	    "apiVersion: " FBY_MANIFEST_MVTX_API "\n"
 	    "kind: MonoVertex\n");
 	dump_table(&s, pool, fby_manifest_mvtx_table, m, m->mvtx, 0);
-	fby_str_puts(&s, "---\napiVersion: " FBY_MANIFEST_HOST_API "\n"
+	fby_str_puts(&s,
+	    "---\napiVersion: " FBY_MANIFEST_HOST_API "\n"
 	    "kind: Host\n");
 	dump_table(&s, pool, fby_manifest_host_table, m, m->hostdoc, 0);
 	fby_pool_free(pool);

@@ -13,7 +13,10 @@
 #include "shared/units.h"
 #include "shared/yaml.h"
 
-#define D(n, t, ...) { .name = (n), .type = FBY_T_##t, __VA_ARGS__ }
+#define D(n, t, ...)                                        \
+	{                                                   \
+		.name = (n), .type = FBY_T_##t, __VA_ARGS__ \
+	}
 #define H(field) .offset = offsetof(struct fby_manifest, host.field)
 
 #define MAX_WORKERS 128
@@ -32,11 +35,12 @@ set_workers(struct fby_conf *c, void *field, const struct fby_node *node,
 
 	if (node->kind != FBY_NODE_SCALAR ||
 	    (strcmp(node->text, "auto") != 0 &&
-	    (fby_units_int(node->text, &n) != NULL || n < 1 ||
-	    n > MAX_WORKERS)))
-		return fby_err_add(c->err, node->pos, "%s: found %s, allowed "
-		    "is auto, or a whole number from 1 to %d", path,
-		    fby_yaml_describe(c->pool, node), MAX_WORKERS);
+		(fby_units_int(node->text, &n) != NULL || n < 1 ||
+		    n > MAX_WORKERS)))
+		return fby_err_add(c->err, node->pos,
+		    "%s: found %s, allowed "
+		    "is auto, or a whole number from 1 to %d",
+		    path, fby_yaml_describe(c->pool, node), MAX_WORKERS);
 	*(int64_t *)field = n;
 	return 0;
 }
@@ -48,9 +52,10 @@ read_cpus(struct fby_conf *c, const struct fby_node *node, const char *path,
 	if (node->kind == FBY_NODE_SCALAR &&
 	    fby_units_cpus(node->text, used) == NULL)
 		return 0;
-	return fby_err_add(c->err, node->pos, "%s: found %s, allowed are "
-	    "CPU numbers up to %d and ranges such as \"4-7\"", path,
-	    fby_yaml_describe(c->pool, node), FBY_UNITS_CPUS_MAX - 1);
+	return fby_err_add(c->err, node->pos,
+	    "%s: found %s, allowed are "
+	    "CPU numbers up to %d and ranges such as \"4-7\"",
+	    path, fby_yaml_describe(c->pool, node), FBY_UNITS_CPUS_MAX - 1);
 }
 
 static int
@@ -69,8 +74,7 @@ set_cpus(struct fby_conf *c, void *field, const struct fby_node *node,
 			    fby_psprintf(c->pool, "%s[%zu]", path, i), used);
 	if (rc)
 		return -1;
-	cpus->v = fby_pcalloc(c->pool,
-	    FBY_UNITS_CPUS_MAX * sizeof(*cpus->v));
+	cpus->v = fby_pcalloc(c->pool, FBY_UNITS_CPUS_MAX * sizeof(*cpus->v));
 	for (int i = 0; i < FBY_UNITS_CPUS_MAX; i++)
 		if (used[i])
 			cpus->v[cpus->n++] = fby_psprintf(c->pool, "%d", i);
@@ -81,19 +85,18 @@ static bool
 is_listen(const char *text)
 {
 	static const char name[] = "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
 	const char *colon = strrchr(text, ':');
 	size_t len;
 	int64_t port;
 
 	if (colon == NULL || strlen(colon + 1) > 5 || colon[1] == '+' ||
-	    fby_units_int(colon + 1, &port) != NULL || port < 0 ||
-	    port > 65535)
+	    fby_units_int(colon + 1, &port) != NULL || port < 0 || port > 65535)
 		return false;
 	len = (size_t)(colon - text);
 	if (text[0] == '[')
-		return len > 2 && colon[-1] == ']' && strspn(text + 1,
-		    "0123456789abcdefABCDEF:.") == len - 2;
+		return len > 2 && colon[-1] == ']' &&
+		    strspn(text + 1, "0123456789abcdefABCDEF:.") == len - 2;
 	return len > 0 && strspn(text, name) == len;
 }
 
@@ -104,14 +107,13 @@ set_listen(struct fby_conf *c, void *field, const struct fby_node *node,
 	const char **listen = field;
 	const bool scalar = node->kind == FBY_NODE_SCALAR;
 
-	if (scalar && (*node->text == '\0' ||
-	    strcmp(node->text, "off") == 0))
+	if (scalar && (*node->text == '\0' || strcmp(node->text, "off") == 0))
 		*listen = "";
 	else if (scalar && is_listen(node->text))
 		*listen = node->text;
 	else
-		return fby_err_add(c->err, node->pos, "%s: found %s, allowed "
-		    "is ADDRESS:PORT, or off", path,
+		return fby_err_add(c->err, node->pos,
+		    "%s: found %s, allowed is ADDRESS:PORT, or off", path,
 		    fby_yaml_describe(c->pool, node));
 	return 0;
 }
@@ -121,8 +123,8 @@ set_directory(struct fby_conf *c, void *field, const struct fby_node *node,
     const char *path)
 {
 	if (node->kind != FBY_NODE_SCALAR || node->text[0] != '/')
-		return fby_err_add(c->err, node->pos, "%s: found %s, allowed "
-		    "is an absolute path", path,
+		return fby_err_add(c->err, node->pos,
+		    "%s: found %s, allowed is an absolute path", path,
 		    fby_yaml_describe(c->pool, node));
 	*(const char **)field = node->text;
 	return 0;
@@ -184,9 +186,11 @@ read_runtime(struct fby_conf *c, struct fby_runtime *rt,
 
 	rt->name = item->key;
 	if (strcmp(item->key, "c") == 0 || item->key[0] == '\0') {
-		fby_err_add(c->err, item->key_pos, "%s: found the name "
+		fby_err_add(c->err, item->key_pos,
+		    "%s: found the name "
 		    "\"%s\", allowed is one that is neither empty nor \"c\", "
-		    "forebay's own workers", path, item->key);
+		    "forebay's own workers",
+		    path, item->key);
 		return;
 	}
 	path = fby_psprintf(c->pool, "%s.%s", path, item->key);
@@ -196,7 +200,8 @@ read_runtime(struct fby_conf *c, struct fby_runtime *rt,
 	if (rt->command.n > 0 && rt->command.v[0][0] != '/')
 		fby_err_add(c->err, command->items[0].node->pos,
 		    "%s.command[0]: found \"%s\", allowed is an absolute "
-		    "path of a program", path, rt->command.v[0]);
+		    "path of a program",
+		    path, rt->command.v[0]);
 	read_runtime_env(c, &rt->env, fby_yaml_find(item->node, "env"));
 }
 
@@ -208,9 +213,9 @@ set_runtimes(struct fby_conf *c, void *field, const struct fby_node *node,
 	struct fby_runtime *rts;
 
 	if (node->kind != FBY_NODE_MAP)
-		return fby_err_add(c->err, node->pos, "%s: found %s, allowed "
-		    "is a map from names to commands", path,
-		    fby_yaml_describe(c->pool, node));
+		return fby_err_add(c->err, node->pos,
+		    "%s: found %s, allowed is a map from names to commands",
+		    path, fby_yaml_describe(c->pool, node));
 	rts = fby_pcalloc(c->pool, (node->n + 1) * sizeof(*rts));
 	for (size_t i = 0; i < node->n; i++)
 		read_runtime(c, &rts[i], &node->items[i], path);

@@ -12,25 +12,20 @@
 
 #include "shared/manifest_tables.h"
 
-#define D(n, t, ...) { .name = (n), .type = FBY_T_##t, __VA_ARGS__ }
+#define D(n, t, ...)                                        \
+	{                                                   \
+		.name = (n), .type = FBY_T_##t, __VA_ARGS__ \
+	}
 #define F(type, field) .offset = offsetof(struct type, field)
 #define P(type, field) .present = FBY_PRESENT(struct type, field)
 
-static const struct fby_enum mechanism_names[] = {
-	{ "PLAIN", FBY_SASL_PLAIN },
+static const struct fby_enum mechanism_names[] = { { "PLAIN", FBY_SASL_PLAIN },
 	{ "SCRAM-SHA-256", FBY_SASL_SCRAM_256 },
-	{ "SCRAM-SHA-512", FBY_SASL_SCRAM_512 },
-	{ "GSSAPI", FBY_SASL_GSSAPI },
-	{ "OAUTHBEARER", FBY_SASL_OAUTH },
-	{ "OAUTH", FBY_SASL_OAUTH },
-	{ 0 }
-};
+	{ "SCRAM-SHA-512", FBY_SASL_SCRAM_512 }, { "GSSAPI", FBY_SASL_GSSAPI },
+	{ "OAUTHBEARER", FBY_SASL_OAUTH }, { "OAUTH", FBY_SASL_OAUTH }, { 0 } };
 
-static const struct fby_enum gssapi_auth_names[] = {
-	{ "KRB5_USER_AUTH", 0 },
-	{ "KRB5_KEYTAB_AUTH", 1 },
-	{ 0 }
-};
+static const struct fby_enum gssapi_auth_names[] = { { "KRB5_USER_AUTH", 0 },
+	{ "KRB5_KEYTAB_AUTH", 1 }, { 0 } };
 
 /* clang-format off */
 static const struct fby_directive secret_table[] = {

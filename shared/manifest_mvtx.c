@@ -14,14 +14,22 @@
 #include "shared/mem.h"
 #include "shared/yaml.h"
 
-#define D(n, t, ...) { .name = (n), .type = FBY_T_##t, __VA_ARGS__ }
+#define D(n, t, ...)                                        \
+	{                                                   \
+		.name = (n), .type = FBY_T_##t, __VA_ARGS__ \
+	}
 #define F(type, field) .offset = offsetof(struct type, field)
 #define P(type, field) .present = FBY_PRESENT(struct type, field)
-#define K8S(n, t, ...)                                                        \
-	{ .name = (n), .type = FBY_T_##t, .flags = FBY_D_K8S, __VA_ARGS__ }
-#define REFUSED(n, why)                                                       \
-	{ .name = (n), .type = FBY_T_ANY, .flags = FBY_D_REFUSED,             \
-	  .arg = (why), .help = (why) }
+#define K8S(n, t, ...)                                              \
+	{                                                           \
+		.name = (n), .type = FBY_T_##t, .flags = FBY_D_K8S, \
+		__VA_ARGS__                                         \
+	}
+#define REFUSED(n, why)                                                 \
+	{                                                               \
+		.name = (n), .type = FBY_T_ANY, .flags = FBY_D_REFUSED, \
+		.arg = (why), .help = (why)                             \
+	}
 
 #define MAX_RECORDS 10000000
 #define MAX_INT32 INT32_MAX
@@ -46,8 +54,8 @@ set_env(struct fby_conf *c, void *field, const struct fby_node *node,
 	const struct fby_node *name, *value;
 
 	if (node->kind != FBY_NODE_LIST)
-		return fby_err_add(c->err, node->pos, "%s: found %s, allowed "
-		    "is a list of names and values", path,
+		return fby_err_add(c->err, node->pos,
+		    "%s: found %s, allowed is a list of names and values", path,
 		    fby_yaml_describe(c->pool, node));
 	env->v = fby_pcalloc(c->pool, (node->n + 1) * sizeof(*env->v));
 	for (size_t i = 0; i < node->n; i++) {
@@ -64,7 +72,9 @@ set_env(struct fby_conf *c, void *field, const struct fby_node *node,
 }
 
 static const struct fby_own env_type = {
-	.syntax = "list of {name, value}", .like = FBY_T_ANY, .set = set_env,
+	.syntax = "list of {name, value}",
+	.like = FBY_T_ANY,
+	.set = set_env,
 };
 
 /* clang-format off */
@@ -74,7 +84,7 @@ static const struct fby_directive container_table[] = {
 	    .help = "`NUMAFLOW_RUNTIME` chooses who moves the records: `c` "
 		"or a name under runtimes. The last of a name counts. "
 		"Other variables are for other runtimes."),
-	K8S("envFrom", ANY, .help = "Further environment."),
+	K8S("envFrom", LIST, .help = "Further environment."),
 	K8S("resources", ANY, .help = "Requests and limits."),
 	K8S("imagePullPolicy", STR, .help = "Image pull policy."),
 	K8S("securityContext", ANY, .help = "Security context."),
@@ -283,9 +293,9 @@ static const struct fby_directive spec_table[] = {
 	    .help = "Metadata of the pods."),
 	K8S("daemonTemplate", ANY, .help = "Template of the daemon."),
 	K8S("nodeSelector", MAP, .help = "Node selector."),
-	K8S("tolerations", ANY, .help = "Tolerations."),
+	K8S("tolerations", LIST, .help = "Tolerations."),
 	K8S("securityContext", ANY, .help = "Security context."),
-	K8S("imagePullSecrets", ANY, .help = "Image pull secrets."),
+	K8S("imagePullSecrets", LIST, .help = "Image pull secrets."),
 	K8S("priorityClassName", STR, .help = "Priority class."),
 	K8S("priority", INT, .min = INT32_MIN, .max = MAX_INT32,
 	    .help = "Priority."),
@@ -295,10 +305,10 @@ static const struct fby_directive spec_table[] = {
 	K8S("automountServiceAccountToken", BOOL, .help = "Token mount."),
 	K8S("dnsPolicy", STR, .help = "DNS policy."),
 	K8S("dnsConfig", ANY, .help = "DNS configuration."),
-	K8S("resourceClaims", ANY, .help = "Resource claims."),
-	K8S("volumes", ANY, .help = "Volumes."),
-	K8S("initContainers", ANY, .help = "Init containers."),
-	K8S("sidecars", ANY, .help = "Sidecars."),
+	K8S("resourceClaims", LIST, .help = "Resource claims."),
+	K8S("volumes", LIST, .help = "Volumes."),
+	K8S("initContainers", LIST, .help = "Init containers."),
+	K8S("sidecars", LIST, .help = "Sidecars."),
 	{ 0 }
 };
 

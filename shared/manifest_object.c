@@ -15,7 +15,7 @@
 #include "shared/units.h"
 #include "shared/yaml.h"
 
-#define LOOKBACK_S 120		/* scale.lookbackSeconds upstream */
+#define LOOKBACK_S 120 /* scale.lookbackSeconds upstream */
 
 static json_t *
 scalar_json(const struct fby_node *node)
@@ -73,8 +73,7 @@ set_limits(const struct fby_manifest *m, json_t *spec)
 	json_object_set_new(limits, "readBatchSize",
 	    json_integer(m->read_batch_size));
 	json_object_set_new(limits, "readTimeout",
-	    json_string(fby_units_duration_text(m->pool,
-	    m->read_timeout_ms)));
+	    json_string(fby_units_duration_text(m->pool, m->read_timeout_ms)));
 	json_object_set_new(limits, "concurrency",
 	    json_integer(m->concurrency));
 }
@@ -102,8 +101,7 @@ fby_manifest_object(const struct fby_manifest *m)
 	char *text;
 
 	json_object_set_new(metadata, "name", json_string(m->name));
-	json_object_set_new(metadata, "namespace",
-	    json_string(m->namespace_));
+	json_object_set_new(metadata, "namespace", json_string(m->namespace_));
 	json_object_set_new(object, "metadata", metadata);
 	json_object_set_new(object, "spec", spec);
 	json_object_set_new(spec, "replicas", json_integer(0));

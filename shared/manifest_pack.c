@@ -44,8 +44,7 @@ fby_manifest_pack(const struct fby_manifest *m)
 	struct fby_str s;
 	int fd, rc = -1;
 
-	fd = memfd_create("forebay-manifest", MFD_CLOEXEC |
-	    MFD_ALLOW_SEALING);
+	fd = memfd_create("forebay-manifest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd == -1)
 		return -1;
 	fby_str_init(&s);
@@ -53,14 +52,13 @@ fby_manifest_pack(const struct fby_manifest *m)
 	for (size_t i = 0; i < m->ntexts; i++) {
 		fby_str_printf(&s, "%zu ", m->texts[i].len);
 		/* The name ends at the line's end, so it may hold none. */
-		fby_str_escape(&s, m->texts[i].name,
-		    strlen(m->texts[i].name));
+		fby_str_escape(&s, m->texts[i].name, strlen(m->texts[i].name));
 		fby_str_puts(&s, "\n");
 		fby_str_add(&s, m->texts[i].text, m->texts[i].len);
 	}
 	if (write_all(fd, s.p, s.len) == 0 && lseek(fd, 0, SEEK_SET) == 0)
-		rc = fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW |
-		    F_SEAL_WRITE | F_SEAL_SEAL);
+		rc = fcntl(fd, F_ADD_SEALS,
+		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
 	fby_str_fini(&s);
 	if (rc == 0)
 		return fd;
@@ -72,8 +70,7 @@ fby_manifest_pack(const struct fby_manifest *m)
 
 /* A decimal number that ends with `end`; *p moves behind that. */
 static int
-read_number(const char **p, const char *limit, char end, size_t max,
-    size_t *n)
+read_number(const char **p, const char *limit, char end, size_t max, size_t *n)
 {
 	*n = 0;
 	while (*p < limit && **p >= '0' && **p <= '9') {
@@ -138,8 +135,7 @@ fby_manifest_unpack(int fd, struct fby_err *err)
 	struct stat st;
 	void *p;
 
-	if (fstat(fd, &st) == -1 || st.st_size <= 0 ||
-	    st.st_size > MAX_BYTES) {
+	if (fstat(fd, &st) == -1 || st.st_size <= 0 || st.st_size > MAX_BYTES) {
 		fby_err_add(err, pos, "not a packed manifest");
 		return NULL;
 	}

@@ -15,18 +15,17 @@
 #define MAX_SEEN 32
 
 struct printer {
-	struct fby_str	 s;
-	struct fby_pool	*pool;
-	unsigned	 mask, want;	/* rows whose flags & mask == want */
-	void		(*row)(struct printer *p,
-			    const struct fby_directive *d, const char *path,
-			    const char *type, enum fby_policy policy);
+	struct fby_str s;
+	struct fby_pool *pool;
+	unsigned mask, want; /* rows whose flags & mask == want */
+	void (*row)(struct printer *p, const struct fby_directive *d,
+	    const char *path, const char *type, enum fby_policy policy);
 	/* A table that two places share is printed once. */
 	struct {
-		const void	*table;
-		const char	*path;
+		const void *table;
+		const char *path;
 	} seen[MAX_SEEN];
-	size_t		 nseen;
+	size_t nseen;
 };
 
 /* ---- a row in words --------------------------------------------------- */
@@ -40,8 +39,7 @@ enum_text(struct fby_pool *pool, const struct fby_enum *e)
 	fby_str_init(&s);
 	for (; e->name; e++)
 		if (*e->name)
-			fby_str_printf(&s, "%s%s", s.len ? ", " : "",
-			    e->name);
+			fby_str_printf(&s, "%s%s", s.len ? ", " : "", e->name);
 	text = fby_pstrdup(pool, s.p);
 	fby_str_fini(&s);
 	return text;
@@ -52,8 +50,8 @@ range_text(struct fby_pool *pool, const struct fby_directive *d)
 {
 	switch (d->type) {
 	case FBY_T_INT:
-		return fby_psprintf(pool, "whole number, %" PRId64
-		    " to %" PRId64, d->min, d->max);
+		return fby_psprintf(pool,
+		    "whole number, %" PRId64 " to %" PRId64, d->min, d->max);
 	case FBY_T_NUM:
 		return fby_psprintf(pool, "number, %" PRId64 " to %" PRId64,
 		    d->min, d->max);
@@ -113,8 +111,10 @@ static const char *
 policy_text(enum fby_policy policy)
 {
 	static const char *const names[] = {
-		[FBY_POLICY_NONE] = "", [FBY_POLICY_LIVE] = "live",
-		[FBY_POLICY_ROLL] = "roll", [FBY_POLICY_RESTART] = "restart",
+		[FBY_POLICY_NONE] = "",
+		[FBY_POLICY_LIVE] = "live",
+		[FBY_POLICY_ROLL] = "roll",
+		[FBY_POLICY_RESTART] = "restart",
 	};
 
 	return names[policy];
@@ -141,8 +141,9 @@ walk(struct printer *p, const struct fby_directive *table, const char *path,
 {
 	for (const struct fby_directive *d = table; d->name; d++) {
 		const enum fby_policy policy = fby_conf_policy(d, block);
-		const char *at = *path ? fby_psprintf(p->pool, "%s.%s", path,
-		    d->name) : d->name;
+		const char *at = *path ?
+		    fby_psprintf(p->pool, "%s.%s", path, d->name) :
+		    d->name;
 		const char *type = type_text(p->pool, d), *twin = NULL;
 		const bool is_block = d->type == FBY_T_BLOCK &&
 		    !(d->flags & FBY_D_SECRET);
@@ -193,14 +194,14 @@ md_row(struct printer *p, const struct fby_directive *d, const char *path,
 	const char *dflt = default_text(d);
 	const bool is_word = d->dflt && !(d->flags & FBY_D_REQUIRED);
 
-	fby_str_printf(&p->s, "| `%s` | %s | %s%s%s | %s | %s |\n", path,
-	    type, is_word ? "`" : "", dflt, is_word ? "`" : "",
-	    policy_text(policy), d->help);
+	fby_str_printf(&p->s, "| `%s` | %s | %s%s%s | %s | %s |\n", path, type,
+	    is_word ? "`" : "", dflt, is_word ? "`" : "", policy_text(policy),
+	    d->help);
 }
 
 static void
-md_short_row(struct printer *p, const struct fby_directive *d,
-    const char *path, const char *type, enum fby_policy policy)
+md_short_row(struct printer *p, const struct fby_directive *d, const char *path,
+    const char *type, enum fby_policy policy)
 {
 	(void)type;
 	(void)policy;
@@ -210,16 +211,20 @@ md_short_row(struct printer *p, const struct fby_directive *d,
 static void
 md_head(struct printer *p, const char *title, const char *text)
 {
-	fby_str_printf(&p->s, "\n## %s\n\n%s\n\n"
+	fby_str_printf(&p->s,
+	    "\n## %s\n\n%s\n\n"
 	    "| setting | type | default | change | meaning |\n"
-	    "|---|---|---|---|---|\n", title, text);
+	    "|---|---|---|---|---|\n",
+	    title, text);
 }
 
 static void
 md_short_head(struct printer *p, const char *title, const char *text)
 {
-	fby_str_printf(&p->s, "\n## %s\n\n%s\n\n"
-	    "| setting | meaning |\n|---|---|\n", title, text);
+	fby_str_printf(&p->s,
+	    "\n## %s\n\n%s\n\n"
+	    "| setting | meaning |\n|---|---|\n",
+	    title, text);
 }
 
 static const char md_intro[] =
@@ -268,8 +273,7 @@ static const char md_config[] =
     "| `linger.ms` | | `5` |\n"
     "| `message.timeout.ms` | | `30000`, then the retry strategy goes on |\n"
     "| `message.max.bytes` | | `1000000000`: the broker decides |\n"
-    "| `queue.buffering.max.messages` | | `0`: the memory budget "
-    "decides |\n";
+    "| `queue.buffering.max.messages` | | `0`: the memory budget decides |\n";
 
 char *
 fby_manifest_reference(void)
@@ -325,8 +329,8 @@ man_row(struct printer *p, const struct fby_directive *d, const char *path,
 	fby_str_puts(&p->s, "\n(");
 	man_text(&p->s, type);
 	if (*dflt) {
-		fby_str_printf(&p->s, "; %s", d->dflt &&
-		    !(d->flags & FBY_D_REQUIRED) ? "default " : "");
+		fby_str_printf(&p->s, "; %s",
+		    d->dflt && !(d->flags & FBY_D_REQUIRED) ? "default " : "");
 		man_text(&p->s, dflt);
 	}
 	if (policy != FBY_POLICY_NONE)

@@ -74,24 +74,24 @@ unknown(const struct fby_manifest *m, const struct fby_node *entry,
 		    m->host.runtimes[i].name);
 	if (value)
 		pos = value->pos;
-	fby_err_add(err, pos, "%s" FBY_MANIFEST_RUNTIME_ENV ": found \"%s\", "
+	fby_err_add(err, pos,
+	    "%s" FBY_MANIFEST_RUNTIME_ENV ": found \"%s\", "
 	    "known %s %s; others are made known by spec.runtimes of the Host "
-	    "document", value ? "spec.containerTemplate.env: " :
-	    "environment: ", m->runtime, m->host.nruntimes ? "are" : "is",
-	    known.p);
+	    "document",
+	    value ? "spec.containerTemplate.env: " : "environment: ",
+	    m->runtime, m->host.nruntimes ? "are" : "is", known.p);
 	fby_str_fini(&known);
 }
 
 void
-fby_manifest_runtime_check(const struct fby_manifest *m,
-    struct fby_err *err)
+fby_manifest_runtime_check(const struct fby_manifest *m, struct fby_err *err)
 {
 	const struct fby_node *entry = entry_find(m);
 
 	if (entry && fby_yaml_find(entry, "valueFrom"))
-		fby_err_add(err, entry->pos, "spec.containerTemplate.env: "
-		    FBY_MANIFEST_RUNTIME_ENV " has valueFrom, allowed is a "
-		    "plain value");
+		fby_err_add(err, entry->pos,
+		    "spec.containerTemplate.env: " FBY_MANIFEST_RUNTIME_ENV
+		    " has valueFrom, allowed is a plain value");
 	else if (!is_known(m))
 		unknown(m, entry, err);
 }

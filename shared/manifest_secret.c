@@ -10,10 +10,10 @@
 bool
 fby_manifest_is_secret(const char *name)
 {
-	static const char *const words[] = { "password", "passwd",
-		"passphrase", "secret", "token", "credential", "jaas",
-		"private", "key.pem", "ssl.key", "ssl_key", "apikey", "api_key",
-		"access_key", "oauthbearer.config" };
+	static const char *const words[] = { "password", "passwd", "passphrase",
+		"secret", "token", "credential", "jaas", "private", "key.pem",
+		"ssl.key", "ssl_key", "apikey", "api_key", "access_key",
+		"oauthbearer.config" };
 
 	if (strcasestr(name, "endpoint"))
 		return false;

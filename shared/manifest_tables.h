@@ -30,19 +30,19 @@ extern const struct fby_directive fby_manifest_kafka_source[];
 extern const struct fby_directive fby_manifest_kafka_sink[];
 
 /* What no single row can see; manifest_check.c. */
-void	fby_manifest_check(struct fby_manifest *m, struct fby_err *err);
+void fby_manifest_check(struct fby_manifest *m, struct fby_err *err);
 
 /* The runtime that is asked for, before anything else is read. */
 const char *fby_manifest_runtime_get(const struct fby_manifest *m);
 /* Is it known?  Once everything is read. */
-void	fby_manifest_runtime_check(const struct fby_manifest *m,
-	    struct fby_err *err);
+void fby_manifest_runtime_check(const struct fby_manifest *m,
+    struct fby_err *err);
 
 /* Would its value be a secret, going by the name? */
-bool	fby_manifest_is_secret(const char *name);
+bool fby_manifest_is_secret(const char *name);
 
 /* "spec.source.kafka.topic" down from a document's root. */
 const struct fby_node *fby_manifest_node(const struct fby_node *root,
-	    const char *path);
+    const char *path);
 
 #endif

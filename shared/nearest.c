@@ -12,7 +12,7 @@
 #include <ctype.h>
 
 #define WORD_MAX 64
-#define SLIP 2			/* so that half a slip is a number */
+#define SLIP 2 /* so that half a slip is a number */
 
 static unsigned
 replace_cost(char a, char b)
@@ -20,7 +20,8 @@ replace_cost(char a, char b)
 	if (a == b)
 		return 0;
 	return tolower((unsigned char)a) == tolower((unsigned char)b) ?
-	    SLIP / 2 : SLIP;
+	    SLIP / 2 :
+	    SLIP;
 }
 
 static size_t
@@ -37,8 +38,7 @@ distance(const char *a, size_t n, const char *b, size_t m)
 
 		now[0] = (unsigned)i * SLIP;
 		for (size_t j = 1; j <= m; j++) {
-			now[j] = last[j - 1] + replace_cost(a[i - 1],
-			    b[j - 1]);
+			now[j] = last[j - 1] + replace_cost(a[i - 1], b[j - 1]);
 			now[j] = FBY_MIN(now[j], last[j] + SLIP);
 			now[j] = FBY_MIN(now[j], now[j - 1] + SLIP);
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&

@@ -9,14 +9,14 @@
 #include "shared/fby.h"
 
 struct fby_nearest {
-	const char	*word;
-	const char	*best;		/* borrowed; NULL: none is near */
-	size_t		 distance;	/* of `best`, or what is too far */
+	const char *word;
+	const char *best; /* borrowed; NULL: none is near */
+	size_t distance;  /* of `best`, or what is too far */
 };
 
-void	fby_nearest_init(struct fby_nearest *nearest, const char *word);
+void fby_nearest_init(struct fby_nearest *nearest, const char *word);
 
 /* `candidate` must live as long as `best` is used. */
-void	fby_nearest_try(struct fby_nearest *nearest, const char *candidate);
+void fby_nearest_try(struct fby_nearest *nearest, const char *candidate);
 
 #endif

@@ -75,22 +75,24 @@ fby_secret_read(const struct fby_manifest *m, const struct fby_secret *secret,
 	if (secret->name == NULL || secret->key == NULL)
 		return 0;
 	pos = fby_manifest_pos(m, path);
-	file = fby_asprintf("%s/%s/%s", m->host.secrets_directory,
-	    secret->name, secret->key);
+	file = fby_asprintf("%s/%s/%s", m->host.secrets_directory, secret->name,
+	    secret->key);
 	credential = fby_asprintf("%s/%s.%s",
 	    dir ? dir : "$CREDENTIALS_DIRECTORY", secret->name, secret->key);
 	*text = read_all(file, &len);
 	if (*text == NULL && errno == ENOENT && dir)
 		*text = read_all(credential, &len);
 	if (*text == NULL && errno == ENOENT && !secret->optional)
-		rc = fby_err_add(err, pos, "%s: there is no such secret, "
-		    "looked for %s and %s", path, file, credential);
+		rc = fby_err_add(err, pos,
+		    "%s: there is no such secret, looked for %s and %s", path,
+		    file, credential);
 	else if (*text == NULL && errno != ENOENT)
-		rc = fby_err_add(err, pos, "%s: the secret cannot be read: "
-		    "%s (%s, %s)", path, strerror(errno), file, credential);
+		rc = fby_err_add(err, pos,
+		    "%s: the secret cannot be read: %s (%s, %s)", path,
+		    strerror(errno), file, credential);
 	else if (*text && strlen(*text) != len)
-		rc = fby_err_add(err, pos, "%s: the secret holds a NUL "
-		    "character", path);
+		rc = fby_err_add(err, pos,
+		    "%s: the secret holds a NUL character", path);
 	free(file);
 	free(credential);
 	if (rc == -1) {

@@ -21,11 +21,11 @@ struct fby_secret;
  * optional and there is none, or none is referred to.  `path` is the
  * selector's in the manifest.
  */
-int	fby_secret_read(const struct fby_manifest *m,
-	    const struct fby_secret *secret, const char *path, char **text,
-	    struct fby_err *err) FBY_MUSTCHECK;
+int fby_secret_read(const struct fby_manifest *m,
+    const struct fby_secret *secret, const char *path, char **text,
+    struct fby_err *err) FBY_MUSTCHECK;
 
 /* Wipes it, too. */
-void	fby_secret_free(char *text);
+void fby_secret_free(char *text);
 
 #endif

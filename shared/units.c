@@ -14,16 +14,17 @@
 #include "shared/str.h"
 
 struct unit {
-	const char	*name;
-	int64_t		 size;
+	const char *name;
+	int64_t size;
 };
 
 /* Longest first where one is the beginning of another. */
-static const struct unit duration_units[] = {	/* in nanoseconds */
+static const struct unit duration_units[] = {
+	/* in nanoseconds */
 	{ "ns", 1 },
 	{ "us", 1000 },
-	{ "µs", 1000 },		/* micro sign */
-	{ "μs", 1000 },		/* Greek mu */
+	{ "µs", 1000 }, /* micro sign */
+	{ "μs", 1000 }, /* Greek mu */
 	{ "ms", 1000000 },
 	{ "s", INT64_C(1000000000) },
 	{ "m", INT64_C(60000000000) },
@@ -93,7 +94,7 @@ duration_unit(const char *p)
 		/* "m" must not swallow the beginning of "ms". */
 		if (strncmp(p, u->name, len) == 0 &&
 		    (p[len] == '\0' || p[len] == '.' ||
-		    isdigit((unsigned char)p[len])))
+			isdigit((unsigned char)p[len])))
 			return u;
 	}
 	return NULL;
@@ -142,7 +143,10 @@ char *
 fby_units_duration_text(struct fby_pool *pool, int64_t ms)
 {
 	static const struct unit units[] = {
-		{ "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 },
+		{ "h", 3600000 },
+		{ "m", 60000 },
+		{ "s", 1000 },
+		{ "ms", 1 },
 	};
 	uint64_t rest = ms < 0 ? -(uint64_t)ms : (uint64_t)ms;
 	struct fby_str s;
@@ -199,8 +203,8 @@ fby_units_bytes_text(struct fby_pool *pool, int64_t bytes)
 		const int64_t size = INT64_C(1) << (10 * (4 - i));
 
 		if (bytes > 0 && bytes % size == 0)
-			return fby_psprintf(pool, "%" PRId64 "%s",
-			    bytes / size, units[i]);
+			return fby_psprintf(pool, "%" PRId64 "%s", bytes / size,
+			    units[i]);
 	}
 	return fby_psprintf(pool, "%" PRId64, bytes);
 }

@@ -32,7 +32,7 @@ const char *fby_units_num(const char *text, double *x);
 const char *fby_units_cpus(const char *text, bool used[FBY_UNITS_CPUS_MAX]);
 
 /* The shortest exact way to write it: "1m30s", "500ms", "0s"; "64MiB". */
-char	*fby_units_duration_text(struct fby_pool *pool, int64_t ms);
-char	*fby_units_bytes_text(struct fby_pool *pool, int64_t bytes);
+char *fby_units_duration_text(struct fby_pool *pool, int64_t ms);
+char *fby_units_bytes_text(struct fby_pool *pool, int64_t bytes);
 
 #endif

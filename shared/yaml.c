@@ -20,22 +20,22 @@
 #define MAX_ALIAS_DEPTH 8
 
 struct anchor {
-	struct anchor	*next;
-	char		*name;
-	struct fby_node	*node;		/* NULL until it is complete */
-	int		 depth;		/* aliases inside aliases */
+	struct anchor *next;
+	char *name;
+	struct fby_node *node; /* NULL until it is complete */
+	int depth;             /* aliases inside aliases */
 };
 
 struct reader {
-	yaml_parser_t	 parser;
-	struct fby_pool	*pool;
-	const char	*file;
-	const char	*text;
-	size_t		 len;
-	struct anchor	*anchors;	/* of this document */
-	int		 depth;
-	int		 alias_depth;	/* deepest alias of the last node */
-	struct fby_err	*err;
+	yaml_parser_t parser;
+	struct fby_pool *pool;
+	const char *file;
+	const char *text;
+	size_t len;
+	struct anchor *anchors; /* of this document */
+	int depth;
+	int alias_depth; /* deepest alias of the last node */
+	struct fby_err *err;
 };
 
 static struct fby_node *build_node(struct reader *r, yaml_event_t *event);
@@ -134,18 +134,19 @@ alias_get(struct reader *r, const yaml_event_t *event)
 	while (a && strcmp(a->name, name) != 0)
 		a = a->next;
 	if (a == NULL) {
-		fby_err_add(r->err, pos, "alias *%s: there is no anchor &%s "
-		    "before it", name, name);
+		fby_err_add(r->err, pos,
+		    "alias *%s: there is no anchor &%s before it", name, name);
 		return NULL;
 	}
 	if (a->node == NULL) {
-		fby_err_add(r->err, pos, "alias *%s lies inside its own "
-		    "anchor", name);
+		fby_err_add(r->err, pos, "alias *%s lies inside its own anchor",
+		    name);
 		return NULL;
 	}
 	if (a->depth >= MAX_ALIAS_DEPTH) {
-		fby_err_add(r->err, pos, "alias *%s: more than %d aliases "
-		    "inside each other", name, MAX_ALIAS_DEPTH);
+		fby_err_add(r->err, pos,
+		    "alias *%s: more than %d aliases inside each other", name,
+		    MAX_ALIAS_DEPTH);
 		return NULL;
 	}
 	r->alias_depth = FBY_MAX(r->alias_depth, a->depth + 1);
@@ -229,8 +230,7 @@ add_item(struct reader *r, struct fby_node *node, size_t *cap,
 		*cap = *cap ? *cap * 2 : 8;
 		bigger = fby_palloc(r->pool, *cap * sizeof(*bigger));
 		if (node->n)
-			memcpy(bigger, node->items,
-			    node->n * sizeof(*bigger));
+			memcpy(bigger, node->items, node->n * sizeof(*bigger));
 		node->items = bigger;
 	}
 	node->items[node->n++] = item;
@@ -240,8 +240,8 @@ add_item(struct reader *r, struct fby_node *node, size_t *cap,
 		return fby_err_add(r->err, node->pos, "more than %d values",
 		    MAX_NODES);
 	if (node->depth > MAX_DEPTH)
-		return fby_err_add(r->err, node->pos, "nested more than %d "
-		    "deep", MAX_DEPTH);
+		return fby_err_add(r->err, node->pos,
+		    "nested more than %d deep", MAX_DEPTH);
 	return 0;
 }
 
@@ -253,20 +253,22 @@ check_key(struct reader *r, const struct fby_node *map,
 	const char *key;
 
 	if (event->type != YAML_SCALAR_EVENT)
-		return fby_err_add(r->err, pos, "a key must be a word, not a "
-		    "list, a map or an alias");
+		return fby_err_add(r->err, pos,
+		    "a key must be a word, not a list, a map or an alias");
 	key = (const char *)event->data.scalar.value;
 	if (memchr(key, '\0', event->data.scalar.length) != NULL)
 		return fby_err_add(r->err, pos, "a NUL character in a key");
 	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
 	    strcmp(key, "<<") == 0)
-		return fby_err_add(r->err, pos, "`<<` (merge) is not "
+		return fby_err_add(r->err, pos,
+		    "`<<` (merge) is not "
 		    "supported: write the keys out, or use an alias for the "
 		    "whole value");
 	twin = fby_yaml_item(map, key);
 	if (twin)
-		return fby_err_add(r->err, pos, "key `%s` is given twice, "
-		    "first in line %d", key, twin->key_pos.line);
+		return fby_err_add(r->err, pos,
+		    "key `%s` is given twice, first in line %d", key,
+		    twin->key_pos.line);
 	return 0;
 }
 
@@ -281,8 +283,7 @@ build_pair(struct reader *r, struct fby_node *map, yaml_event_t *key,
 	rc = check_key(r, map, key, item->key_pos);
 	if (rc == -1)
 		return -1;
-	item->key = fby_pstrdup(r->pool,
-	    (const char *)key->data.scalar.value);
+	item->key = fby_pstrdup(r->pool, (const char *)key->data.scalar.value);
 	if (next_event(r, &value) == -1)
 		return -1;
 	item->node = build_node(r, &value);
@@ -323,24 +324,26 @@ build_collection(struct reader *r, const yaml_event_t *event)
 {
 	const bool map = event->type == YAML_MAPPING_START_EVENT;
 	const int outer = r->alias_depth;
-	struct fby_node *node = node_new(r,
-	    map ? FBY_NODE_MAP : FBY_NODE_LIST, event);
+	struct fby_node *node = node_new(r, map ? FBY_NODE_MAP : FBY_NODE_LIST,
+	    event);
 	struct anchor *a;
 
-	if (check_tag(r, map ? event->data.mapping_start.tag :
-	    event->data.sequence_start.tag, event,
-	    map ? YAML_MAP_TAG : YAML_SEQ_TAG) == -1)
+	if (check_tag(r,
+		map ? event->data.mapping_start.tag :
+		      event->data.sequence_start.tag,
+		event, map ? YAML_MAP_TAG : YAML_SEQ_TAG) == -1)
 		return NULL;
-	a = anchor_add(r, map ? event->data.mapping_start.anchor :
-	    event->data.sequence_start.anchor);
+	a = anchor_add(r,
+	    map ? event->data.mapping_start.anchor :
+		  event->data.sequence_start.anchor);
 	r->alias_depth = 0;
 	if (++r->depth > MAX_DEPTH) {
 		fby_err_add(r->err, node->pos, "nested more than %d deep",
 		    MAX_DEPTH);
 		return NULL;
 	}
-	if (build_items(r, node, map ? YAML_MAPPING_END_EVENT :
-	    YAML_SEQUENCE_END_EVENT) == -1)
+	if (build_items(r, node,
+		map ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT) == -1)
 		return NULL;
 	r->depth--;
 	if (a) {
@@ -399,8 +402,11 @@ int
 fby_yaml_parse(struct fby_pool *pool, const char *file, const char *text,
     size_t len, struct fby_node ***docs, size_t *n, struct fby_err *err)
 {
-	struct reader r = { .pool = pool, .file = file, .text = text,
-		.len = len, .err = err };
+	struct reader r = { .pool = pool,
+		.file = file,
+		.text = text,
+		.len = len,
+		.err = err };
 	struct fby_node *doc, **bigger;
 	size_t cap = 0;
 	int rc;

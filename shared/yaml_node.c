@@ -34,9 +34,12 @@ number_type(const char *p)
 
 	p += *p == '-' || *p == '+';
 	if (p[0] == '0' && (p[1] == 'x' || p[1] == 'o') && p[2])
-		return p[2 + strspn(p + 2, p[1] == 'x' ?
-		    "0123456789abcdefABCDEF" : "01234567")] ?
-		    FBY_YAML_STR : FBY_YAML_INT;
+		return p[2 +
+			   strspn(p + 2,
+			       p[1] == 'x' ? "0123456789abcdefABCDEF" :
+					     "01234567")] ?
+		    FBY_YAML_STR :
+		    FBY_YAML_INT;
 	if (strcasecmp(p, ".inf") == 0 || strcasecmp(p, ".nan") == 0)
 		return FBY_YAML_FLOAT;
 	for (; isdigit((unsigned char)*p) || (*p == '.' && !dot); p++) {
@@ -109,8 +112,7 @@ fby_yaml_describe(struct fby_pool *pool, const struct fby_node *node)
 		break;
 	}
 	fby_str_init(&s);
-	fby_str_escape(&s, node->text,
-	    strnlen(node->text, DESCRIBE_MAX));
+	fby_str_escape(&s, node->text, strnlen(node->text, DESCRIBE_MAX));
 	text = fby_psprintf(pool, "\"%s%s\"", s.p,
 	    strlen(node->text) > DESCRIBE_MAX ? "…" : "");
 	fby_str_fini(&s);

@@ -15,7 +15,7 @@
 #define HIDDEN "(hidden)"
 
 struct writer {
-	struct fby_str	*s;
+	struct fby_str *s;
 	fby_yaml_secret_fn is_secret;
 };
 
@@ -28,9 +28,10 @@ static bool
 can_be_plain(const char *text)
 {
 	static const char first[] = "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.$(";
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.$(";
 	const struct fby_node node = { .kind = FBY_NODE_SCALAR,
-		.plain = true, .text = text };
+		.plain = true,
+		.text = text };
 
 	if (*text == '\0' || strchr(first, *text) == NULL ||
 	    fby_yaml_type(&node) != FBY_YAML_STR)
@@ -106,8 +107,7 @@ fby_yaml_write_block(struct fby_str *s, const char *text, int indent)
 		const size_t n = strcspn(text, "\n");
 
 		if (n > 0)
-			fby_str_printf(s, "%*s%.*s", indent, "", (int)n,
-			    text);
+			fby_str_printf(s, "%*s%.*s", indent, "", (int)n, text);
 		fby_str_puts(s, "\n");
 		text += n + (text[n] == '\n');
 	}
@@ -228,8 +228,8 @@ write_value(const struct writer *w, const struct fby_node *node, int indent)
 }
 
 void
-fby_yaml_write_value(struct fby_str *s, const struct fby_node *node,
-    int indent, fby_yaml_secret_fn is_secret)
+fby_yaml_write_value(struct fby_str *s, const struct fby_node *node, int indent,
+    fby_yaml_secret_fn is_secret)
 {
 	const struct writer w = { s, is_secret };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Records go through, on the real broker.
+# Records go through, on a real broker.
 use strict;
 use warnings;
 

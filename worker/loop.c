@@ -238,10 +238,13 @@ on_step(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	TAILQ_FOREACH(ln, &w->lanes, entry)
-		if (is_at_rest(ln) && fby_eventtime_idle(&ln->et,
-		    &w->eventtime, mono, wall))
+	TAILQ_FOREACH(ln, &w->lanes, entry) {
+		if (!is_at_rest(ln))
+			fby_eventtime_touch(&ln->et, mono);
+		else if (fby_eventtime_idle(&ln->et, &w->eventtime, mono,
+		    wall))
 			fby_lane_publish(ln);
+	}
 }
 
 /* ---- life ------------------------------------------------------------- */

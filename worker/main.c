@@ -48,10 +48,13 @@ set_signals(void)
 		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2,
 	};
 	sigset_t none;
+	struct sigaction sa = { .sa_handler = SIG_IGN };
 
+	sigemptyset(&sa.sa_mask);
 	for (size_t i = 0; i < FBY_NELEM(ignored); i++)
-		signal(ignored[i], SIG_IGN);
-	signal(SIGALRM, on_alarm);
+		sigaction(ignored[i], &sa, NULL);
+	sa.sa_handler = on_alarm;
+	sigaction(SIGALRM, &sa, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -142,7 +145,7 @@ run(struct fby_worker *w)
 		return FBY_EXIT_KAFKA;
 	w->out = fby_sink_open(w);
 	if (w->out == NULL)
-		return FBY_EXIT_KAFKA;
+		return FBY_EXIT_FAIL;
 	return fby_loop_run(w);
 }
 

@@ -23,6 +23,7 @@
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
+#include "shared/str.h"
 
 #include "worker/lane.h"
 #include "worker/retry.h"
@@ -223,6 +224,18 @@ fby_pipeline_dropped(struct fby_record *rec)
 	complete(rec);
 }
 
+/* All are counted; a line for each would be a flood. */
+static void
+say_dropped(const struct fby_record *rec, const char *why)
+{
+	const struct fby_lane *ln = rec->b->ln;
+	char *text = fby_asprintf("offset %" PRId64 ": dropped after %" PRIu32
+	    " attempts: %s", rec->msg->offset, rec->tries, why);
+
+	fby_source_on_trouble(&ln->w->src, ln->name, FBY_SOURCE_DROPPED, text);
+	free(text);
+}
+
 void
 fby_pipeline_failed(struct fby_record *rec, const char *why)
 {
@@ -244,9 +257,7 @@ fby_pipeline_failed(struct fby_record *rec, const char *why)
 		ln->suspects++;
 	delay = fby_retry_delay(&w->m->sink.retry, rec->tries, drand48());
 	if (delay == FBY_NONE) {
-		fby_warn("lane %s: offset %" PRId64 ": dropped after %" PRIu32
-		    " attempts: %s", ln->name, rec->msg->offset, rec->tries,
-		    why);
+		say_dropped(rec, why);
 		fby_pipeline_dropped(rec);
 		return;
 	}

@@ -35,7 +35,9 @@
 
 #define EVENT_BUDGET 25			/* for each turn of the loop */
 #define FULL_MS 100			/* look again if no report comes */
-#define REPLACE_MS 2000			/* for a purge to report */
+#define PURGE_MS 2000			/* for a purge to report */
+#define REPLACE_MS 100			/* before a new producer; doubles */
+#define REPLACE_MAX_MS 10000
 
 struct sink_kafka {
 	struct fby_outlet	 out;
@@ -45,7 +47,8 @@ struct sink_kafka {
 	int			 fd;		/* its eventfd */
 	bool			 refused;	/* somebody waits for room */
 	bool			 is_broken;	/* to be replaced */
-	struct event		 ev, ev_full;
+	int64_t			 replace_ms;
+	struct event		 ev, ev_full, ev_replace;
 };
 
 static const uint64_t one = 1;
@@ -63,6 +66,23 @@ wait_for_room(struct sink_kafka *s)
 	return FBY_AGAIN;
 }
 
+/* Not at once: a broker that forbids idempotence would keep us busy. */
+static void
+on_fatal(struct sink_kafka *s)
+{
+	struct timeval tv = fby_clock_tv(s->replace_ms);
+	char text[512];
+
+	if (s->is_broken)
+		return;
+	s->is_broken = true;
+	rd_kafka_fatal_error(s->rk, text, sizeof(text));
+	fby_error("producer: %s; it is replaced in %" PRId64 " ms", text,
+	    s->replace_ms);
+	s->replace_ms = FBY_MIN(2 * s->replace_ms, REPLACE_MAX_MS);
+	event_add(&s->ev_replace, &tv);
+}
+
 static enum fby_rc
 refuse(struct sink_kafka *s, rd_kafka_resp_err_t code)
 {
@@ -70,8 +90,7 @@ refuse(struct sink_kafka *s, rd_kafka_resp_err_t code)
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
 		return wait_for_room(s);
 	case RD_KAFKA_RESP_ERR__FATAL:
-		s->is_broken = true;
-		event_active(&s->ev, EV_READ, 0);
+		on_fatal(s);
 		return wait_for_room(s);
 	default:
 		s->out.why = rd_kafka_err2str(code);
@@ -126,7 +145,7 @@ kafka_record(struct fby_outlet *out, struct fby_record *rec)
 /* ---- events ----------------------------------------------------------- */
 
 static void
-on_reports(rd_kafka_event_t *ev)
+on_reports(struct sink_kafka *s, rd_kafka_event_t *ev)
 {
 	const rd_kafka_message_t *msgs[256];
 	size_t n;
@@ -136,11 +155,13 @@ on_reports(rd_kafka_event_t *ev)
 		for (size_t i = 0; i < n; i++) {
 			struct fby_record *rec = msgs[i]->_private;
 
-			if (msgs[i]->err)
+			if (msgs[i]->err) {
 				fby_pipeline_failed(rec,
 				    rd_kafka_err2str(msgs[i]->err));
-			else
-				fby_pipeline_delivered(rec);
+				continue;
+			}
+			s->replace_ms = REPLACE_MS;
+			fby_pipeline_delivered(rec);
 		}
 	}
 }
@@ -148,20 +169,16 @@ on_reports(rd_kafka_event_t *ev)
 static void
 on_event(struct sink_kafka *s, rd_kafka_event_t *ev)
 {
-	char fatal[512];
-
 	switch (rd_kafka_event_type(ev)) {
 	case RD_KAFKA_EVENT_DR:
-		on_reports(ev);
+		on_reports(s, ev);
 		break;
 	case RD_KAFKA_EVENT_LOG:
 		fby_source_on_log("producer", ev);
 		break;
 	case RD_KAFKA_EVENT_ERROR:
 		if (rd_kafka_event_error_is_fatal(ev)) {
-			rd_kafka_fatal_error(s->rk, fatal, sizeof(fatal));
-			fby_error("producer: %s; it is replaced", fatal);
-			s->is_broken = true;
+			on_fatal(s);
 			break;
 		}
 		fby_source_on_trouble(&s->out.w->src, "producer",
@@ -209,7 +226,7 @@ disconnect(struct sink_kafka *s)
 static void on_queue(evutil_socket_t fd, short what, void *arg);
 
 static int
-connect_(struct sink_kafka *s)
+connect_producer(struct sink_kafka *s)
 {
 	const struct fby_manifest *m = s->out.w->m;
 
@@ -237,7 +254,7 @@ connect_(struct sink_kafka *s)
 static void
 replace(struct sink_kafka *s)
 {
-	int64_t until = fby_clock_mono() + REPLACE_MS;
+	int64_t until = fby_clock_mono() + PURGE_MS;
 
 	rd_kafka_purge(s->rk, RD_KAFKA_PURGE_F_QUEUE |
 	    RD_KAFKA_PURGE_F_INFLIGHT);
@@ -258,7 +275,7 @@ replace(struct sink_kafka *s)
 	}
 	disconnect(s);
 	s->is_broken = false;
-	if (connect_(s) == -1)
+	if (connect_producer(s) == -1)
 		fby_loop_exit(s->out.w, FBY_EXIT_KAFKA);
 }
 
@@ -285,9 +302,16 @@ on_queue(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (!serve(s, EVENT_BUDGET))
 		event_active(&s->ev, EV_READ, 0);
-	if (s->is_broken)
-		replace(s);
 	go_on(s);
+}
+
+static void
+on_replace(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	replace(arg);
+	go_on(arg);
 }
 
 static void
@@ -306,6 +330,7 @@ kafka_close(struct fby_outlet *out)
 	struct sink_kafka *s = (struct sink_kafka *)out;
 
 	event_del(&s->ev_full);
+	event_del(&s->ev_replace);
 	/* Reports go unread; what they would say is in no ledger. */
 	if (s->rk != NULL)
 		rd_kafka_purge(s->rk, RD_KAFKA_PURGE_F_QUEUE |
@@ -334,8 +359,10 @@ fby_sink_kafka_open(struct fby_worker *w)
 		free(s);
 		return NULL;
 	}
+	s->replace_ms = REPLACE_MS;
 	evtimer_assign(&s->ev_full, w->base, on_full, s);
-	if (connect_(s) == -1) {
+	evtimer_assign(&s->ev_replace, w->base, on_replace, s);
+	if (connect_producer(s) == -1) {
 		close(s->fd);
 		free(s);
 		return NULL;

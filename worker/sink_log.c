@@ -65,7 +65,7 @@ struct sink_log {
 	bool			 refused;	/* somebody waits for room */
 	bool			 complained;
 	uint32_t		 tries;
-	struct event		 ev_write, ev_retry;
+	struct event		 ev_write, ev_retry, ev_room;
 };
 
 static struct line *
@@ -253,7 +253,8 @@ log_flush(struct fby_outlet *out)
 {
 	struct sink_log *s = (struct sink_log *)out;
 
-	if (event_pending(&s->ev_retry, EV_TIMEOUT, NULL))
+	if (event_pending(&s->ev_retry, EV_TIMEOUT, NULL) ||
+	    event_pending(&s->ev_write, EV_WRITE, NULL))
 		return;
 	while (s->head != s->tail) {
 		ssize_t n = put(s, s->text.p + (s->written - s->base),
@@ -278,6 +279,9 @@ log_flush(struct fby_outlet *out)
 		}
 		advance(s);
 	}
+	/* Not from here: this may be called while a lane is being fed. */
+	if (s->refused && unwritten(s) < BUFFER_BYTES / 2)
+		event_active(&s->ev_room, EV_TIMEOUT, 0);
 }
 
 /* Writable again, or time to try again. */
@@ -285,17 +289,22 @@ static void
 on_go_on(evutil_socket_t fd, short what, void *arg)
 {
 	struct sink_log *s = arg;
-	struct fby_worker *w = s->out.w;
 
 	(void)fd;
 	(void)what;
 	log_flush(&s->out);
-	if (s->refused && unwritten(s) < BUFFER_BYTES / 2) {
-		s->refused = false;
-		fby_pipeline_ready(w);
-	} else {
-		fby_pipeline_settle(w);
-	}
+	fby_pipeline_settle(s->out.w);
+}
+
+static void
+on_room(evutil_socket_t fd, short what, void *arg)
+{
+	struct sink_log *s = arg;
+
+	(void)fd;
+	(void)what;
+	s->refused = false;
+	fby_pipeline_ready(s->out.w);
 }
 
 /* ---- life ------------------------------------------------------------- */
@@ -327,6 +336,7 @@ log_close(struct fby_outlet *out)
 
 	event_del(&s->ev_write);
 	event_del(&s->ev_retry);
+	event_del(&s->ev_room);
 	close(s->fd);
 	fby_str_fini(&s->text);
 	free(s->lines);
@@ -355,5 +365,6 @@ fby_sink_log_open(struct fby_worker *w)
 	fby_str_init(&s->text);
 	event_assign(&s->ev_write, w->base, s->fd, EV_WRITE, on_go_on, s);
 	evtimer_assign(&s->ev_retry, w->base, on_go_on, s);
+	evtimer_assign(&s->ev_room, w->base, on_room, s);
 	return &s->out;
 }

@@ -372,6 +372,7 @@ count(struct fby_lane *ln, const struct fby_run *run)
 	fby_bump(&slot->batches, 1);
 	/* Follows growth at once, shrinks slowly. */
 	ln->record_bytes = FBY_MAX(mean, (7 * ln->record_bytes + mean) / 8);
+	ln->w->src.record_bytes = ln->record_bytes;
 }
 
 static void
@@ -491,6 +492,8 @@ fby_source_attach(struct fby_lane *ln, int64_t start)
 	rd_kafka_topic_partition_list_t *list;
 	bool refused;
 
+	/* Until it has its own: that of the lane which was read last. */
+	ln->record_bytes = w->src.record_bytes;
 	ln->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (ln->fd == -1) {
 		fby_error("lane %s: eventfd: %m", ln->name);

@@ -33,6 +33,7 @@ struct fby_source_trouble {
 };
 
 #define FBY_SOURCE_TROUBLES 8
+#define FBY_SOURCE_DROPPED INT32_MIN	/* a code that librdkafka has not */
 
 struct fby_source {
 	rd_kafka_t		*rk;
@@ -41,6 +42,7 @@ struct fby_source {
 	struct event		 ev;
 	rd_kafka_message_t     **msgs;		/* of the batch being read */
 	size_t			 cap;
+	uint64_t		 record_bytes;	/* recent mean of any lane */
 	bool			 is_down;	/* no broker was reachable */
 	struct fby_source_trouble troubles[FBY_SOURCE_TROUBLES];
 };

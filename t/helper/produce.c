@@ -85,7 +85,9 @@ open_client(struct producer *p)
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
 	helper_conf_set(conf, "enable.idempotence", "true");
-	helper_conf_set(conf, "linger.ms", p->rate ? "0" : "5");
+	/* At once if slow; else in batches, which a mock serves one by one. */
+	helper_conf_set(conf, "linger.ms",
+	    p->rate && p->rate < 1000 ? "0" : "20");
 	helper_conf_set(conf, "message.max.bytes", "33554432");
 	helper_conf_set(conf, "message.timeout.ms", "120000");
 	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);

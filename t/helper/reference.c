@@ -22,8 +22,10 @@
 #define EXIT_CONFIG 2
 
 static const char *const policy_names[] = {
-	[FBY_POLICY_NONE] = "none", [FBY_POLICY_LIVE] = "live",
-	[FBY_POLICY_ROLL] = "roll", [FBY_POLICY_RESTART] = "restart",
+	[FBY_POLICY_NONE] = "none",
+	[FBY_POLICY_LIVE] = "live",
+	[FBY_POLICY_ROLL] = "roll",
+	[FBY_POLICY_RESTART] = "restart",
 };
 
 static int
@@ -48,8 +50,8 @@ diff(char **files, struct fby_err *err)
 	struct fby_manifest *b = fby_manifest_load(files + 1, 1, err);
 
 	if (a && b)
-		printf("%s\n", policy_names[fby_manifest_diff(a, b,
-		    on_difference, NULL)]);
+		printf("%s\n",
+		    policy_names[fby_manifest_diff(a, b, on_difference, NULL)]);
 	fby_manifest_free(a);
 	fby_manifest_free(b);
 	return 0;

@@ -19,10 +19,18 @@ use Test::More;
 need(qw(buildah mmdebstrap unshare));
 
 my $dir = scratch();
-my @buildah = ('env', 'STORAGE_DRIVER=vfs', 'BUILDAH_ISOLATION=chroot',
-    'buildah', '--root', "$dir/storage", '--runroot', "$dir/run");
+my @buildah = ('env', 'BUILDAH_ISOLATION=chroot', 'buildah', '--root',
+    "$dir/storage", '--runroot', "$dir/run");
 
-# Prints the root file system of a new container of the image.
+# Nothing of it may stay mounted.
+END {
+	local $?;
+	run([@buildah, 'rm', '--all']) if $dir;
+	for my $mount (slurp('/proc/mounts') =~ /^\S+ (\Q$dir\E\S*)/mg) {
+		run(['umount', '-l', $mount]);
+	}
+}
+
 my $image = eval {
 	rootfs("$dir/base.tar", $ENV{FOREBAY_SUITE} // 'trixie');
 	spew("$dir/Containerfile", "FROM scratch\nADD base.tar /\n");
@@ -92,7 +100,7 @@ scenario 'records go through, SIGTERM drains' => sub {
 		is($ids, $uid, "the master is user $uid");
 		like(slurp("/proc/$master/status"), qr/^NSpid:.*\s1$/m,
 		    'and pid 1');
-		my $producer = $kafka->producer($in);
+		my $producer = $kafka->producer($in, rate => 5000);
 		my $before = $producer->acked;
 		wait_until { $producer->acked > $before + 1000 }
 		    'records flow';

@@ -43,7 +43,6 @@ sub new
 	my ($class, %opt) = @_;
 	my $self = bless {
 		owner => $$,
-		tag => tag(),
 		dir => $opt{dir} // scratch(),
 		broker => $opt{broker},
 		name => $opt{name} // 'demo',
@@ -146,7 +145,7 @@ sub start_only
 	$self->{started} = time;
 	$self->{pid} = spawn([$self->command, 'run', '-c', $self->{file},
 	    @{$self->{args}}], out => $self->{out}, err => $self->{err},
-	    tag => $self->{tag}, env => $self->{env});
+	    env => $self->{env});
 	$self->{ran} = 1;
 	return $self;
 }
@@ -241,7 +240,7 @@ sub kill_all
 {
 	my ($self) = @_;
 
-	kill('KILL', tagged_pids($self->{tag}));
+	kill('KILL', pids_in($self->{dir}));
 	return $self->await_exit;
 }
 
@@ -496,8 +495,8 @@ sub finish
 		is($status, 0, 'TERM: exits with 0');
 	}
 	# After a kill -9 of the master its workers take a moment.
-	eval { wait_until { !tagged_pids($self->{tag}) } 'all gone', 15 };
-	my @left = tagged_pids($self->{tag});
+	eval { wait_until { !pids_in($self->{dir}) } 'all gone', 15 };
+	my @left = pids_in($self->{dir});
 
 	for my $pid (@left) {
 		(my $cmd = slurp("/proc/$pid/cmdline")) =~ tr/\0/ /;
@@ -529,7 +528,7 @@ sub DESTROY
 	return unless $self->{owner} == $$;
 	local ($?, $@);
 	eval { $self->finish; 1 } or fail("finish: $@");
-	kill('KILL', tagged_pids($self->{tag})) if $self->{ran};
+	kill('KILL', pids_in($self->{dir})) if $self->{ran};
 	return;
 }
 

@@ -223,7 +223,7 @@ sub start
 
 	$self->{pid} = spawn([$self->java('kafka.Kafka',
 	    "$self->{dir}/server.properties")], out => "$self->{dir}/log",
-	    err => "$self->{dir}/log", tag => $self->{tag});
+	    err => "$self->{dir}/log");
 	return $self;
 }
 
@@ -296,7 +296,7 @@ sub group
 sub private
 {
 	my ($class, %opt) = @_;
-	my $self = bless({ owner => $$, tag => tag() }, $class)->init;
+	my $self = bless({ owner => $$ }, $class)->init;
 
 	$self->{settings} = $opt{settings};
 	$self->{dir} = "$self->{scratch}";

@@ -21,7 +21,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(
 	wait_until is_soon scenario run run_ok helper build_dir source_dir
-	scratch slurp spew skip_for skip_all_for tag tagged_pids pid_alive
+	scratch slurp spew skip_for skip_all_for pids_in pid_alive
 	patience spawn reap kill_pid seconds
 );
 
@@ -150,25 +150,22 @@ sub spew
 
 # ---- processes -----------------------------------------------------------
 
-# All that a test starts carries this in its environment, and so do their
-# children: what is left over can be found, whoever its parent is by then.
-my $serial = 0;
-
-sub tag { return "$$." . int(time) . '.' . $serial++ }
-
-sub tagged_pids
+# Processes whose standard output or error is a file below that directory: a
+# daemon and all its children, whoever their parent is by now.  (Not by a mark
+# in the environment: a process title may be written over that.)
+sub pids_in
 {
-	my ($tag) = @_;
-	my @pids;
+	my ($dir) = @_;
+	my $path = abs_path($dir);
+	my %pids;
 
-	for my $path (glob '/proc/[0-9]*/environ') {
-		my ($pid) = $path =~ /(\d+)/;
+	for my $fd (glob '/proc/[0-9]*/fd/[12]') {
+		my $file = readlink($fd) // next;
 
-		next if $pid == $$;
-		push @pids, $pid
-		    if slurp($path) =~ /(?:^|\0)FOREBAY_TEST_TAG=\Q$tag\E\0/;
+		$pids{$1} = 1 if index($file, "$path/") == 0 &&
+		    $fd =~ m{^/proc/(\d+)/} && $1 != $$ && pid_alive($1);
 	}
-	return @pids;
+	return sort { $a <=> $b } keys %pids;
 }
 
 # Not a zombie, either.
@@ -181,7 +178,7 @@ sub pid_alive
 }
 
 # Start a program.  Options: out, err (paths, appended to), in (a handle),
-# env (hash), tag.
+# env (hash).
 sub spawn
 {
 	my ($cmd, %opt) = @_;
@@ -201,7 +198,6 @@ sub spawn
 		# O_APPEND: several processes write to the same file.
 		open(STDOUT, '>>', $opt{out} // '/dev/null') or die "out: $!";
 		open(STDERR, '>>', $opt{err} // '/dev/null') or die "err: $!";
-		$ENV{FOREBAY_TEST_TAG} = $opt{tag} if $opt{tag};
 		for my $name (keys %{$opt{env} // {}}) {
 			delete $ENV{$name};
 			$ENV{$name} = $opt{env}{$name}

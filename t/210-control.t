@@ -1,0 +1,287 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# The command line and the control socket: what they answer, to whom, and
+# what they say when nobody is there.
+use strict;
+use warnings;
+
+use IO::Socket::UNIX;
+use JSON::PP ();
+use POSIX ();
+use Test::More;
+
+use Test::Forebay;
+use Test::Forebay::Mock;
+use Test::Forebay::Util;
+
+my $forebay = build_dir() . '/forebay';
+
+# Send bytes to the control socket, read to the end.
+sub ask
+{
+	my ($f, $bytes, %opt) = @_;
+	my $sock = IO::Socket::UNIX->new(Peer => "$f->{run}/control")
+	    // return undef;
+	my $answer = '';
+
+	local $SIG{PIPE} = 'IGNORE';
+	local $SIG{ALRM} = sub { die "no answer\n" };
+	alarm(patience(20));
+	syswrite($sock, $bytes);
+	shutdown($sock, 1) if $opt{shut};
+	while (sysread($sock, my $buf, 65536)) {
+		$answer .= $buf;
+	}
+	alarm(0);
+	return $answer;
+}
+
+scenario 'the words of the command line' => sub {
+	my ($status, $out, $err) = run([$forebay, 'help']);
+
+	is($status, 0, 'help');
+	like($out, qr/^  \Q$_\E +\w/m, "it lists $_")
+	    for qw(run test dump status reload drain stop shm version help);
+	for my $word ($out =~ /^  ([a-z]+) +[A-Z]/mg) {
+		($status, $out) = run([$forebay, 'help', $word]);
+		is($status, 0, "help $word");
+		like($out, qr/^usage: forebay \[?$word\b/, 'has its usage');
+	}
+	for my $wrong (['bogus'], ['help', 'bogus'], ['--bogus'],
+	    ['status', '--libexec', 'x'], ['test', 'x'], ['-c'],
+	    ['shm', 'x', 'y']) {
+		($status, $out, $err) = run([$forebay, @$wrong]);
+		is($status, 2, "@$wrong: 2");
+		isnt($err, '', 'and a word about it');
+	}
+	($status, $out) = run([$forebay, '-V']);
+	like($out, qr/^forebay \d.*^librdkafka \d/ms, 'versions');
+	($status, $out) = run([$forebay, 'version', '--json']);
+	is(eval { JSON::PP::decode_json($out)->{forebay} },
+	    (run_ok([$forebay, 'version']) =~ /^forebay (\S+)/)[0],
+	    'the same as JSON');
+};
+
+scenario 'a manifest on the command line' => sub {
+	my $dir = scratch();
+	my $f = Test::Forebay->new(bootstrap => 'localhost:1', topic => 'x');
+	my ($status, $out, $err) = run([$forebay, 'test', '-c', $f->{file}]);
+
+	is($status, 0, 'test: good');
+	is($out, "$f->{file}: ok\n", 'it says so');
+	($status, $out) = run([$forebay, 'dump', '-c', $f->{file}]);
+	is($status, 0, 'dump');
+	spew("$dir/dump.yaml", $out);
+	is((run([$forebay, 'test', '-c', "$dir/dump.yaml"]))[0], 0,
+	    'what is dumped is a manifest');
+	$f->edit(sub { $_[0]{source}{kafka}{topicx} = 'y' });
+	for my $word (qw(test dump run)) {
+		($status, $out, $err) = run([$forebay, $word, '-c',
+		    $f->{file}]);
+		is($status, 2, "$word: bad is 2");
+		like($err, qr/^\Q$f->{file}\E:\d+:\d+: .*topicx/m,
+		    'with its place');
+	}
+};
+
+scenario 'nobody is there' => sub {
+	my $f = Test::Forebay->new(bootstrap => 'localhost:1', topic => 'x');
+
+	for my $word (qw(status reload drain stop reopen)) {
+		my ($status, $out, $err) = $f->cli($word);
+
+		is($status, 1, "$word: 1");
+		is($err, "forebay: no master is running in $f->{run}\n",
+		    'a sentence');
+	}
+	mkdir $f->{run};
+	IO::Socket::UNIX->new(Local => "$f->{run}/control", Listen => 1)
+	    ->close;
+	like(($f->cli('status'))[2], qr/left over$/, 'a stale socket');
+	is(($f->cli('shm'))[0], 1, 'shm: no ledger');
+	spew("$f->{run}/ledger", 'x' x 5000);
+	like(($f->cli('shm'))[2], qr/not a ledger/, 'shm: of no use');
+};
+
+my $broker = Test::Forebay::Mock->new;
+
+scenario 'the socket' => sub {
+	my $f = Test::Forebay->new(broker => $broker, topic => $broker->topic(2));
+
+	mkdir $f->{run};
+	IO::Socket::UNIX->new(Local => "$f->{run}/control", Listen => 1)
+	    ->close;
+	$f->start_ready(2);
+	is((stat "$f->{run}/control")[2] & 0777, 0600, 'mode 0600');
+	like(ask($f, "status\n"), qr/^\{"name":"demo".*\}\n\z/, 'status');
+	like(ask($f, "status\r\n", shut => 1), qr/^\{"name":"demo"/,
+	    'from a client that has closed its side');
+	like(ask($f, "help\n"), qr/^status +\w.*^drain +\w/ms, 'help');
+	like(ask($f, "bogus \xff\n"), qr/"ok":false.*no command \\"bogus/,
+	    'an unknown word');
+	like(ask($f, 'x' x 5000), qr/too long/, 'a line without end');
+	is(ask($f, '', shut => 1), '', 'nothing at all');
+
+	my @idle = map { IO::Socket::UNIX->new(
+	    Peer => "$f->{run}/control") } 1 .. 20;
+	my ($status, $out, $err) = $f->cli('status');
+
+	is($status, 1, 'not for everybody at the same time');
+	like($err, qr/too many/, 'a sentence');
+	is_soon { ($f->cli('status'))[0] == 0 }
+	    'those who say nothing are sent away';
+	for my $sock (@idle) {
+		sysread($sock, my $line, 200);
+		like($line, qr/no command came|too many/, 'with a reason')
+		    or last;
+	}
+};
+
+scenario 'who may talk' => sub {
+	my $f = Test::Forebay->new(broker => $broker, topic => $broker->topic(1));
+
+	$> == 0 or return skip_for('not root', machine => 1);
+	$f->start_ready(1);
+	# As open as an administrator could make it by mistake.
+	chmod 0755, $f->{dir}, $f->{run};
+	chmod 0777, "$f->{run}/control";
+	my $pid = fork // die "fork: $!";
+
+	if (!$pid) {
+		POSIX::setgid(65534);
+		POSIX::setuid(65534);
+		POSIX::_exit(ask($f, "status\n") eq '' ? 0 : 1);
+	}
+	is(reap($pid), 0, 'another user gets no answer');
+	like($f->log_text, qr/user 65534 .*turned away/, 'the log has it');
+};
+
+scenario 'status, as text and as JSON' => sub {
+	my $topic = $broker->topic(3);
+	my $f = Test::Forebay->new(broker => $broker, topic => $topic,
+	    sink => 'blackhole');
+
+	$f->start_ready(3);
+	$broker->produce($topic, 300);
+	$f->await_caught_up;
+	my $status;
+
+	is_soon { ($status = $f->status)->{lag} == 0 &&
+	    $status->{counters}{read} == 300 } 'all is counted';
+	is($status->{state}, 'RUNNING', 'state');
+	is($status->{pid}, $f->{pid}, 'pid');
+	is($status->{manifest}{generation}, 1, 'generation');
+	is($status->{group}{id}, $f->{group}, 'group');
+	is(scalar @{$status->{partitions}}, 3, 'partitions');
+	is(scalar @{$status->{workers}}, 2, 'workers');
+	is_deeply($status->{troubles}, [], 'no trouble');
+	for my $p (@{$status->{partitions}}) {
+		is($p->{topic}, $topic, 'topic');
+		is($p->{$_}, 100, "$_ of $p->{partition}")
+		    for qw(position acked committed high read delivered);
+		is($p->{lag}, 0, 'lag');
+		is($p->{in_flight}, 0, 'nothing in flight');
+		cmp_ok($p->{watermark}, '>', 1.6e12, 'watermark');
+	}
+	for my $w (@{$status->{workers}}) {
+		is($w->{state}, 'READY', "worker $w->{slot}");
+		cmp_ok($w->{rss_bytes}, '>', 1e6, 'memory');
+		cmp_ok($w->{cpu_seconds}, '>', 0, 'CPU');
+	}
+	my (undef, $text) = $f->cli('status');
+
+	like($text, qr/^demo  RUNNING/, 'as text');
+	like($text, qr/^WORKER +PID .*\n( +\d+ +\d+ .*READY.*\n){2}/m,
+	    'workers');
+	like($text, qr/^TOPIC +PARTITION .*\n(\Q$topic\E +\d .*\n){3}/m,
+	    'partitions');
+	unlike($text, qr/\e/, 'no colours in a file');
+	unlike($text, qr/ $/m, 'no blanks at the end of a line');
+	my ($narrow) = (run([$f->command, 'status', '-d', $f->{run}],
+	    env => { COLUMNS => 70 }))[1] =~ /^(TOPIC.*(?:\n.+)*)/m;
+
+	cmp_ok(length, '<=', 70, 'narrow') for split /\n/, $narrow;
+};
+
+scenario 'reload, reopen, drain' => sub {
+	my $f = Test::Forebay->new(broker => $broker, topic => $broker->topic(2));
+
+	$f->start_ready(2);
+	is(($f->cli('reopen'))[0], 0, 'reopen');
+	my ($status, $out, $err) = run([$f->command, 'reload', '-c',
+	    $f->{file}]);
+
+	is($status, 0, 'reload, found by the manifest');
+	# A broken manifest still says which master is meant.
+	$f->edit(sub { $_[0]{source}{kafka}{topicx} = 'y' });
+	($status, $out, $err) = run([$f->command, 'reload', '-c',
+	    $f->{file}]);
+	is($status, 1, 'a bad one is refused');
+	like($err, qr/:\d+:\d+: .*topicx/, 'and where');
+	like(($f->cli('status'))[1], qr/^LAST RELOAD REFUSED: .*topicx/,
+	    'status remembers that');
+	is($f->metric('forebay_reloads_total', result => 'refused'), 1,
+	    'it is counted');
+	($status, $out) = $f->cli('drain');
+	is($status, 0, 'drain');
+	like($out, qr/is committed/, 'with a result');
+	ok(!pid_alive($f->{pid}), 'and the process is gone');
+	is($f->await_exit, 0, 'with 0');
+	ok(!-e "$f->{run}/control", 'so is the socket');
+};
+
+scenario 'stop' => sub {
+	my $f = Test::Forebay->new(broker => $broker, topic => 'none-such');
+
+	# Before it is a member of anything, too.
+	$f->start;
+	my ($status, $out) = $f->cli('stop', '--json');
+
+	is($status, 0, 'stop');
+	is(eval { JSON::PP::decode_json($out)->{ok} }, JSON::PP::true,
+	    'as JSON');
+	ok(!pid_alive($f->{pid}), 'the process is gone');
+	is($f->await_exit, 0, 'with 0');
+};
+
+scenario 'the ledger of a killed master' => sub {
+	my $topic = $broker->topic(2);
+	my $f = Test::Forebay->new(broker => $broker, topic => $topic);
+
+	$f->start_ready(2);
+	$broker->produce($topic, 200);
+	$f->await_caught_up;
+	my $ledger = $f->ledger;
+
+	ok($ledger->{alive}, 'the master is alive');
+	is($ledger->{group}, $f->{group}, 'group');
+	is_deeply([map { [@$_{qw(topic partition state acked)}] }
+	    sort { $a->{partition} <=> $b->{partition} }
+	    @{$ledger->{rows}}],
+	    [map { [$topic, $_, 'HELD', 100] } 0, 1], 'rows');
+	$f->kill_master;
+	$ledger = $f->ledger;
+	ok(!$ledger->{alive}, 'it is gone');
+	is($_->{acked}, 100, 'what was acked is there')
+	    for @{$ledger->{rows}};
+	like((run([$forebay, 'shm', "$f->{run}/ledger"]))[1],
+	    qr/^master +pid \d+, gone/m, 'as text');
+	like(($f->cli('status'))[2], qr/left over$/, 'no status');
+};
+
+scenario 'a run directory with a long name' => sub {
+	my $dir = scratch();
+	my $f = Test::Forebay->new(broker => $broker, topic => $broker->topic(1),
+	    dir => "$dir");
+	my $long = "$f->{run}/" . 'x' x 120;
+
+	$f->{run} = $long;
+	$f->edit(sub { $_[1]{runDirectory} = $long });
+	$f->start_ready(1);
+	is($f->status->{run_dir}, $long, 'is no obstacle');
+	is(($f->cli('drain'))[0], 0, 'drain');
+	is($f->await_exit, 0, 'ends with 0');
+};
+
+done_testing();

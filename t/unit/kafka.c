@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "t/unit/unit.h"
+
+#include "shared/kafka.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include "shared/manifest.h"
+#include "shared/mem.h"
+#include "shared/secret.h"
+#include "shared/str.h"
+
+#define SOURCE(more)                                  \
+	"apiVersion: numaflow.numaproj.io/v1alpha1\n" \
+	"kind: MonoVertex\n"                          \
+	"metadata: {name: orders}\n"                  \
+	"spec:\n"                                     \
+	"  source:\n"                                 \
+	"    kafka:\n"                                \
+	"      brokers: ['a:1', 'b:2']\n"             \
+	"      topic: t\n"                            \
+	"      consumerGroup: g\n" more
+#define BLACKHOLE "  sink: {blackhole: {}}\n"
+#define HOST(dir)                  \
+	"---\n"                    \
+	"apiVersion: forebay/v1\n" \
+	"kind: Host\n"             \
+	"spec: {secretsDirectory: " dir ", runDirectory: /run/x}\n"
+#define KAFKA_SINK(config)         \
+	"  sink:\n"                \
+	"    kafka:\n"             \
+	"      brokers: ['c:3']\n" \
+	"      topic: out\n"       \
+	"      config: |\n"        \
+	"        " config "\n"
+
+static struct fby_err err;
+
+static struct fby_manifest *
+good(const char *yaml)
+{
+	const struct fby_manifest_text text = { "t", yaml, strlen(yaml) };
+	struct fby_manifest *m;
+
+	fby_err_fini(&err);
+	m = fby_manifest_parse(&text, 1, &err);
+	if (m == NULL)
+		fputs(fby_err_text(&err), stderr);
+	assert_non_null(m);
+	return m;
+}
+
+static void
+assert_errors(const char *want)
+{
+	char *text = fby_err_text(&err);
+
+	assert_string_equal(text, want);
+	free(text);
+	fby_err_fini(&err);
+}
+
+/* "" if the setting is not set. */
+static void
+assert_conf(const rd_kafka_conf_t *conf, const char *key, const char *want)
+{
+	char value[512] = "";
+	size_t size = sizeof(value);
+
+	if (rd_kafka_conf_get(conf, key, value, &size) != RD_KAFKA_CONF_OK)
+		value[0] = '\0';
+	assert_string_equal(value, want);
+}
+
+static rd_kafka_conf_t *
+conf_of(const struct fby_manifest *m, enum fby_kafka_client client)
+{
+	rd_kafka_conf_t *conf = fby_kafka_conf(m, client, &err);
+
+	assert_errors("");
+	assert_non_null(conf);
+	return conf;
+}
+
+/* ---- the three clients ------------------------------------------------ */
+
+static void
+the_member_has_a_name_of_its_own_and_never_commits_by_itself(void **state)
+{
+	struct fby_manifest *m = good(
+	    SOURCE("") BLACKHOLE HOST("/nonexistent"));
+	rd_kafka_conf_t *conf = conf_of(m, FBY_KAFKA_MEMBER);
+	char id[128] = "";
+	size_t size = sizeof(id);
+
+	(void)state;
+	assert_conf(conf, "bootstrap.servers", "a:1,b:2");
+	assert_conf(conf, "group.id", "g");
+	assert_conf(conf, "client.id", "forebay-orders");
+	assert_conf(conf, "enable.auto.commit", "false");
+	assert_conf(conf, "session.timeout.ms", "15000");
+	assert_conf(conf, "heartbeat.interval.ms", "1000");
+	assert_conf(conf, "topic.metadata.refresh.interval.ms", "5000");
+	assert_conf(conf, "log.queue", "true");
+	assert_int_equal(rd_kafka_conf_get(conf, "group.instance.id", id,
+			     &size),
+	    RD_KAFKA_CONF_OK);
+	assert_memory_equal(id, "forebay-", 8);
+	assert_string_equal(id + 8 + 16, "-orders");
+	rd_kafka_conf_destroy(conf);
+	conf = conf_of(m, FBY_KAFKA_MEMBER);
+	assert_conf(conf, "group.instance.id", id);
+	rd_kafka_conf_destroy(conf);
+	fby_manifest_free(m);
+}
+
+static void
+another_run_directory_is_another_member(void **state)
+{
+	struct fby_manifest *a = good(SOURCE("") BLACKHOLE);
+	struct fby_manifest *b = good(SOURCE("") BLACKHOLE HOST("/s"));
+	rd_kafka_conf_t *ca = conf_of(a, FBY_KAFKA_MEMBER);
+	rd_kafka_conf_t *cb = conf_of(b, FBY_KAFKA_MEMBER);
+	char ia[128], ib[128];
+	size_t na = sizeof(ia), nb = sizeof(ib);
+
+	(void)state;
+	rd_kafka_conf_get(ca, "group.instance.id", ia, &na);
+	rd_kafka_conf_get(cb, "group.instance.id", ib, &nb);
+	assert_string_not_equal(ia, ib);
+	rd_kafka_conf_destroy(ca);
+	rd_kafka_conf_destroy(cb);
+	fby_manifest_free(a);
+	fby_manifest_free(b);
+}
+
+static void
+the_fetcher_is_no_member(void **state)
+{
+	struct fby_manifest *m = good(
+	    SOURCE("      config: |\n"
+		   "        auto.offset.reset: earliest\n"
+		   "        group.instance.id: mine\n"
+		   "        session.timeout.ms: 6000\n"
+		   "        queued.max.messages.kbytes: 100\n"
+		   "        fetch.min.bytes: 7\n") BLACKHOLE);
+	rd_kafka_conf_t *conf = conf_of(m, FBY_KAFKA_FETCHER);
+
+	(void)state;
+	assert_conf(conf, "group.id", "g");
+	assert_conf(conf, "group.instance.id", "");
+	assert_conf(conf, "session.timeout.ms", "45000");
+	assert_conf(conf, "auto.offset.reset", "error");
+	assert_conf(conf, "enable.partition.eof", "true");
+	assert_conf(conf, "enable.auto.offset.store", "false");
+	assert_conf(conf, "enable.auto.commit", "false");
+	assert_conf(conf, "fetch.queue.backoff.ms", "10");
+	assert_conf(conf, "queued.max.messages.kbytes", "100");
+	assert_conf(conf, "fetch.min.bytes", "7");
+	rd_kafka_conf_destroy(conf);
+	conf = conf_of(m, FBY_KAFKA_MEMBER);
+	assert_conf(conf, "group.instance.id", "mine");
+	assert_conf(conf, "session.timeout.ms", "6000");
+	rd_kafka_conf_destroy(conf);
+	fby_manifest_free(m);
+}
+
+static void
+an_empty_instance_id_makes_a_dynamic_member(void **state)
+{
+	struct fby_manifest *m = good(
+	    SOURCE("      config: |\n"
+		   "        group.instance.id:\n") BLACKHOLE);
+	rd_kafka_conf_t *conf = conf_of(m, FBY_KAFKA_MEMBER);
+
+	(void)state;
+	assert_conf(conf, "group.instance.id", "");
+	assert_string_equal(fby_kafka_setting(m, "group.instance.id"), "");
+	rd_kafka_conf_destroy(conf);
+	fby_manifest_free(m);
+}
+
+static void
+the_session_fits_into_the_poll_interval(void **state)
+{
+	struct fby_manifest *m = good(
+	    SOURCE("      config: |\n"
+		   "        max.poll.interval.ms: 10000\n") BLACKHOLE
+	    "---\n"
+	    "apiVersion: forebay/v1\nkind: Host\n"
+	    "spec: {drainTimeout: 5s}\n");
+	rd_kafka_conf_t *conf = conf_of(m, FBY_KAFKA_MEMBER);
+
+	(void)state;
+	assert_conf(conf, "session.timeout.ms", "10000");
+	rd_kafka_conf_destroy(conf);
+	fby_manifest_free(m);
+}
+
+static void
+the_new_group_protocol_gets_no_timeouts_of_the_old(void **state)
+{
+	struct fby_manifest *m = good(
+	    SOURCE("      config: |\n"
+		   "        group.protocol: consumer\n") BLACKHOLE);
+	rd_kafka_conf_t *conf = conf_of(m, FBY_KAFKA_MEMBER);
+	rd_kafka_t *rk = fby_kafka_new(m, FBY_KAFKA_MEMBER, conf, &err);
+
+	(void)state;
+	assert_errors("");
+	assert_non_null(rk);
+	rd_kafka_destroy(rk);
+	fby_manifest_free(m);
+}
+
+static void
+the_producer_has_its_own_brokers_and_settings(void **state)
+{
+	struct fby_manifest *m = good(SOURCE("") KAFKA_SINK("linger.ms: 50"));
+	rd_kafka_conf_t *conf = conf_of(m, FBY_KAFKA_PRODUCER);
+
+	(void)state;
+	assert_conf(conf, "bootstrap.servers", "c:3");
+	assert_conf(conf, "linger.ms", "50");
+	assert_conf(conf, "enable.idempotence", "true");
+	assert_conf(conf, "message.timeout.ms", "30000");
+	assert_conf(conf, "compression.codec", "none");
+	assert_conf(conf, "group.id", "");
+	rd_kafka_conf_destroy(conf);
+	fby_manifest_free(m);
+}
+
+static void
+all_clients_can_be_made(void **state)
+{
+	struct fby_manifest *m = good(
+	    SOURCE("") KAFKA_SINK("compression.type: lz4"));
+
+	(void)state;
+	for (int i = FBY_KAFKA_MEMBER; i <= FBY_KAFKA_PRODUCER; i++) {
+		const enum fby_kafka_client client = (enum fby_kafka_client)i;
+		rd_kafka_t *rk = fby_kafka_new(m, client, conf_of(m, client),
+		    &err);
+
+		assert_errors("");
+		assert_non_null(rk);
+		rd_kafka_destroy(rk);
+	}
+	fby_manifest_free(m);
+}
+
+static void
+what_librdkafka_refuses_as_a_whole_is_said(void **state)
+{
+	struct fby_manifest *m = good(SOURCE("") KAFKA_SINK("acks: 1"));
+	rd_kafka_conf_t *conf = conf_of(m, FBY_KAFKA_PRODUCER);
+
+	(void)state;
+	assert_null(fby_kafka_new(m, FBY_KAFKA_PRODUCER, conf, &err));
+	assert_int_equal(err.n, 1);
+	assert_int_equal(err.items[0].pos.line, 14);
+	assert_non_null(strstr(err.items[0].text, "acks"));
+	fby_err_fini(&err);
+	fby_manifest_free(m);
+}
+
+/* ---- settings --------------------------------------------------------- */
+
+static void
+settings_are_split_at_the_first_colon(void **state)
+{
+	struct fby_manifest *m = good(
+	    SOURCE("      config: |\n"
+		   "        # fetch.min.bytes: 1\n"
+		   "\n"
+		   "        client.rack :  a:b c  \n"
+		   "        auto.offset.reset: smallest\n"
+		   "        debug: generic\n") BLACKHOLE);
+
+	(void)state;
+	assert_int_equal(m->source.nsettings, 3);
+	assert_string_equal(fby_kafka_setting(m, "client.rack"), "a:b c");
+	assert_string_equal(fby_kafka_setting(m, "auto.offset.reset"),
+	    "earliest");
+	assert_null(fby_kafka_setting(m, "fetch.min.bytes"));
+	assert_int_equal(m->source.settings[0].pos.line, 13);
+	assert_int_equal(m->source.settings[0].pos.col, 9);
+	assert_int_equal(m->source.settings[0].value_pos.col, 24);
+	fby_manifest_free(m);
+}
+
+/* ---- TLS, SASL and their secrets -------------------------------------- */
+
+static char dir[] = "/tmp/forebay-unit-XXXXXX";
+
+static void
+put(const char *name, const char *text)
+{
+	char *path = fby_asprintf("%s/%s", dir, name);
+	const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	free(path);
+}
+
+static void
+gone(const char *name)
+{
+	char *path = fby_asprintf("%s/%s", dir, name);
+
+	unlink(path);
+	free(path);
+}
+
+static struct fby_manifest *
+good_with_secrets(const char *kafka)
+{
+	char *yaml = fby_asprintf(SOURCE("%s") BLACKHOLE HOST("%s"), kafka,
+	    dir);
+	struct fby_manifest *m = good(yaml);
+
+	free(yaml);
+	return m;
+}
+
+static void
+tls_takes_the_contents_of_secrets(void **state)
+{
+	struct fby_manifest *m = good_with_secrets(
+	    "      tls:\n"
+	    "        insecureSkipVerify: true\n"
+	    "        caCertSecret: {name: s, key: ca}\n");
+	rd_kafka_conf_t *conf;
+
+	(void)state;
+	put("s/ca", "\n -----CERT----- \n\n");
+	conf = conf_of(m, FBY_KAFKA_FETCHER);
+	assert_conf(conf, "security.protocol", "ssl");
+	assert_conf(conf, "enable.ssl.certificate.verification", "false");
+	assert_conf(conf, "ssl.ca.pem", "-----CERT-----");
+	rd_kafka_conf_destroy(conf);
+	fby_manifest_free(m);
+}
+
+static void
+user_and_password_go_to_the_mechanism(void **state)
+{
+	struct fby_manifest *m = good_with_secrets(
+	    "      tls: {}\n"
+	    "      sasl:\n"
+	    "        mechanism: SCRAM-SHA-512\n"
+	    "        scramsha512:\n"
+	    "          userSecret: {name: s, key: user}\n"
+	    "          passwordSecret: {name: s, key: password}\n");
+	rd_kafka_conf_t *conf;
+
+	(void)state;
+	put("s/user", "alice\n");
+	put("s/password", "pass word\n");
+	conf = conf_of(m, FBY_KAFKA_MEMBER);
+	assert_conf(conf, "security.protocol", "sasl_ssl");
+	assert_conf(conf, "sasl.mechanisms", "SCRAM-SHA-512");
+	assert_conf(conf, "sasl.username", "alice");
+	assert_conf(conf, "sasl.password", "pass word");
+	rd_kafka_conf_destroy(conf);
+	fby_manifest_free(m);
+}
+
+static void
+a_systemd_credential_stands_in_for_a_file(void **state)
+{
+	struct fby_manifest *m = good_with_secrets(
+	    "      sasl:\n"
+	    "        mechanism: PLAIN\n"
+	    "        plain:\n"
+	    "          userSecret: {name: cred, key: user}\n"
+	    "          passwordSecret: {name: cred, key: password}\n");
+	rd_kafka_conf_t *conf;
+	char *want;
+
+	(void)state;
+	unsetenv("CREDENTIALS_DIRECTORY");
+	assert_null(fby_kafka_conf(m, FBY_KAFKA_MEMBER, &err));
+	want = fby_asprintf(
+	    "t:13:23: spec.source.kafka.sasl.plain."
+	    "userSecret: there is no such secret, looked for %s/cred/user "
+	    "and $CREDENTIALS_DIRECTORY/cred.user\nt:14:27: spec.source."
+	    "kafka.sasl.plain.passwordSecret: there is no such secret, "
+	    "looked for %s/cred/password and $CREDENTIALS_DIRECTORY/"
+	    "cred.password\n",
+	    dir, dir);
+	assert_errors(want);
+	free(want);
+	put("cred.user", "bob");
+	put("cred.password", "secret");
+	setenv("CREDENTIALS_DIRECTORY", dir, 1);
+	assert_int_equal(fby_kafka_try(m, &err), 0);
+	conf = conf_of(m, FBY_KAFKA_MEMBER);
+	assert_conf(conf, "security.protocol", "sasl_plaintext");
+	assert_conf(conf, "sasl.username", "bob");
+	rd_kafka_conf_destroy(conf);
+	unsetenv("CREDENTIALS_DIRECTORY");
+	fby_manifest_free(m);
+}
+
+static void
+oauth_gets_its_tokens_on_another_thread(void **state)
+{
+	struct fby_manifest *m = good_with_secrets(
+	    "      sasl:\n"
+	    "        mechanism: oauth\n"
+	    "        oauth:\n"
+	    "          clientID: {name: s, key: user}\n"
+	    "          clientSecret: {name: s, key: password}\n"
+	    "          tokenEndpoint: http://127.0.0.1:1/token\n");
+	rd_kafka_conf_t *conf;
+	rd_kafka_t *rk;
+
+	(void)state;
+	put("s/user", "alice\n");
+	put("s/password", "pass word\n");
+	conf = conf_of(m, FBY_KAFKA_MEMBER);
+	assert_conf(conf, "sasl.mechanisms", "OAUTHBEARER");
+	assert_conf(conf, "sasl.oauthbearer.method", "oidc");
+	assert_conf(conf, "sasl.oauthbearer.client.id", "alice");
+	rk = fby_kafka_new(m, FBY_KAFKA_MEMBER, conf, &err);
+	assert_errors("");
+	assert_non_null(rk);
+	rd_kafka_destroy(rk);
+	fby_manifest_free(m);
+}
+
+static void
+an_optional_secret_may_be_missing_and_nothing_else(void **state)
+{
+	struct fby_manifest *m = good_with_secrets("");
+	const struct fby_secret may = { "s", "none", true };
+	const struct fby_secret loop = { "s", "loop", true };
+	const struct fby_secret none = { NULL, NULL, false };
+	char *text, *path = fby_asprintf("%s/s/loop", dir);
+
+	(void)state;
+	assert_int_equal(fby_secret_read(m, &may, "spec", &text, &err), 0);
+	assert_null(text);
+	assert_int_equal(fby_secret_read(m, &none, "spec", &text, &err), 0);
+	assert_null(text);
+	assert_int_equal(symlink("loop", path), 0);
+	assert_int_equal(fby_secret_read(m, &loop, "spec", &text, &err), -1);
+	assert_int_equal(err.n, 1);
+	unlink(path);
+	free(path);
+	fby_err_fini(&err);
+	fby_manifest_free(m);
+}
+
+static int
+make_dir(void **state)
+{
+	char *path;
+
+	(void)state;
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	path = fby_asprintf("%s/s", dir);
+	mkdir(path, 0700);
+	free(path);
+	return 0;
+}
+
+static int
+remove_dir(void **state)
+{
+	char *path = fby_asprintf("%s/s", dir);
+
+	(void)state;
+	gone("s/ca");
+	gone("s/user");
+	gone("s/password");
+	gone("s/loop");
+	gone("cred.user");
+	gone("cred.password");
+	rmdir(path);
+	free(path);
+	return rmdir(dir);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    the_member_has_a_name_of_its_own_and_never_commits_by_itself),
+		cmocka_unit_test(another_run_directory_is_another_member),
+		cmocka_unit_test(the_fetcher_is_no_member),
+		cmocka_unit_test(an_empty_instance_id_makes_a_dynamic_member),
+		cmocka_unit_test(the_session_fits_into_the_poll_interval),
+		cmocka_unit_test(
+		    the_new_group_protocol_gets_no_timeouts_of_the_old),
+		cmocka_unit_test(the_producer_has_its_own_brokers_and_settings),
+		cmocka_unit_test(all_clients_can_be_made),
+		cmocka_unit_test(what_librdkafka_refuses_as_a_whole_is_said),
+		cmocka_unit_test(settings_are_split_at_the_first_colon),
+		cmocka_unit_test(tls_takes_the_contents_of_secrets),
+		cmocka_unit_test(user_and_password_go_to_the_mechanism),
+		cmocka_unit_test(a_systemd_credential_stands_in_for_a_file),
+		cmocka_unit_test(oauth_gets_its_tokens_on_another_thread),
+		cmocka_unit_test(
+		    an_optional_secret_may_be_missing_and_nothing_else),
+	};
+
+	unsetenv("NUMAFLOW_RUNTIME");
+	unsetenv("RUNTIME_DIRECTORY");
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
