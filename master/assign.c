@@ -15,9 +15,9 @@
 
 struct share {
 	uint32_t slot;
-	size_t	 has;		/* holds now */
-	size_t	 due;
-	size_t	 given;
+	size_t has; /* holds now */
+	size_t due;
+	size_t given;
 };
 
 static struct share *
@@ -63,8 +63,7 @@ neediest(struct share *shares, size_t n)
 	struct share *best = &shares[0];
 
 	for (size_t i = 1; i < n; i++)
-		if (shares[i].due - shares[i].given >
-		    best->due - best->given)
+		if (shares[i].due - shares[i].given > best->due - best->given)
 			best = &shares[i];
 	return best;
 }

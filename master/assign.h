@@ -12,9 +12,9 @@
 #define FBY_ASSIGN_NONE UINT32_MAX
 
 struct fby_assign_part {
-	uint32_t holder;	/* slot that has or last had it, or NONE */
-	bool	 held;		/* has: moving it costs a drain */
-	uint32_t target;	/* out: slot that shall have it, or NONE */
+	uint32_t holder; /* slot that has or last had it, or NONE */
+	bool held;       /* has: moving it costs a drain */
+	uint32_t target; /* out: slot that shall have it, or NONE */
 };
 
 /*
@@ -22,7 +22,7 @@ struct fby_assign_part {
  * all targets are NONE.  Partitions that nobody has are dealt out in the
  * order given, so neighbours go to different workers.
  */
-void	fby_assign_plan(struct fby_assign_part *parts, size_t nparts,
-	    const uint32_t *slots, size_t nslots);
+void fby_assign_plan(struct fby_assign_part *parts, size_t nparts,
+    const uint32_t *slots, size_t nslots);
 
 #endif

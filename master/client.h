@@ -10,18 +10,18 @@
 #include "shared/fby.h"
 
 struct fby_client {
-	char	**files;	/* -c */
-	size_t	  nfiles;
-	char	 *dir;		/* -d; NULL: not given */
-	bool	  json;
+	char **files; /* -c */
+	size_t nfiles;
+	char *dir; /* -d; NULL: not given */
+	bool json;
 };
 
-int	fby_client_status(const struct fby_client *cl);
-int	fby_client_reload(const struct fby_client *cl);
-int	fby_client_reopen(const struct fby_client *cl);
+int fby_client_status(const struct fby_client *cl);
+int fby_client_reload(const struct fby_client *cl);
+int fby_client_reopen(const struct fby_client *cl);
 
 /* Wait until the process has gone. */
-int	fby_client_drain(const struct fby_client *cl);
-int	fby_client_stop(const struct fby_client *cl);
+int fby_client_drain(const struct fby_client *cl);
+int fby_client_stop(const struct fby_client *cl);
 
 #endif

@@ -46,16 +46,18 @@ is_due(struct fby_commit *c, const struct fby_part *pt, bool watermarks,
 	if (*acked < committed || *acked > fby_load(&row->high)) {
 		if (c->refused++ == 0)
 			fby_error("partition %s/%d: the ledger says %" PRId64
-			    " is acked, but %" PRId64 " is committed and the "
-			    "log ends at %" PRId64 "; not committed (further "
-			    "ones are only counted)", pt->topic,
-			    pt->partition, *acked, committed,
+				  " is acked, but %" PRId64
+				  " is committed and the "
+				  "log ends at %" PRId64
+				  "; not committed (further "
+				  "ones are only counted)",
+			    pt->topic, pt->partition, *acked, committed,
 			    fby_load(&row->high));
 		return false;
 	}
-	return *acked > committed || ((watermarks ||
-	    pt->state == FBY_ROW_RELEASED) &&
-	    *watermark > fby_load(&row->committed_watermark));
+	return *acked > committed ||
+	    ((watermarks || pt->state == FBY_ROW_RELEASED) &&
+		*watermark > fby_load(&row->committed_watermark));
 }
 
 static rd_kafka_topic_partition_list_t *
@@ -83,7 +85,7 @@ collect(struct fby_commit *c)
 		len = fby_watermark_encode(buf, watermark);
 		if (len == 0)
 			continue;
-		tp->metadata = strdup(buf);	/* librdkafka frees it */
+		tp->metadata = strdup(buf); /* librdkafka frees it */
 		tp->metadata_size = tp->metadata ? len : 0;
 	}
 	if (watermarks)
@@ -111,14 +113,14 @@ fby_commit_now(struct fby_commit *c)
 		return;
 	}
 	c->again = false;
-	if (g->rk == NULL || (g->state != FBY_GROUP_STEADY &&
-	    g->state != FBY_GROUP_REVOKING) || (list = collect(c)) == NULL) {
+	if (g->rk == NULL ||
+	    (g->state != FBY_GROUP_STEADY && g->state != FBY_GROUP_REVOKING) ||
+	    (list = collect(c)) == NULL) {
 		rearm(c, c->mst->manifest->host.commit_interval_ms);
 		return;
 	}
 	c->request.under_way = true;
-	err = rd_kafka_commit_queue(g->rk, list, g->replies, NULL,
-	    &c->request);
+	err = rd_kafka_commit_queue(g->rk, list, g->replies, NULL, &c->request);
 	rd_kafka_topic_partition_list_destroy(list);
 	if (err) {
 		c->request.under_way = false;
@@ -165,8 +167,9 @@ give_up(struct fby_commit *c, const char *why)
 		if (pt->state != FBY_ROW_RELEASED)
 			continue;
 		fby_warn("partition %s/%d: given back without its last "
-		    "commit (%s): records from %" PRId64 " on will be "
-		    "repeated", pt->topic, pt->partition, why,
+			 "commit (%s): records from %" PRId64 " on will be "
+			 "repeated",
+		    pt->topic, pt->partition, why,
 		    fby_load(&c->mst->shm.rows[i].committed));
 		fby_handoff_revoke(h, pt->topic, pt->partition, true, 0);
 	}
@@ -176,8 +179,8 @@ give_up(struct fby_commit *c, const char *why)
 static rd_kafka_resp_err_t
 take_answer(struct fby_commit *c, rd_kafka_event_t *ev)
 {
-	rd_kafka_topic_partition_list_t *list =
-	    rd_kafka_event_topic_partition_list(ev);
+	rd_kafka_topic_partition_list_t
+	    *list = rd_kafka_event_topic_partition_list(ev);
 	rd_kafka_resp_err_t err = rd_kafka_event_error(ev);
 
 	for (int i = 0; list && i < list->cnt; i++) {
@@ -267,8 +270,8 @@ fby_commit_behind(const struct fby_commit *c)
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		const struct fby_ledger_row *row = &c->mst->shm.rows[i];
 
-		n += is_ours(&h->parts[i]) && fby_acquire(&row->acked) >
-		    fby_load(&row->committed);
+		n += is_ours(&h->parts[i]) &&
+		    fby_acquire(&row->acked) > fby_load(&row->committed);
 	}
 	return n;
 }

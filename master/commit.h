@@ -17,24 +17,24 @@
 #include "master/request.h"
 
 struct fby_commit {
-	struct fby_master	*mst;
+	struct fby_master *mst;
 	struct fby_request request;
-	struct event		 ev_timer;
-	bool			 again;		/* asked for while under way */
-	unsigned		 failures;	/* in a row */
-	int64_t			 last_at;	/* wall clock of the last */
-	int64_t			 watermark_at;	/* monotonic: next without */
-	uint64_t		 commits, errors;	/*   new offsets */
-	uint64_t		 refused;	/* rows that were not believed */
+	struct event ev_timer;
+	bool again;               /* asked for while under way */
+	unsigned failures;        /* in a row */
+	int64_t last_at;          /* wall clock of the last */
+	int64_t watermark_at;     /* monotonic: next without */
+	uint64_t commits, errors; /*   new offsets */
+	uint64_t refused;         /* rows that were not believed */
 };
 
-void	fby_commit_init(struct fby_commit *c, struct fby_master *mst);
-void	fby_commit_fini(struct fby_commit *c);
-void	fby_commit_now(struct fby_commit *c);	/* or right after this one */
-void	fby_commit_forget(struct fby_commit *c);
-void	fby_commit_rearm(struct fby_commit *c);	/* the interval has changed */
+void fby_commit_init(struct fby_commit *c, struct fby_master *mst);
+void fby_commit_fini(struct fby_commit *c);
+void fby_commit_now(struct fby_commit *c); /* or right after this one */
+void fby_commit_forget(struct fby_commit *c);
+void fby_commit_rearm(struct fby_commit *c); /* the interval has changed */
 
 /* Partitions of ours with acked records that are not committed. */
-size_t	fby_commit_behind(const struct fby_commit *c);
+size_t fby_commit_behind(const struct fby_commit *c);
 
 #endif

@@ -15,8 +15,8 @@
 
 #include <jansson.h>
 
-#define FBY_CONTROL_LINE 4096		/* longest command */
-#define FBY_CONTROL_CLIENTS 16		/* at a time */
+#define FBY_CONTROL_LINE 4096  /* longest command */
+#define FBY_CONTROL_CLIENTS 16 /* at a time */
 
 struct fby_control;
 struct fby_control_conn;
@@ -24,13 +24,13 @@ struct fby_master;
 
 /* NULL: the socket cannot be made, said in the log. */
 struct fby_control *fby_control_open(struct fby_master *mst);
-void	fby_control_close(struct fby_control *ctl);	/* may be NULL */
+void fby_control_close(struct fby_control *ctl); /* may be NULL */
 
 /*
  * The process ends with this exit code: tell whoever waits for that.  The
  * event loop need not run any more; nothing is accepted after it.
  */
-void	fby_control_finished(struct fby_control *ctl, int exit_code);
+void fby_control_finished(struct fby_control *ctl, int exit_code);
 
 /* ---- for control_cmds.c ----------------------------------------------- */
 
@@ -42,16 +42,16 @@ struct fby_control_cmd {
 	const char *help;
 };
 
-extern const struct fby_control_cmd fby_control_cmds[];	/* ends: no name */
+extern const struct fby_control_cmd fby_control_cmds[]; /* ends: no name */
 
 /* Each ends the conversation once it has been sent. */
-void	fby_control_answer(struct fby_control_conn *conn, json_t *taken);
-void	fby_control_result(struct fby_control_conn *conn, bool ok,
-	    const char *text);
-void	fby_control_text(struct fby_control_conn *conn, const char *text);
+void fby_control_answer(struct fby_control_conn *conn, json_t *taken);
+void fby_control_result(struct fby_control_conn *conn, bool ok,
+    const char *text);
+void fby_control_text(struct fby_control_conn *conn, const char *text);
 
 /* The answer is what fby_control_finished() says. */
-void	fby_control_wait(struct fby_control_conn *conn);
+void fby_control_wait(struct fby_control_conn *conn);
 
 /* ---- for both sides --------------------------------------------------- */
 
@@ -59,6 +59,6 @@ void	fby_control_wait(struct fby_control_conn *conn);
  * A socket that is connected or, if `listening`, bound to the control socket
  * of this run directory, however long its name; -1 with errno.
  */
-int	fby_control_socket(const char *run_dir, bool listening) FBY_MUSTCHECK;
+int fby_control_socket(const char *run_dir, bool listening) FBY_MUSTCHECK;
 
 #endif

@@ -19,7 +19,7 @@ fby_cpus_quota(const char *cpu_max)
 	unsigned long long quota, period;
 
 	if (sscanf(cpu_max, "%llu %llu", &quota, &period) != 2 || period == 0)
-		return 0;	/* "max 100000" */
+		return 0; /* "max 100000" */
 	return FBY_MAX((size_t)((quota + period - 1) / period), 1);
 }
 
@@ -68,7 +68,7 @@ fby_cpus_usable(const struct fby_manifest *m, int cpus[FBY_WORKERS_MAX])
 	cpu_set_t set;
 
 	for (size_t i = 0; i < m->host.cpus.n && n < FBY_WORKERS_MAX; i++)
-		cpus[n++] = atoi(m->host.cpus.v[i]);
+		cpus[n++] = (int)strtol(m->host.cpus.v[i], NULL, 10);
 	if (n > 0)
 		return n;
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
@@ -85,7 +85,8 @@ size_t
 fby_cpus_workers(const struct fby_manifest *m, size_t ncpus)
 {
 	return m->host.workers > 0 ?
-	    FBY_MIN((size_t)m->host.workers, FBY_WORKERS_MAX) : ncpus;
+	    FBY_MIN((size_t)m->host.workers, FBY_WORKERS_MAX) :
+	    ncpus;
 }
 
 /* With more workers than CPUs pinning would only tie their hands. */
@@ -94,5 +95,6 @@ fby_cpus_pin(const struct fby_manifest *m, const int *cpus, size_t ncpus,
     size_t i)
 {
 	return fby_cpus_workers(m, ncpus) > ncpus && m->host.cpus.n == 0 ?
-	    -1 : cpus[i % ncpus];
+	    -1 :
+	    cpus[i % ncpus];
 }

@@ -29,7 +29,7 @@
 #include "master/master.h"
 
 #define TICK_MS 1000
-#define COMMIT_GRACE_MS 5000	/* for the last commit, beyond the drain */
+#define COMMIT_GRACE_MS 5000 /* for the last commit, beyond the drain */
 
 #ifndef FBY_LIBEXECDIR
 #define FBY_LIBEXECDIR "/usr/libexec/forebay"
@@ -67,8 +67,8 @@ static void
 set_state(struct fby_master *mst, enum fby_cycle_state to, const char *why)
 {
 	FBY_BUG_ON(!(may_follow[mst->state] & 1u << to));
-	fby_notice("%s -> %s (%s)", state_names[mst->state],
-	    state_names[to], why);
+	fby_notice("%s -> %s (%s)", state_names[mst->state], state_names[to],
+	    why);
 	mst->state = to;
 	fby_notify_status(&mst->notify, "%s: %s", state_names[to], why);
 }
@@ -76,8 +76,8 @@ set_state(struct fby_master *mst, enum fby_cycle_state to, const char *why)
 /* ---- trouble ---------------------------------------------------------- */
 
 void
-fby_cycle_trouble(struct fby_master *mst, enum fby_trouble t,
-    const char *fmt, ...)
+fby_cycle_trouble(struct fby_master *mst, enum fby_trouble t, const char *fmt,
+    ...)
 {
 	va_list ap;
 	char *text;
@@ -236,8 +236,8 @@ start_moving(struct fby_master *mst)
 		fby_child_start(&mst->child);
 		fby_notify_ready(&mst->notify);
 	} else {
-		fby_supervisor_roll(&mst->sup, mst->manifest,
-		    mst->manifest_fd, mst->generation);
+		fby_supervisor_roll(&mst->sup, mst->manifest, mst->manifest_fd,
+		    mst->generation);
 		fby_group_open(&mst->group);
 	}
 }
@@ -318,7 +318,7 @@ fby_cycle_stop(struct fby_master *mst, int64_t drain_ms)
 	case FBY_CYCLE_DRAINING:
 		if (mst->stopping) {
 			fby_notice("asked to stop again: not waiting any "
-			    "longer");
+				   "longer");
 			drain_ms = 0;
 		}
 		mst->stopping = true;
@@ -406,10 +406,11 @@ check_deadline(struct fby_master *mst)
 	    fby_runtime_is_foreign(mst->manifest) ||
 	    fby_clock_mono() < mst->stop_by)
 		return;
-	fby_error("not all could be drained and committed in time: %zu "
+	fby_error(
+	    "not all could be drained and committed in time: %zu "
 	    "partitions left, %zu behind; the ledger is kept for the next "
-	    "start", fby_handoff_ours(&mst->handoff),
-	    fby_commit_behind(&mst->commit));
+	    "start",
+	    fby_handoff_ours(&mst->handoff), fby_commit_behind(&mst->commit));
 	mst->exit_code = FBY_EXIT_FAIL;
 	leave(mst, "time is up");
 }
@@ -432,8 +433,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (mst->state == FBY_CYCLE_RUNNING) {
 		const char *unready = fby_cycle_unready(mst);
 
-		fby_notify_status(&mst->notify, "%s", unready ? unready :
-		    "running");
+		fby_notify_status(&mst->notify, "%s",
+		    unready ? unready : "running");
 	}
 }
 
@@ -554,8 +555,7 @@ open_worker_program(const struct fby_master *mst)
 		free(path);
 	}
 	if (fd == -1)
-		fd = open(FBY_LIBEXECDIR "/forebay-worker",
-		    O_PATH | O_CLOEXEC);
+		fd = open(FBY_LIBEXECDIR "/forebay-worker", O_PATH | O_CLOEXEC);
 	if (fd == -1)
 		fby_error(FBY_LIBEXECDIR "/forebay-worker: %s",
 		    strerror(errno));

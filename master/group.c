@@ -76,7 +76,7 @@ answer(struct fby_group *g, bool assign)
 	none = rd_kafka_topic_partition_list_new(0);
 	if (is_cooperative(g))
 		error = assign ? rd_kafka_incremental_assign(g->rk, none) :
-		    rd_kafka_incremental_unassign(g->rk, none);
+				 rd_kafka_incremental_unassign(g->rk, none);
 	else
 		rc = rd_kafka_assign(g->rk, assign ? none : NULL);
 	rd_kafka_topic_partition_list_destroy(none);
@@ -140,9 +140,8 @@ on_revoked(struct fby_group *g, rd_kafka_event_t *ev)
 	int64_t drain_ms;
 
 	list = rd_kafka_event_topic_partition_list(ev);
-	fby_notice("group %s: %d partition%s %s",
-	    mst->manifest->source.group, list->cnt,
-	    list->cnt == 1 ? "" : "s", lost ? "lost" : "revoked");
+	fby_notice("group %s: %d partition%s %s", mst->manifest->source.group,
+	    list->cnt, list->cnt == 1 ? "" : "s", lost ? "lost" : "revoked");
 	FBY_BUG_ON(g->revoke != NULL);
 	g->revoke = ev;
 	if (g->state == FBY_GROUP_STEADY || g->state == FBY_GROUP_JOINING)
@@ -196,7 +195,7 @@ open_later(struct fby_group *g)
 	struct timeval tv;
 
 	g->retry_ms = g->retry_ms == 0 ? RETRY_MIN_MS :
-	    FBY_MIN(g->retry_ms * 2, RETRY_MAX_MS);
+					 FBY_MIN(g->retry_ms * 2, RETRY_MAX_MS);
 	tv = fby_clock_tv(g->retry_ms);
 	evtimer_add(&g->ev_retry, &tv);
 }
@@ -213,7 +212,8 @@ on_fatal(struct fby_group *g)
 	fby_cycle_trouble(mst, FBY_TROUBLE_GROUP, "%s: %s; joining anew%s",
 	    rd_kafka_err2name(code), text,
 	    code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ?
-	    " (another process uses our group.instance.id)" : "");
+		" (another process uses our group.instance.id)" :
+		"");
 	fby_handoff_revoke_all(&mst->handoff, true, 0);
 	close_client(g);
 	if (mst->state == FBY_CYCLE_RUNNING)
@@ -417,44 +417,42 @@ learn_settings(struct fby_group *g, rd_kafka_conf_t *conf)
 
 	g->max_poll_ms = MAX_POLL_DEFAULT_MS;
 	if (rd_kafka_conf_get(conf, "max.poll.interval.ms", buf, &len) ==
-	    RD_KAFKA_CONF_OK && atoll(buf) > 0)
-		g->max_poll_ms = atoll(buf);
+		RD_KAFKA_CONF_OK &&
+	    strtoll(buf, NULL, 10) > 0)
+		g->max_poll_ms = strtoll(buf, NULL, 10);
 	len = sizeof(buf);
 	g->is_classic = rd_kafka_conf_get(conf, "group.protocol", buf, &len) !=
-	    RD_KAFKA_CONF_OK || strcmp(buf, "consumer") != 0;
+		RD_KAFKA_CONF_OK ||
+	    strcmp(buf, "consumer") != 0;
 	len = sizeof(buf);
 	free(g->instance_id);
 	g->instance_id = NULL;
 	if (rd_kafka_conf_get(conf, "group.instance.id", buf, &len) ==
-	    RD_KAFKA_CONF_OK && buf[0] != '\0')
+		RD_KAFKA_CONF_OK &&
+	    buf[0] != '\0')
 		g->instance_id = fby_strdup(buf);
 }
 
 static rd_kafka_t *
 make_client(struct fby_group *g)
 {
+	const struct fby_manifest *m = g->mst->manifest;
 	rd_kafka_conf_t *conf;
-	char text[512];
-	struct fby_err err;
 	rd_kafka_t *rk = NULL;
+	struct fby_err err;
 
 	fby_err_init(&err);
-	conf = fby_kafka_conf(g->mst->manifest, FBY_KAFKA_MEMBER, &err);
-	if (conf == NULL) {
+	conf = fby_kafka_conf(m, FBY_KAFKA_MEMBER, &err);
+	if (conf) {
+		learn_settings(g, conf);
+		rk = fby_kafka_new(m, FBY_KAFKA_MEMBER, conf, &err);
+	}
+	if (rk == NULL) {
 		char *all = fby_err_text(&err);
 
 		fby_cycle_trouble(g->mst, FBY_TROUBLE_GROUP, "%s", all);
 		free(all);
-		goto out;
 	}
-	learn_settings(g, conf);
-	rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
-	if (rk == NULL) {
-		fby_cycle_trouble(g->mst, FBY_TROUBLE_GROUP,
-		    "Kafka client: %s", text);
-		rd_kafka_conf_destroy(conf);
-	}
-out:
 	fby_err_fini(&err);
 	return rk;
 }
@@ -499,8 +497,8 @@ fby_group_open(struct fby_group *g)
 	FBY_BUG_ON(g->efd == -1);
 	rd_kafka_queue_io_event_enable(g->queue, g->efd, &one, sizeof(one));
 	rd_kafka_queue_io_event_enable(g->replies, g->efd, &one, sizeof(one));
-	event_assign(&g->ev_queue, base, g->efd, EV_READ | EV_PERSIST,
-	    on_queue, g);
+	event_assign(&g->ev_queue, base, g->efd, EV_READ | EV_PERSIST, on_queue,
+	    g);
 	event_assign(&g->ev_poll, base, -1, EV_PERSIST, on_poll, g);
 	event_add(&g->ev_queue, NULL);
 	event_add(&g->ev_poll, &tv);

@@ -33,62 +33,62 @@ struct fby_master;
  *	  │                 └────────────────────┼─────── drained ────┘
  *	  └──── closed ──── LEAVING ◀──leave─────┘
  */
-#define FBY_GROUP_STATES(S)                                                   \
-	S(CLOSED,   "no member")                                              \
-	S(JOINING,  "joining the group")                                      \
-	S(STEADY,   "member")                                                 \
-	S(REVOKING, "giving partitions back")                                 \
-	S(LEAVING,  "leaving the group")
+#define FBY_GROUP_STATES(S)                   \
+	S(CLOSED, "no member")                \
+	S(JOINING, "joining the group")       \
+	S(STEADY, "member")                   \
+	S(REVOKING, "giving partitions back") \
+	S(LEAVING, "leaving the group")
 
 enum fby_group_state {
 #define S(name, what) FBY_GROUP_##name,
 	FBY_GROUP_STATES(S)
 #undef S
-	FBY_GROUP_NSTATES
+	    FBY_GROUP_NSTATES
 };
 
 struct fby_group {
-	struct fby_master	*mst;
-	rd_kafka_t		*rk;		/* NULL: closed */
-	rd_kafka_queue_t	*queue;		/* events of the member */
-	rd_kafka_queue_t	*replies;	/* of our own requests */
-	int			 efd;		/* readable: a queue has some */
-	struct event		 ev_queue, ev_poll, ev_retry;
-	enum fby_group_state	 state;
-	int32_t			 epoch;		/* generation; -1: none */
-	char			*member_id;	/* heap, NULL: none */
-	char			*instance_id;	/* heap, NULL: dynamic */
-	rd_kafka_event_t	*revoke;	/* held until drained */
-	bool			 is_classic;	/* not group.protocol=consumer */
-	bool			 closing;	/* LEAVING: close was called */
-	int64_t			 max_poll_ms;
-	int64_t			 close_by;	/* monotonic deadline */
-	int64_t			 retry_ms;	/* back-off of re-opening */
-	uint64_t		 rebalances;
+	struct fby_master *mst;
+	rd_kafka_t *rk;            /* NULL: closed */
+	rd_kafka_queue_t *queue;   /* events of the member */
+	rd_kafka_queue_t *replies; /* of our own requests */
+	int efd;                   /* readable: a queue has some */
+	struct event ev_queue, ev_poll, ev_retry;
+	enum fby_group_state state;
+	int32_t epoch;            /* generation; -1: none */
+	char *member_id;          /* heap, NULL: none */
+	char *instance_id;        /* heap, NULL: dynamic */
+	rd_kafka_event_t *revoke; /* held until drained */
+	bool is_classic;          /* not group.protocol=consumer */
+	bool closing;             /* LEAVING: close was called */
+	int64_t max_poll_ms;
+	int64_t close_by; /* monotonic deadline */
+	int64_t retry_ms; /* back-off of re-opening */
+	uint64_t rebalances;
 };
 
-void	fby_group_init(struct fby_group *g, struct fby_master *mst);
+void fby_group_init(struct fby_group *g, struct fby_master *mst);
 
 /*
  * Make the client and subscribe.  -1: the client could not be made, said in
  * the log; it is tried again with a back-off.
  */
-int	fby_group_open(struct fby_group *g);
+int fby_group_open(struct fby_group *g);
 
 /* Every partition of the REVOKE has left: answer it. */
-void	fby_group_unassign(struct fby_group *g);
+void fby_group_unassign(struct fby_group *g);
 
 /*
  * Leave for good, then close; state CLOSED follows, and a call of
  * fby_cycle_left() in cycle.c.
  */
-void	fby_group_leave(struct fby_group *g);
+void fby_group_leave(struct fby_group *g);
 
 /* At exit, whatever the state. */
-void	fby_group_fini(struct fby_group *g);
+void fby_group_fini(struct fby_group *g);
 
 /* The bound for draining on revoke: the wish, kept below max.poll. */
-int64_t	fby_group_drain_ms(const struct fby_group *g, int64_t wish_ms);
+int64_t fby_group_drain_ms(const struct fby_group *g, int64_t wish_ms);
 
 const char *fby_group_state_name(enum fby_group_state state);
 

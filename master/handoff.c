@@ -147,8 +147,8 @@ revoke_part(struct fby_handoff *h, struct fby_part *pt, bool lost,
 }
 
 void
-fby_handoff_revoke(struct fby_handoff *h, const char *topic,
-    int32_t partition, bool lost, int64_t drain_ms)
+fby_handoff_revoke(struct fby_handoff *h, const char *topic, int32_t partition,
+    bool lost, int64_t drain_ms)
 {
 	uint32_t row = fby_shm_find(h->shm, topic, partition);
 
@@ -186,8 +186,7 @@ fby_handoff_committed(struct fby_handoff *h)
 /* ---- coming ----------------------------------------------------------- */
 
 int
-fby_handoff_assign(struct fby_handoff *h, const char *topic,
-    int32_t partition)
+fby_handoff_assign(struct fby_handoff *h, const char *topic, int32_t partition)
 {
 	uint32_t row = fby_shm_row(h->shm, topic, partition);
 	struct fby_part *pt;
@@ -206,8 +205,8 @@ fby_handoff_assign(struct fby_handoff *h, const char *topic,
 }
 
 void
-fby_handoff_resolved(struct fby_handoff *h, struct fby_part *pt,
-    int64_t start, int64_t watermark)
+fby_handoff_resolved(struct fby_handoff *h, struct fby_part *pt, int64_t start,
+    int64_t watermark)
 {
 	struct fby_ledger_row *row = row_of(h, pt);
 
@@ -270,8 +269,8 @@ fby_handoff_released(struct fby_handoff *h, uint32_t slot, uint32_t nrow,
 	if (reason == FBY_RELEASE_RANGE || reason == FBY_RELEASE_FAILED) {
 		fby_warn("partition %s/%d: %s", pt->topic, pt->partition,
 		    reason == FBY_RELEASE_RANGE ?
-		    "the broker no longer has the offset that was to be read" :
-		    "cannot be read now; its start offset is asked for anew");
+			"the broker no longer has the offset that was to be read" :
+			"cannot be read now; its start offset is asked for anew");
 		pt->again = true;
 	}
 	unhold(h, pt, "released");
@@ -279,7 +278,8 @@ fby_handoff_released(struct fby_handoff *h, uint32_t slot, uint32_t nrow,
 stale:
 	h->stale++;
 	fby_warn("slot %u released row %u of epoch %" PRIu64
-	    ", which it does not hold; ignored", slot, nrow, epoch);
+		 ", which it does not hold; ignored",
+	    slot, nrow, epoch);
 }
 
 void
@@ -331,8 +331,8 @@ fby_handoff_plan(struct fby_handoff *h, const uint32_t *slots,
 		    pt->state == FBY_ROW_RELEASED)
 			continue;
 		ap[n].held = is_held(pt);
-		ap[n].holder = pt->moving_to != FBY_NOSLOT ?
-		    pt->moving_to : pt->slot;
+		ap[n].holder = pt->moving_to != FBY_NOSLOT ? pt->moving_to :
+							     pt->slot;
 		pts[n++] = pt;
 	}
 	fby_assign_plan(ap, n, slots, nslots);

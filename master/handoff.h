@@ -34,18 +34,18 @@
 
 /* One partition that is, or was, ours; its number is its row's. */
 struct fby_part {
-	uint32_t	 row;
-	const char	*topic;		/* in the ledger's names */
-	int32_t		 partition;
+	uint32_t row;
+	const char *topic; /* in the ledger's names */
+	int32_t partition;
 	enum fby_row_state state;
-	uint32_t	 slot;		/* holder, or who held it last */
-	uint32_t	 moving_to;	/* next holder, or FBY_NOSLOT */
-	uint64_t	 epoch;
-	int64_t		 start;		/* first offset to read */
-	int64_t		 watermark;	/* to go on from */
-	bool		 leaving;	/* goes back to the group */
-	bool		 lost;		/* no commit for it any more */
-	bool		 again;		/* resolve anew after its release */
+	uint32_t slot;      /* holder, or who held it last */
+	uint32_t moving_to; /* next holder, or FBY_NOSLOT */
+	uint64_t epoch;
+	int64_t start;     /* first offset to read */
+	int64_t watermark; /* to go on from */
+	bool leaving;      /* goes back to the group */
+	bool lost;         /* no commit for it any more */
+	bool again;        /* resolve anew after its release */
 };
 
 struct fby_handoff_ops {
@@ -62,51 +62,50 @@ struct fby_handoff_ops {
 };
 
 struct fby_handoff {
-	struct fby_shm			*shm;
-	const struct fby_handoff_ops	*ops;
-	void				*arg;
-	struct fby_part			*parts;	/* indexed by row */
-	uint32_t			 nparts;
-	uint64_t			 grants, moves, lost;	/* counters */
-	uint64_t			 stale;	/* messages of an old epoch */
+	struct fby_shm *shm;
+	const struct fby_handoff_ops *ops;
+	void *arg;
+	struct fby_part *parts; /* indexed by row */
+	uint32_t nparts;
+	uint64_t grants, moves, lost; /* counters */
+	uint64_t stale;               /* messages of an old epoch */
 };
 
-void	fby_handoff_init(struct fby_handoff *h, struct fby_shm *shm,
-	    const struct fby_handoff_ops *ops, void *arg);
-void	fby_handoff_fini(struct fby_handoff *h);
+void fby_handoff_init(struct fby_handoff *h, struct fby_shm *shm,
+    const struct fby_handoff_ops *ops, void *arg);
+void fby_handoff_fini(struct fby_handoff *h);
 
 /* ---- from the group --------------------------------------------------- */
 
 /* -1: the ledger has no row left for it; it stays unconsumed. */
-int	fby_handoff_assign(struct fby_handoff *h, const char *topic,
-	    int32_t partition) FBY_MUSTCHECK;
+int fby_handoff_assign(struct fby_handoff *h, const char *topic,
+    int32_t partition) FBY_MUSTCHECK;
 
 /*
  * Give it back.  `lost`: somebody else has it already, commit nothing.  ops
  * left() follows when no partition is leaving any more, at once if none was.
  */
-void	fby_handoff_revoke(struct fby_handoff *h, const char *topic,
-	    int32_t partition, bool lost, int64_t drain_ms);
-void	fby_handoff_revoke_all(struct fby_handoff *h, bool lost,
-	    int64_t drain_ms);
+void fby_handoff_revoke(struct fby_handoff *h, const char *topic,
+    int32_t partition, bool lost, int64_t drain_ms);
+void fby_handoff_revoke_all(struct fby_handoff *h, bool lost, int64_t drain_ms);
 
 /* Call after a series of revokes. */
-void	fby_handoff_check_left(struct fby_handoff *h);
+void fby_handoff_check_left(struct fby_handoff *h);
 
 /* Where reading starts; watermark FBY_NONE if none is known. */
-void	fby_handoff_resolved(struct fby_handoff *h, struct fby_part *pt,
-	    int64_t start, int64_t watermark);
+void fby_handoff_resolved(struct fby_handoff *h, struct fby_part *pt,
+    int64_t start, int64_t watermark);
 
 /* `committed` of some rows has changed. */
-void	fby_handoff_committed(struct fby_handoff *h);
+void fby_handoff_committed(struct fby_handoff *h);
 
 /* ---- from the workers ------------------------------------------------- */
 
-void	fby_handoff_released(struct fby_handoff *h, uint32_t slot,
-	    uint32_t row, uint64_t epoch, uint32_t reason);
+void fby_handoff_released(struct fby_handoff *h, uint32_t slot, uint32_t row,
+    uint64_t epoch, uint32_t reason);
 
 /* waitpid(2) has returned the holder of these rows. */
-void	fby_handoff_holder_gone(struct fby_handoff *h, uint32_t slot);
+void fby_handoff_holder_gone(struct fby_handoff *h, uint32_t slot);
 
 /* ---- planning --------------------------------------------------------- */
 
@@ -114,14 +113,13 @@ void	fby_handoff_holder_gone(struct fby_handoff *h, uint32_t slot);
  * Bring lanes to where the balance wants them.  `slots` may hold lanes,
  * ascending; only those in `ready` (same length) are granted to now.
  */
-void	fby_handoff_plan(struct fby_handoff *h, const uint32_t *slots,
-	    const bool *ready, size_t nslots, int64_t drain_ms);
+void fby_handoff_plan(struct fby_handoff *h, const uint32_t *slots,
+    const bool *ready, size_t nslots, int64_t drain_ms);
 
 /* How many partitions are in the state; of a slot: held or being revoked. */
-size_t	fby_handoff_count(const struct fby_handoff *h,
-	    enum fby_row_state state);
-size_t	fby_handoff_count_slot(const struct fby_handoff *h, uint32_t slot);
-size_t	fby_handoff_revoking(const struct fby_handoff *h, uint32_t slot);
-size_t	fby_handoff_ours(const struct fby_handoff *h);
+size_t fby_handoff_count(const struct fby_handoff *h, enum fby_row_state state);
+size_t fby_handoff_count_slot(const struct fby_handoff *h, uint32_t slot);
+size_t fby_handoff_revoking(const struct fby_handoff *h, uint32_t slot);
+size_t fby_handoff_ours(const struct fby_handoff *h);
 
 #endif

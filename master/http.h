@@ -16,7 +16,7 @@ struct fby_master;
  * log; a listener that is turned off is not NULL.
  */
 struct fby_http *fby_http_open(struct fby_master *mst);
-void	fby_http_close(struct fby_http *http);		/* may be NULL */
+void fby_http_close(struct fby_http *http); /* may be NULL */
 
 /* "127.0.0.1:2469" as bound; "" if it is off or NULL. */
 const char *fby_http_address(const struct fby_http *http);

@@ -22,7 +22,6 @@ const char *fby_human_age(int64_t ms, char buf[FBY_HUMAN]);
  * An event time and how far it is behind now: "20:35:00.123 2.1s ago", with
  * its date instead of the milliseconds if that is not today (UTC).
  */
-const char *fby_human_watermark(int64_t wm, int64_t now,
-	    char buf[FBY_HUMAN]);
+const char *fby_human_watermark(int64_t wm, int64_t now, char buf[FBY_HUMAN]);
 
 #endif

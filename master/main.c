@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "shared/err.h"
+#include "shared/kafka.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
@@ -63,6 +64,11 @@ load(char *const *files, size_t n)
 
 	fby_err_init(&err);
 	m = fby_manifest_load(files, n, &err);
+	/* Secrets that are missing are better known now than later. */
+	if (m && !fby_runtime_is_foreign(m) && fby_kafka_try(m, &err) == -1) {
+		fby_manifest_free(m);
+		m = NULL;
+	}
 	if (m == NULL) {
 		text = fby_err_text(&err);
 		fputs(text, stderr);

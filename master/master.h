@@ -38,138 +38,133 @@ struct fby_manifest;
  *	            └──────────┘  ledger read         └──┬───▲──┘
  *	                               QUIT TERM, switch │   │ switched over
  *	                                              ┌──▼───┴──┐
- *	                                              │DRAINING │ lanes released,
- *	                                              └──┬──────┘ last commit done
- *	                                              ┌──▼──────┐
- *	                                              │ LEAVING │ out of the group,
- *	                                              └──┬──────┘ workers exit
- *	                                              ┌──▼──────┐
- *	                                              │ STOPPED │
- *	                                              └─────────┘
+ *	                                              │DRAINING │ lanes
+ *released, └──┬──────┘ last commit done ┌──▼──────┐ │ LEAVING │ out of the
+ *group, └──┬──────┘ workers exit ┌──▼──────┐ │ STOPPED │ └─────────┘
  */
-#define FBY_CYCLE_STATES(S)                                                   \
-	S(RECOVERING, "reading the ledger of the master before")              \
-	S(RUNNING,    "running")                                              \
-	S(DRAINING,   "finishing what is in flight")                          \
-	S(LEAVING,    "leaving the group")                                    \
-	S(STOPPED,    "stopped")
+#define FBY_CYCLE_STATES(S)                                      \
+	S(RECOVERING, "reading the ledger of the master before") \
+	S(RUNNING, "running")                                    \
+	S(DRAINING, "finishing what is in flight")               \
+	S(LEAVING, "leaving the group")                          \
+	S(STOPPED, "stopped")
 
 enum fby_cycle_state {
 #define S(name, what) FBY_CYCLE_##name,
 	FBY_CYCLE_STATES(S)
 #undef S
-	FBY_CYCLE_NSTATES
+	    FBY_CYCLE_NSTATES
 };
 
 /* What stands between the operator and a good night. */
-#define FBY_TROUBLES(T)                                                       \
-	T(BROKER,  "broker")                                                  \
-	T(AUTH,	   "authorization")                                           \
-	T(TOPIC,   "topic")                                                   \
-	T(GROUP,   "group")                                                   \
-	T(OFFSETS, "offsets")                                                 \
-	T(COMMIT,  "commit")                                                  \
-	T(WORKERS, "workers")                                                 \
-	T(RUNTIME, "runtime")                                                 \
-	T(RELOAD,  "reload")
+#define FBY_TROUBLES(T)          \
+	T(BROKER, "broker")      \
+	T(AUTH, "authorization") \
+	T(TOPIC, "topic")        \
+	T(GROUP, "group")        \
+	T(OFFSETS, "offsets")    \
+	T(COMMIT, "commit")      \
+	T(WORKERS, "workers")    \
+	T(RUNTIME, "runtime")    \
+	T(RELOAD, "reload")
 
 enum fby_trouble {
 #define T(name, word) FBY_TROUBLE_##name,
 	FBY_TROUBLES(T)
 #undef T
-	FBY_TROUBLE_N
+	    FBY_TROUBLE_N
 };
 
 extern const char *const fby_trouble_names[FBY_TROUBLE_N];
 
 struct fby_master {
-	struct event_base	*base;
-	char			**files;	/* -c, as given */
-	size_t			 nfiles;
-	const char		*run_dir;	/* heap */
-	const char		*libexec;	/* worker program; NULL: search */
-	int			 lock_fd;	/* <run_dir>/pid */
+	struct event_base *base;
+	char **files; /* -c, as given */
+	size_t nfiles;
+	const char *run_dir; /* heap */
+	const char *libexec; /* worker program; NULL: search */
+	int lock_fd;         /* <run_dir>/pid */
 
-	struct fby_manifest	*manifest;	/* in force */
-	int			 manifest_fd;	/* its sealed texts */
-	unsigned		 generation;	/* of the manifest, from 1 */
+	struct fby_manifest *manifest; /* in force */
+	int manifest_fd;               /* its sealed texts */
+	unsigned generation;           /* of the manifest, from 1 */
 
-	enum fby_cycle_state	 state;
-	bool			 stopping;	/* else: switching runtimes */
-	int64_t			 stop_drain_ms;
-	int64_t			 stop_by;	/* monotonic deadline */
-	unsigned		 leave_waits;	/* group and workers */
-	int			 exit_code;
-	int64_t			 started_at;	/* wall clock */
-	char			*troubles[FBY_TROUBLE_N];	/* NULL: none */
+	enum fby_cycle_state state;
+	bool stopping; /* else: switching runtimes */
+	int64_t stop_drain_ms;
+	int64_t stop_by;      /* monotonic deadline */
+	unsigned leave_waits; /* group and workers */
+	int exit_code;
+	int64_t started_at;            /* wall clock */
+	char *troubles[FBY_TROUBLE_N]; /* NULL: none */
 
-	struct fby_shm		 shm;
-	struct fby_recover	 recover;
-	struct fby_supervisor	 sup;
-	struct fby_group	 group;
-	struct fby_offsets	 offsets;
-	struct fby_topics	 topics;
-	struct fby_handoff	 handoff;
-	struct fby_commit	 commit;
-	struct fby_reload	 reload;
-	struct fby_child	 child;
-	struct fby_notify	 notify;
-	struct fby_control	*control;
-	struct fby_http		*http;
+	struct fby_shm shm;
+	struct fby_recover recover;
+	struct fby_supervisor sup;
+	struct fby_group group;
+	struct fby_offsets offsets;
+	struct fby_topics topics;
+	struct fby_handoff handoff;
+	struct fby_commit commit;
+	struct fby_reload reload;
+	struct fby_child child;
+	struct fby_notify notify;
+	struct fby_control *control;
+	struct fby_http *http;
 
-	struct event		 ev_tick;	/* every second */
-	struct event		 ev_plan;	/* lanes have to be looked at */
-	struct event		 ev_resolve;	/* start offsets are wanted */
-	struct event		 ev_sigs[8];	/* signal.c */
-	size_t			 nsigs;
-	uint64_t		 ticks;
+	struct event ev_tick;    /* every second */
+	struct event ev_plan;    /* lanes have to be looked at */
+	struct event ev_resolve; /* start offsets are wanted */
+	struct event ev_sigs[8]; /* signal.c */
+	size_t nsigs;
+	uint64_t ticks;
 };
 
 /* ---- cycle.c ---------------------------------------------------------- */
 
 /* Runs until stopped; the exit code. */
-int	fby_cycle_run(struct fby_master *mst);
+int fby_cycle_run(struct fby_master *mst);
 
 /*
  * Leave in order: lanes are drained for at most drain_ms, what is acked is
  * committed, the group is left.  A second call shortens the first one's wait.
  */
-void	fby_cycle_stop(struct fby_master *mst, int64_t drain_ms);
+void fby_cycle_stop(struct fby_master *mst, int64_t drain_ms);
 
 /* Go over to another runtime: as a stop, then its start. */
-void	fby_cycle_switch(struct fby_master *mst);
+void fby_cycle_switch(struct fby_master *mst);
 
 /* Lanes, workers or the manifest have changed: plan soon, once. */
-void	fby_cycle_plan_soon(struct fby_master *mst);
+void fby_cycle_plan_soon(struct fby_master *mst);
 
 const char *fby_cycle_state_name(enum fby_cycle_state state);
 
 /* Said once when it appears or changes, once when it goes (text NULL). */
-void	fby_cycle_trouble(struct fby_master *mst, enum fby_trouble t,
-	    const char *fmt, ...) FBY_PRINTF(3, 4);
-void	fby_cycle_trouble_over(struct fby_master *mst, enum fby_trouble t);
+void fby_cycle_trouble(struct fby_master *mst, enum fby_trouble t,
+    const char *fmt, ...) FBY_PRINTF(3, 4);
+void fby_cycle_trouble_over(struct fby_master *mst, enum fby_trouble t);
 
 /* NULL if everything is as it should be, else one sentence (static). */
 const char *fby_cycle_unready(const struct fby_master *mst);
 
 /* Called back by the modules when what they were asked for has happened. */
-void	fby_cycle_recovered(struct fby_master *mst);
-void	fby_cycle_group_closed(struct fby_master *mst);
-void	fby_cycle_workers_ready(struct fby_master *mst);
-void	fby_cycle_workers_gone(struct fby_master *mst);
-void	fby_cycle_child_gone(struct fby_master *mst);
-void	fby_cycle_reap(struct fby_master *mst);
+void fby_cycle_recovered(struct fby_master *mst);
+void fby_cycle_group_closed(struct fby_master *mst);
+void fby_cycle_workers_ready(struct fby_master *mst);
+void fby_cycle_workers_gone(struct fby_master *mst);
+void fby_cycle_child_gone(struct fby_master *mst);
+void fby_cycle_reap(struct fby_master *mst);
 
 /* Make this manifest the one in force; takes both. */
-void	fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m,
-	    int fd, unsigned generation);
+void fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
+    unsigned generation);
 
 /* ---- signal.c --------------------------------------------------------- */
 
-void	fby_signal_init(struct fby_master *mst);
-void	fby_signal_fini(struct fby_master *mst);
+void fby_signal_init(struct fby_master *mst);
+void fby_signal_fini(struct fby_master *mst);
 
 /* The action of a signal's CLI word: "reload", "drain", "stop", "reopen". */
-bool	fby_signal_act(struct fby_master *mst, const char *word);
+bool fby_signal_act(struct fby_master *mst, const char *word);
 
 #endif

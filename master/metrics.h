@@ -16,13 +16,13 @@
 struct fby_master;
 struct fby_str;
 
-#define FBY_METRICS_TYPE                                                      \
+#define FBY_METRICS_TYPE \
 	"application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 /* Appends; ends with "# EOF\n". */
-void	 fby_metrics_write(struct fby_str *s, struct fby_master *mst);
+void fby_metrics_write(struct fby_str *s, struct fby_master *mst);
 
 /* conf/METRICS.md: every family with its labels and its sentence; heap. */
-char	*fby_metrics_reference(void);
+char *fby_metrics_reference(void);
 
 #endif

@@ -14,21 +14,21 @@
 #include "shared/fby.h"
 
 struct fby_notify {
-	int	 fd;			/* -1: nobody to tell */
-	int64_t	 watchdog_ms;		/* 0: none asked for */
-	int64_t	 fed_at;		/* monotonic */
-	bool	 ready;			/* READY=1 has been sent */
-	char	*status;		/* last STATUS; heap */
+	int fd;              /* -1: nobody to tell */
+	int64_t watchdog_ms; /* 0: none asked for */
+	int64_t fed_at;      /* monotonic */
+	bool ready;          /* READY=1 has been sent */
+	char *status;        /* last STATUS; heap */
 };
 
-void	fby_notify_init(struct fby_notify *n);
-void	fby_notify_fini(struct fby_notify *n);
-void	fby_notify_ready(struct fby_notify *n);		/* first time only */
-void	fby_notify_reloading(struct fby_notify *n);
-void	fby_notify_reloaded(struct fby_notify *n);	/* READY=1 again */
-void	fby_notify_stopping(struct fby_notify *n);
-void	fby_notify_status(struct fby_notify *n, const char *fmt, ...)
-	    FBY_PRINTF(2, 3);				/* if it changed */
-void	fby_notify_watchdog(struct fby_notify *n);	/* at half its time */
+void fby_notify_init(struct fby_notify *n);
+void fby_notify_fini(struct fby_notify *n);
+void fby_notify_ready(struct fby_notify *n); /* first time only */
+void fby_notify_reloading(struct fby_notify *n);
+void fby_notify_reloaded(struct fby_notify *n); /* READY=1 again */
+void fby_notify_stopping(struct fby_notify *n);
+void fby_notify_status(struct fby_notify *n, const char *fmt, ...)
+    FBY_PRINTF(2, 3);                           /* if it changed */
+void fby_notify_watchdog(struct fby_notify *n); /* at half its time */
 
 #endif

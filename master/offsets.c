@@ -27,10 +27,10 @@
 #define COMMITTED_MAX_MS 2000
 
 struct fby_offsets_part {
-	struct fby_part	*pt;
-	int64_t		 committed, watermark;	/* FBY_NONE: none */
-	int64_t		 first, end;
-	unsigned	 answers;		/* good ones, of two */
+	struct fby_part *pt;
+	int64_t committed, watermark; /* FBY_NONE: none */
+	int64_t first, end;
+	unsigned answers; /* good ones, of two */
 };
 
 /* ---- one round -------------------------------------------------------- */
@@ -71,11 +71,13 @@ recovered(struct fby_offsets *o, const struct fby_offsets_part *op,
 	int64_t acked;
 
 	if (!fby_recover_find(&o->mst->recover, pt->topic, pt->partition,
-		op->committed, &acked, watermark) || acked > op->end)
+		op->committed, &acked, watermark) ||
+	    acked > op->end)
 		return FBY_NONE;
 	fby_notice("partition %s/%d: the ledger has acks up to %" PRId64
-	    ", the broker has %" PRId64 " committed; going on from the "
-	    "ledger's", pt->topic, pt->partition, acked, op->committed);
+		   ", the broker has %" PRId64 " committed; going on from the "
+		   "ledger's",
+	    pt->topic, pt->partition, acked, op->committed);
 	o->recovered++;
 	return acked;
 }
@@ -91,20 +93,23 @@ decide(struct fby_offsets *o, const struct fby_offsets_part *op)
 	if (pt->state != FBY_ROW_RESOLVING)
 		return;
 	committed = op->committed;
-	switch (fby_start_choose(committed, op->first, op->end, o->reset,
-	    &start)) {
+	switch (
+	    fby_start_choose(committed, op->first, op->end, o->reset, &start)) {
 	case FBY_START_NONE:
 		fby_cycle_trouble(o->mst, FBY_TROUBLE_OFFSETS,
 		    "%s/%d: %s, and auto.offset.reset is error", pt->topic,
-		    pt->partition, committed < 0 ? "no offset is committed" :
-		    "the broker no longer has the committed offset");
+		    pt->partition,
+		    committed < 0 ?
+			"no offset is committed" :
+			"the broker no longer has the committed offset");
 		retry_later(o);
 		return;
 	case FBY_START_RESET:
 		o->resets++;
 		fby_warn("partition %s/%d: the committed offset %" PRId64
-		    " is outside of what the broker has (%" PRId64 " to %"
-		    PRId64 "); auto.offset.reset: starting at %" PRId64,
+			 " is outside of what the broker has (%" PRId64
+			 " to %" PRId64
+			 "); auto.offset.reset: starting at %" PRId64,
 		    pt->topic, pt->partition, committed, op->first, op->end,
 		    start);
 		committed = FBY_NONE;
@@ -174,8 +179,7 @@ ask_committed(struct fby_offsets *o, rd_kafka_topic_partition_list_t *list)
 
 	if (o->mst->troubles[FBY_TROUBLE_BROKER])
 		return -1;
-	err = rd_kafka_committed(o->mst->group.rk, list,
-	    (int)o->committed_ms);
+	err = rd_kafka_committed(o->mst->group.rk, list, (int)o->committed_ms);
 	if (!err) {
 		o->committed_ms = COMMITTED_MIN_MS;
 		return 0;
@@ -192,8 +196,7 @@ watermark_of(const rd_kafka_topic_partition_t *tp)
 }
 
 void
-fby_offsets_group(struct fby_offsets *o,
-    rd_kafka_topic_partition_list_t *list)
+fby_offsets_group(struct fby_offsets *o, rd_kafka_topic_partition_list_t *list)
 {
 	int64_t min = INT64_MAX;
 
@@ -215,13 +218,15 @@ take_infos(struct fby_offsets *o, rd_kafka_event_t *ev, bool ends)
 
 	if (rd_kafka_event_error(ev))
 		return;
-	infos = rd_kafka_ListOffsets_result_infos(
-	    rd_kafka_event_ListOffsets_result(ev), &n);
+	infos =
+	    rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(
+						  ev),
+		&n);
 	for (size_t i = 0; i < n; i++) {
 		const rd_kafka_topic_partition_t *tp =
 		    rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
-		struct fby_offsets_part *op =
-		    find_part(o, tp->topic, tp->partition);
+		struct fby_offsets_part *op = find_part(o, tp->topic,
+		    tp->partition);
 
 		if (op == NULL || tp->err || tp->offset < 0)
 			continue;
@@ -247,11 +252,10 @@ on_ends(void *arg, rd_kafka_event_t *ev)
 /* ---- requests --------------------------------------------------------- */
 
 static rd_kafka_AdminOptions_t *
-options(struct fby_offsets *o, rd_kafka_admin_op_t op,
-    struct fby_request *req)
+options(struct fby_offsets *o, rd_kafka_admin_op_t op, struct fby_request *req)
 {
-	rd_kafka_AdminOptions_t *opt =
-	    rd_kafka_AdminOptions_new(o->mst->group.rk, op);
+	rd_kafka_AdminOptions_t
+	    *opt = rd_kafka_AdminOptions_new(o->mst->group.rk, op);
 
 	rd_kafka_AdminOptions_set_request_timeout(opt, REQUEST_MS, NULL, 0);
 	rd_kafka_AdminOptions_set_opaque(opt, req);
@@ -264,8 +268,8 @@ static void
 ask_ends(struct fby_offsets *o, struct fby_request *req,
     rd_kafka_topic_partition_list_t *list, int64_t spec)
 {
-	rd_kafka_AdminOptions_t *opt =
-	    options(o, RD_KAFKA_ADMIN_OP_LISTOFFSETS, req);
+	rd_kafka_AdminOptions_t *opt = options(o, RD_KAFKA_ADMIN_OP_LISTOFFSETS,
+	    req);
 
 	for (int i = 0; i < list->cnt; i++)
 		list->elems[i].offset = spec;
@@ -320,7 +324,8 @@ fby_offsets_resolve(struct fby_offsets *o)
 			struct fby_offsets_part *op = &o->parts[i];
 
 			op->committed = list->elems[i].offset >= 0 ?
-			    list->elems[i].offset : FBY_NONE;
+			    list->elems[i].offset :
+			    FBY_NONE;
 			op->watermark = watermark_of(&list->elems[i]);
 		}
 		o->waiting = 2;

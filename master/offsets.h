@@ -24,36 +24,35 @@
 
 struct fby_master;
 struct fby_offsets_part;
-typedef struct rd_kafka_topic_partition_list_s
-    rd_kafka_topic_partition_list_t;
+typedef struct rd_kafka_topic_partition_list_s rd_kafka_topic_partition_list_t;
 
 struct fby_offsets {
-	struct fby_master	*mst;
-	struct fby_request	 starts, ends;
-	struct fby_offsets_part	*parts;		/* of the round under way */
-	size_t			 nparts;
-	unsigned		 waiting;	/* replies still to come */
-	bool			 failed;	/* one of them was an error */
-	bool			 again;		/* more came meanwhile */
-	enum fby_start_reset	 reset;
-	struct event		 ev_retry;
-	int64_t			 committed_ms;	/* how long to wait */
-	int64_t			 group_watermark;	/* FBY_NONE */
-	uint64_t		 resets;	/* out of range, counted */
-	uint64_t		 recovered;	/* taken from the old ledger */
+	struct fby_master *mst;
+	struct fby_request starts, ends;
+	struct fby_offsets_part *parts; /* of the round under way */
+	size_t nparts;
+	unsigned waiting; /* replies still to come */
+	bool failed;      /* one of them was an error */
+	bool again;       /* more came meanwhile */
+	enum fby_start_reset reset;
+	struct event ev_retry;
+	int64_t committed_ms;    /* how long to wait */
+	int64_t group_watermark; /* FBY_NONE */
+	uint64_t resets;         /* out of range, counted */
+	uint64_t recovered;      /* taken from the old ledger */
 };
 
-void	fby_offsets_init(struct fby_offsets *o, struct fby_master *mst);
-void	fby_offsets_fini(struct fby_offsets *o);
+void fby_offsets_init(struct fby_offsets *o, struct fby_master *mst);
+void fby_offsets_fini(struct fby_offsets *o);
 
 /* Ask for all that is RESOLVING; later calls are gathered. */
-void	fby_offsets_resolve(struct fby_offsets *o);
+void fby_offsets_resolve(struct fby_offsets *o);
 
 /* Watermark of the group, from these partitions; the list is changed. */
-void	fby_offsets_group(struct fby_offsets *o,
-	    rd_kafka_topic_partition_list_t *list);
+void fby_offsets_group(struct fby_offsets *o,
+    rd_kafka_topic_partition_list_t *list);
 
 /* The client is gone: forget what is under way. */
-void	fby_offsets_forget(struct fby_offsets *o);
+void fby_offsets_forget(struct fby_offsets *o);
 
 #endif

@@ -14,41 +14,42 @@
 struct fby_str;
 
 enum fby_om_type {
-	FBY_OM_COUNTER, FBY_OM_GAUGE, FBY_OM_HISTOGRAM, FBY_OM_INFO,
+	FBY_OM_COUNTER,
+	FBY_OM_GAUGE,
+	FBY_OM_HISTOGRAM,
+	FBY_OM_INFO,
 	FBY_OM_STATESET
 };
 
 struct fby_om_family {
-	const char	 *name;
-	enum fby_om_type  type;
-	const char	 *unit;		/* NULL: a bare number */
-	const char	 *help;		/* one sentence */
+	const char *name;
+	enum fby_om_type type;
+	const char *unit; /* NULL: a bare number */
+	const char *help; /* one sentence */
 };
 
 const char *fby_om_type_name(enum fby_om_type type);
-const char *fby_om_suffix(enum fby_om_type type);	/* of its sample */
+const char *fby_om_suffix(enum fby_om_type type); /* of its sample */
 
 /* Appends `name="value"`, with a comma if there is something before it. */
-void	fby_om_label(struct fby_str *labels, const char *name,
-	    const char *value);
+void fby_om_label(struct fby_str *labels, const char *name, const char *value);
 
-void	fby_om_head(struct fby_str *s, const struct fby_om_family *f);
+void fby_om_head(struct fby_str *s, const struct fby_om_family *f);
 
 /* `labels` as made above, may be "". */
-void	fby_om_sample(struct fby_str *s, const struct fby_om_family *f,
-	    const char *labels, double value);
+void fby_om_sample(struct fby_str *s, const struct fby_om_family *f,
+    const char *labels, double value);
 
 /* One of a set of states: 1 for `now`, 0 for the others. */
-void	fby_om_states(struct fby_str *s, const struct fby_om_family *f,
-	    const char *labels, const char *const *states, size_t n,
-	    size_t now);
+void fby_om_states(struct fby_str *s, const struct fby_om_family *f,
+    const char *labels, const char *const *states, size_t n, size_t now);
 
 /* n bounds, n + 1 buckets, which are not cumulative. */
-void	fby_om_histogram(struct fby_str *s, const struct fby_om_family *f,
-	    const char *labels, const double *bounds, size_t n,
-	    const uint64_t *buckets, double sum);
+void fby_om_histogram(struct fby_str *s, const struct fby_om_family *f,
+    const char *labels, const double *bounds, size_t n, const uint64_t *buckets,
+    double sum);
 
-void	fby_om_end(struct fby_str *s);
+void fby_om_end(struct fby_str *s);
 
 /* As a Go program writes it, "1e+06", which readers of `le` insist on. */
 #define FBY_OM_NUMBER 32

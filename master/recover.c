@@ -60,8 +60,7 @@ take_row(struct fby_recover *r, const struct fby_shm *shm,
 	    fby_load(&row->state) >= FBY_ROW_NSTATES || acked <= committed ||
 	    acked > fby_load(&row->high))
 		return;
-	r->items = fby_realloc(r->items,
-	    (r->nitems + 1) * sizeof(*r->items));
+	r->items = fby_realloc(r->items, (r->nitems + 1) * sizeof(*r->items));
 	item = &r->items[r->nitems++];
 	item->topic = fby_strdup(topic);
 	item->partition = row->partition;
@@ -82,15 +81,14 @@ read_ledger(struct fby_recover *r)
 	if (v != FBY_SHM_GOOD) {
 		put_aside(r->mst, fby_shm_verdict(v));
 	} else if (strcmp(fby_shm_name(&shm, shm.head->name_off), m->name) ||
-	    strcmp(fby_shm_name(&shm, shm.head->group_off),
-		m->source.group)) {
+	    strcmp(fby_shm_name(&shm, shm.head->group_off), m->source.group)) {
 		put_aside(r->mst, "belongs to another manifest or group");
 	} else {
 		for (uint32_t i = 0; i < shm.head->nrows; i++)
 			take_row(r, &shm, &shm.rows[i]);
 		fby_notice("ledger of the master before: %zu partition%s "
-		    "acked and not committed", r->nitems,
-		    r->nitems == 1 ? "" : "s");
+			   "acked and not committed",
+		    r->nitems, r->nitems == 1 ? "" : "s");
 	}
 	fby_shm_close(&shm);
 }
@@ -118,7 +116,8 @@ kill_holders(struct fby_recover *r)
 			if (read(cfd, comm, sizeof(comm) - 1) > 0 &&
 			    strncmp(comm, "forebay", 7) == 0) {
 				fby_warn("worker %d of the master before is "
-				    "still there; killed", pid);
+					 "still there; killed",
+				    pid);
 				kill(pid, SIGKILL);
 			}
 			close(cfd);

@@ -18,35 +18,35 @@
 struct fby_master;
 
 struct fby_recover_item {
-	char	*topic;
-	int32_t	 partition;
-	int64_t	 committed;	/* what the broker had confirmed to it */
-	int64_t	 acked;		/* above that */
-	int64_t	 watermark;
+	char *topic;
+	int32_t partition;
+	int64_t committed; /* what the broker had confirmed to it */
+	int64_t acked;     /* above that */
+	int64_t watermark;
 };
 
 struct fby_recover {
-	struct fby_master	*mst;
-	struct fby_recover_item	*items;
-	size_t			 nitems;
-	int			 fd;		/* old ledger; -1: none */
-	struct event		 ev_wait;
-	int64_t			 kill_at;	/* monotonic; then SIGKILL */
+	struct fby_master *mst;
+	struct fby_recover_item *items;
+	size_t nitems;
+	int fd; /* old ledger; -1: none */
+	struct event ev_wait;
+	int64_t kill_at; /* monotonic; then SIGKILL */
 };
 
 /*
  * Look for an old ledger, wait until it is free, read it, put it aside.
  * fby_cycle_recovered() follows, at once or later.
  */
-void	fby_recover_start(struct fby_recover *r, struct fby_master *mst);
-void	fby_recover_fini(struct fby_recover *r);
+void fby_recover_start(struct fby_recover *r, struct fby_master *mst);
+void fby_recover_fini(struct fby_recover *r);
 
 /*
  * True if the old ledger knows of records acked beyond the offset that the
  * broker has; never if another member has moved the group's offset since.
  */
-bool	fby_recover_find(const struct fby_recover *r, const char *topic,
-	    int32_t partition, int64_t broker_committed, int64_t *acked,
-	    int64_t *watermark);
+bool fby_recover_find(const struct fby_recover *r, const char *topic,
+    int32_t partition, int64_t broker_committed, int64_t *acked,
+    int64_t *watermark);
 
 #endif

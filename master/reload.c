@@ -10,6 +10,7 @@
 
 #include "shared/clock.h"
 #include "shared/err.h"
+#include "shared/kafka.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
@@ -19,8 +20,8 @@
 
 struct fby_reload_waiter {
 	struct fby_reload_waiter *next;
-	fby_reload_done_fn	  fn;
-	void			 *arg;
+	fby_reload_done_fn fn;
+	void *arg;
 };
 
 void
@@ -138,9 +139,9 @@ finish(struct fby_reload *r, bool ok, char *text)
 
 struct changes {
 	const struct fby_manifest *next;
-	struct fby_err	 refused;
-	struct fby_str	 text;
-	size_t		 n;
+	struct fby_err refused;
+	struct fby_str text;
+	size_t n;
 };
 
 static void
@@ -178,8 +179,9 @@ go_live(struct fby_reload *r, const struct changes *ch)
 	fby_supervisor_tell(&mst->sup, FBY_MSG_MANIFEST, mst->manifest_fd);
 	/* They run the new one now: nothing to replace. */
 	fby_supervisor_adopt(&mst->sup, mst->manifest_fd, mst->generation);
-	finish(r, true, ch->n == 0 ? fby_strdup("nothing has changed") :
-	    fby_asprintf("applied in place: %s", ch->text.p));
+	finish(r, true,
+	    ch->n == 0 ? fby_strdup("nothing has changed") :
+			 fby_asprintf("applied in place: %s", ch->text.p));
 }
 
 static void
@@ -199,8 +201,7 @@ fby_reload_switched(struct fby_reload *r)
 static void
 go_roll(struct fby_reload *r, const struct changes *ch)
 {
-	fby_notice("reload: replacing the workers one by one (%s)",
-	    ch->text.p);
+	fby_notice("reload: replacing the workers one by one (%s)", ch->text.p);
 	r->state = FBY_RELOAD_ROLLING;
 	r->rolling_back = false;
 	fby_supervisor_roll(&r->mst->sup, r->next, r->next_fd,
@@ -214,7 +215,7 @@ roll_back(struct fby_reload *r)
 	struct fby_master *mst = r->mst;
 
 	fby_error("reload: a new worker did not get ready; back to the "
-	    "manifest that was in force");
+		  "manifest that was in force");
 	r->rolling_back = true;
 	fby_supervisor_roll(&mst->sup, mst->manifest, mst->manifest_fd,
 	    mst->generation);
@@ -227,8 +228,9 @@ fby_reload_continue(struct fby_reload *r)
 
 	if (r->state == FBY_RELOAD_SWITCHING) {
 		if (r->next == NULL)
-			finish(r, true, fby_asprintf("runtime is now \"%s\"",
-			    r->mst->manifest->runtime));
+			finish(r, true,
+			    fby_asprintf("runtime is now \"%s\"",
+				r->mst->manifest->runtime));
 		return;
 	}
 	if (r->state != FBY_RELOAD_ROLLING)
@@ -240,13 +242,15 @@ fby_reload_continue(struct fby_reload *r)
 	if (!fby_supervisor_is_settled(sup) && !sup->failed)
 		return;
 	if (r->rolling_back) {
-		finish(r, false, fby_strdup("a new worker did not get ready; "
-		    "the manifest before is still in force"));
+		finish(r, false,
+		    fby_strdup("a new worker did not get ready; "
+			       "the manifest before is still in force"));
 		return;
 	}
 	adopt(r);
-	finish(r, true, fby_asprintf("workers replaced in %" PRId64 " ms",
-	    fby_clock_mono() - r->started_at));
+	finish(r, true,
+	    fby_asprintf("workers replaced in %" PRId64 " ms",
+		fby_clock_mono() - r->started_at));
 }
 
 /* ---- beginning -------------------------------------------------------- */
@@ -284,7 +288,9 @@ start(struct fby_reload *r)
 	fby_notify_reloading(&mst->notify);
 	fby_err_init(&err);
 	r->next = fby_manifest_load(mst->files, mst->nfiles, &err);
-	if (r->next == NULL)
+	if (r->next == NULL ||
+	    (!fby_runtime_is_foreign(r->next) &&
+		fby_kafka_try(r->next, &err) == -1))
 		finish(r, false, fby_err_text(&err));
 	else if ((r->next_fd = fby_manifest_pack(r->next)) == -1)
 		finish(r, false, fby_strdup("no descriptor for the manifest"));
@@ -296,11 +302,11 @@ start(struct fby_reload *r)
 void
 fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn, void *arg)
 {
-	if (r->mst->state != FBY_CYCLE_RUNNING ||
-	    r->state != FBY_RELOAD_IDLE) {
+	if (r->mst->state != FBY_CYCLE_RUNNING || r->state != FBY_RELOAD_IDLE) {
 		if (r->state == FBY_RELOAD_IDLE) {
 			if (fn)
-				fn(arg, false, "the master is stopping or "
+				fn(arg, false,
+				    "the master is stopping or "
 				    "just starting; not reloaded");
 			return;
 		}

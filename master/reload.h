@@ -20,8 +20,11 @@
 struct fby_manifest;
 struct fby_master;
 
-enum fby_reload_state { FBY_RELOAD_IDLE, FBY_RELOAD_ROLLING,
-	FBY_RELOAD_SWITCHING };
+enum fby_reload_state {
+	FBY_RELOAD_IDLE,
+	FBY_RELOAD_ROLLING,
+	FBY_RELOAD_SWITCHING
+};
 
 /* How it ended: `text` has one line for each thing that is to be said. */
 typedef void (*fby_reload_done_fn)(void *arg, bool ok, const char *text);
@@ -29,33 +32,32 @@ typedef void (*fby_reload_done_fn)(void *arg, bool ok, const char *text);
 struct fby_reload_waiter;
 
 struct fby_reload {
-	struct fby_master	*mst;
-	enum fby_reload_state	 state;
-	bool			 again;
-	struct fby_manifest	*next;		/* being rolled to */
-	int			 next_fd;
-	bool			 rolling_back;
+	struct fby_master *mst;
+	enum fby_reload_state state;
+	bool again;
+	struct fby_manifest *next; /* being rolled to */
+	int next_fd;
+	bool rolling_back;
 	struct fby_reload_waiter *waiters, *later;
-	int64_t			 started_at;	/* monotonic */
-	uint64_t		 ok, refused;	/* counters */
-	bool			 last_ok;
-	char			*last;		/* text of the last; NULL */
+	int64_t started_at;   /* monotonic */
+	uint64_t ok, refused; /* counters */
+	bool last_ok;
+	char *last; /* text of the last; NULL */
 };
 
-void	fby_reload_init(struct fby_reload *r, struct fby_master *mst);
-void	fby_reload_fini(struct fby_reload *r);
+void fby_reload_init(struct fby_reload *r, struct fby_master *mst);
+void fby_reload_fini(struct fby_reload *r);
 
 /* fn may be NULL.  It is called once, at once or later. */
-void	fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn,
-	    void *arg);
+void fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn, void *arg);
 
 /* Whoever asked has gone: do not call it. */
-void	fby_reload_forget(struct fby_reload *r, void *arg);
+void fby_reload_forget(struct fby_reload *r, void *arg);
 
 /* The old runtime has left: the new manifest is in force from here on. */
-void	fby_reload_switched(struct fby_reload *r);
+void fby_reload_switched(struct fby_reload *r);
 
 /* The supervisor has settled, or the cycle has switched. */
-void	fby_reload_continue(struct fby_reload *r);
+void fby_reload_continue(struct fby_reload *r);
 
 #endif

@@ -15,9 +15,9 @@ typedef struct rd_kafka_op_s rd_kafka_event_t;
 typedef void (*fby_request_fn)(void *arg, rd_kafka_event_t *ev);
 
 struct fby_request {
-	fby_request_fn	 fn;
-	void		*arg;
-	bool		 under_way;
+	fby_request_fn fn;
+	void *arg;
+	bool under_way;
 };
 
 #endif

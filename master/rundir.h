@@ -14,6 +14,6 @@
  * with mistakes, if it can be told), else $RUNTIME_DIRECTORY, else the only
  * one in /run/forebay.  Heap; NULL: said on standard error.
  */
-char	*fby_rundir_find(const char *dir, char *const *files, size_t nfiles);
+char *fby_rundir_find(const char *dir, char *const *files, size_t nfiles);
 
 #endif

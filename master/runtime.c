@@ -26,7 +26,7 @@
 
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
-#define OLD_MS 60000		/* alive for so long: back-off forgotten */
+#define OLD_MS 60000 /* alive for so long: back-off forgotten */
 
 bool
 fby_runtime_is_foreign(const struct fby_manifest *m)
@@ -57,10 +57,8 @@ make_env(const struct fby_manifest *m, const struct fby_runtime *rt)
 
 	vars[n++] = fby_psprintf(pool, "NUMAFLOW_MONO_VERTEX_OBJECT=%s",
 	    fby_base64_encode(pool, object, strlen(object)));
-	vars[n++] = fby_psprintf(pool, "NUMAFLOW_MONO_VERTEX_NAME=%s",
-	    m->name);
-	vars[n++] = fby_psprintf(pool, "NUMAFLOW_NAMESPACE=%s",
-	    m->namespace_);
+	vars[n++] = fby_psprintf(pool, "NUMAFLOW_MONO_VERTEX_NAME=%s", m->name);
+	vars[n++] = fby_psprintf(pool, "NUMAFLOW_NAMESPACE=%s", m->namespace_);
 	vars[n++] = fby_psprintf(pool, "NUMAFLOW_POD=%s-mv-0", m->name);
 	vars[n++] = "NUMAFLOW_REPLICA=0";
 	vars[n++] = fby_psprintf(pool, "NUMAFLOW_CPU_REQUEST=%zu",
@@ -82,7 +80,8 @@ spawn_later(struct fby_child *c)
 {
 	struct timeval tv;
 
-	c->backoff_ms = c->backoff_ms == 0 ? BACKOFF_MIN_MS :
+	c->backoff_ms = c->backoff_ms == 0 ?
+	    BACKOFF_MIN_MS :
 	    FBY_MIN(c->backoff_ms * 2, BACKOFF_MAX_MS);
 	tv = fby_clock_tv(c->backoff_ms);
 	evtimer_add(&c->ev_spawn, &tv);
@@ -97,12 +96,15 @@ spawn(struct fby_child *c)
 	const struct fby_manifest *m = c->mst->manifest;
 	const struct fby_runtime *rt = find(m);
 	struct fby_spawn sp = {
-		.exec_fd = -1, .fds = { -1, STDOUT_FILENO, STDERR_FILENO },
-		.nfds = 3, .cpu = -1, .own_group = true,
+		.exec_fd = -1,
+		.fds = { -1, STDOUT_FILENO, STDERR_FILENO },
+		.nfds = 3,
+		.cpu = -1,
+		.own_group = true,
 	};
 	pid_t pid;
 
-	FBY_BUG_ON(rt == NULL);		/* the manifest was checked */
+	FBY_BUG_ON(rt == NULL); /* the manifest was checked */
 	sp.argv = fby_calloc(rt->command.n + 1, sizeof(*sp.argv));
 	for (size_t i = 0; i < rt->command.n; i++)
 		sp.argv[i] = fby_strdup(rt->command.v[i]);
@@ -200,8 +202,8 @@ fby_child_reaped(struct fby_child *c, int32_t pid, int status)
 	else
 		fby_log(c->wanted ? FBY_LOG_ERR : FBY_LOG_NOTICE,
 		    "runtime (pid %d) exited with code %d%s", pid,
-		    WEXITSTATUS(status), c->wanted && !failed ?
-		    "; nobody had asked it to" : "");
+		    WEXITSTATUS(status),
+		    c->wanted && !failed ? "; nobody had asked it to" : "");
 	if (!c->wanted) {
 		fby_cycle_child_gone(c->mst);
 		return true;

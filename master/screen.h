@@ -13,12 +13,12 @@
 struct fby_render;
 
 /* As the terminal is; no limit and no colour if it is none. */
-void	fby_screen_init(struct fby_render *r);
+void fby_screen_init(struct fby_render *r);
 
-void	fby_screen_text(const char *text);
-void	fby_screen_json(const json_t *o);
+void fby_screen_text(const char *text);
+void fby_screen_json(const json_t *o);
 
 /* Everything has been written, or -1 and it is said on standard error. */
-int	fby_screen_flush(void) FBY_MUSTCHECK;
+int fby_screen_flush(void) FBY_MUSTCHECK;
 
 #endif

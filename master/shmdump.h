@@ -13,9 +13,9 @@
 struct fby_shm;
 
 /* A new reference; all rows with a topic, all slots ever used. */
-json_t	*fby_shmdump_json(const struct fby_shm *shm);
+json_t *fby_shmdump_json(const struct fby_shm *shm);
 
 /* `path` is the ledger or the directory it is in.  The exit status. */
-int	 fby_shmdump(const char *path, bool json);
+int fby_shmdump(const char *path, bool json);
 
 #endif

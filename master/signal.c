@@ -55,17 +55,26 @@ act_reopen(struct fby_master *mst)
 	fby_notice("log reopened");
 }
 
+/* nginx's signal for it; without a handler it would kill us. */
+static void
+act_upgrade(struct fby_master *mst)
+{
+	(void)mst;
+	fby_warn("this version cannot be upgraded in place: restart it");
+}
+
 static const struct {
-	int		 signo;
-	const char	*name;
-	const char	*word;
-	void		(*fn)(struct fby_master *mst);
+	int signo;
+	const char *name;
+	const char *word;
+	void (*fn)(struct fby_master *mst);
 } actions[] = {
 	{ SIGHUP, "SIGHUP", "reload", act_reload },
 	{ SIGQUIT, "SIGQUIT", "drain", act_drain },
 	{ SIGTERM, "SIGTERM", "stop", act_stop },
 	{ SIGINT, "SIGINT", NULL, act_stop },
 	{ SIGUSR1, "SIGUSR1", "reopen", act_reopen },
+	{ SIGUSR2, "SIGUSR2", NULL, act_upgrade },
 	{ SIGCHLD, NULL, NULL, fby_cycle_reap },
 };
 
@@ -101,8 +110,8 @@ fby_signal_init(struct fby_master *mst)
 	FBY_BUG_ON(FBY_NELEM(actions) > FBY_NELEM(mst->ev_sigs));
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < FBY_NELEM(actions); i++) {
-		evsignal_assign(&mst->ev_sigs[i], mst->base,
-		    actions[i].signo, on_signal, mst);
+		evsignal_assign(&mst->ev_sigs[i], mst->base, actions[i].signo,
+		    on_signal, mst);
 		evsignal_add(&mst->ev_sigs[i], NULL);
 		mst->nsigs++;
 	}

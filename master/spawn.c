@@ -20,8 +20,12 @@ extern char **environ;
 #define HIGH_FD 16
 
 static const char *const masters_own[] = {
-	"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID",
-	"LISTEN_FDS", "LISTEN_FDNAMES",
+	"NOTIFY_SOCKET",
+	"WATCHDOG_PID",
+	"WATCHDOG_USEC",
+	"LISTEN_PID",
+	"LISTEN_FDS",
+	"LISTEN_FDNAMES",
 };
 
 static bool

@@ -11,27 +11,27 @@
 #include <sys/types.h>
 
 struct fby_spawn {
-	int	 exec_fd;	/* program, O_PATH; -1: argv[0] as a path */
-	char	**argv;		/* NULL-terminated */
-	char	**envp;		/* NULL-terminated */
-	int	 fds[8];	/* fds[i] becomes descriptor i; -1: /dev/null */
-	size_t	 nfds;		/* at least 3 */
-	int	 cpu;		/* to be pinned to; -1: as the master */
-	bool	 own_group;	/* a process group of its own */
+	int exec_fd;    /* program, O_PATH; -1: argv[0] as a path */
+	char **argv;    /* NULL-terminated */
+	char **envp;    /* NULL-terminated */
+	int fds[8];     /* fds[i] becomes descriptor i; -1: /dev/null */
+	size_t nfds;    /* at least 3 */
+	int cpu;        /* to be pinned to; -1: as the master */
+	bool own_group; /* a process group of its own */
 };
 
 /* What the child exits with when it could not become the program. */
 #define FBY_SPAWN_FAILED 127
 
 /* -1 with errno. */
-pid_t	fby_spawn(const struct fby_spawn *sp);
+pid_t fby_spawn(const struct fby_spawn *sp);
 
 /*
  * The environment without what is meant for the master alone (NOTIFY_SOCKET,
  * WATCHDOG_*, LISTEN_*) and with the given NAME=value added or replaced,
  * later ones winning; heap, NULL-terminated; free with fby_spawn_env_free.
  */
-char	**fby_spawn_env(const char *const *add, size_t nadd);
-void	fby_spawn_env_free(char **envp);
+char **fby_spawn_env(const char *const *add, size_t nadd);
+void fby_spawn_env_free(char **envp);
 
 #endif

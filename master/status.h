@@ -19,26 +19,26 @@ struct fby_ledger_slot;
 struct fby_master;
 
 /* A new reference. */
-json_t	*fby_status_json(struct fby_master *mst);
+json_t *fby_status_json(struct fby_master *mst);
 
 /* One slot or row, as `forebay shm` shows them, too. */
-json_t	*fby_status_slot(const struct fby_ledger_slot *slot);
-json_t	*fby_status_row(const struct fby_ledger_row *row);
+json_t *fby_status_slot(const struct fby_ledger_slot *slot);
+json_t *fby_status_row(const struct fby_ledger_row *row);
 
 /* high - max(committed, log start), never negative; FBY_NONE: unknown. */
-int64_t	 fby_status_lag(const struct fby_ledger_row *row);
+int64_t fby_status_lag(const struct fby_ledger_row *row);
 
 /* Age of the oldest record in flight, ms; 0 if nothing is in flight. */
-int64_t	 fby_status_oldest_age(const struct fby_ledger_row *row);
+int64_t fby_status_oldest_age(const struct fby_ledger_row *row);
 
 /*
  * Over all partitions that are ours; FBY_NONE if one of them is unknown, or
  * if it is not known which are ours.
  */
-int64_t	 fby_status_total_lag(const struct fby_master *mst);
+int64_t fby_status_total_lag(const struct fby_master *mst);
 
 /* Text of any bytes; a negative number is null. */
-json_t	*fby_status_text(const char *text);
-json_t	*fby_status_known(int64_t n);
+json_t *fby_status_text(const char *text);
+json_t *fby_status_known(int64_t n);
 
 #endif

@@ -22,13 +22,14 @@
 #include "master/master.h"
 #include "master/spawn.h"
 
-/* Back-off of what dies young; who has lived this long may come back at once. */
+/* Back-off of what dies young; who has lived this long may come back at once.
+ */
 #define YOUNG_MS 1000
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 60000
 
-#define START_MS 15000		/* to READY */
-#define GRACE_MS 3000		/* beyond a drain's deadline */
+#define START_MS 15000 /* to READY */
+#define GRACE_MS 3000  /* beyond a drain's deadline */
 
 static const char *const state_names[] = {
 #define S(name, what) #name,
@@ -111,14 +112,14 @@ on_msg(void *arg, const struct fby_msg *msg, int fd)
 		break;
 	case FBY_MSG_RELEASED:
 		rel = (const struct fby_msg_released *)msg;
-		fby_handoff_released(&pr->sup->mst->handoff, pr->slot,
-		    rel->row, rel->epoch, rel->reason);
+		fby_handoff_released(&pr->sup->mst->handoff, pr->slot, rel->row,
+		    rel->epoch, rel->reason);
 		fby_supervisor_check(pr->sup);
 		break;
 	default:
 		fby_error("worker %u (pid %d) sent a message of type %u, "
-		    "which is the master's to send; killed", pr->slot,
-		    pr->pid, msg->type);
+			  "which is the master's to send; killed",
+		    pr->slot, pr->pid, msg->type);
 		kill(pr->pid, SIGKILL);
 	}
 }
@@ -130,8 +131,8 @@ on_closed(void *arg, const char *why)
 	struct fby_proc *pr = arg;
 
 	if (why)
-		fby_error("channel of worker %u (pid %d): %s; killed",
-		    pr->slot, pr->pid, why);
+		fby_error("channel of worker %u (pid %d): %s; killed", pr->slot,
+		    pr->pid, why);
 	if (is_alive(pr) && (why || pr->state != FBY_PROC_DRAINING))
 		kill(pr->pid, SIGKILL);
 }
@@ -158,7 +159,8 @@ back_off(struct fby_proc *pr)
 	struct fby_place *pl = place_of(pr);
 	struct timeval tv;
 
-	pl->backoff_ms = pl->backoff_ms == 0 ? BACKOFF_MIN_MS :
+	pl->backoff_ms = pl->backoff_ms == 0 ?
+	    BACKOFF_MIN_MS :
 	    FBY_MIN(pl->backoff_ms * 2, BACKOFF_MAX_MS);
 	tv = fby_clock_tv(pl->backoff_ms);
 	set_state(pr, FBY_PROC_BACKOFF);
@@ -175,10 +177,12 @@ start_program(struct fby_proc *pr, int channel)
 	const char *add[] = { env };
 	char *argv[] = { name, NULL };
 	struct fby_spawn sp = {
-		.exec_fd = sup->exec_fd, .argv = argv,
+		.exec_fd = sup->exec_fd,
+		.argv = argv,
 		.fds = { -1, STDOUT_FILENO, STDERR_FILENO, channel,
 		    sup->mst->shm.fd, sup->manifest_fd },
-		.nfds = 6, .cpu = place_of(pr)->cpu,
+		.nfds = 6,
+		.cpu = place_of(pr)->cpu,
 	};
 	pid_t pid;
 
@@ -211,8 +215,8 @@ spawn(struct fby_proc *pr)
 		back_off(pr);
 		return;
 	}
-	fby_channel_init(&pr->ch, pr->sup->mst->base, fds[0], on_msg,
-	    on_closed, pr);
+	fby_channel_init(&pr->ch, pr->sup->mst->base, fds[0], on_msg, on_closed,
+	    pr);
 	pr->generation = pr->sup->generation;
 	pr->spawned_at = pr->beat_at = fby_clock_mono();
 	pr->beat = 0;
@@ -285,13 +289,13 @@ obituary(const struct fby_proc *pr, int status)
 	if (row < shm->head->nrows)
 		fby_str_printf(&s, " %s/%d at offset %" PRId64,
 		    fby_shm_name(shm, shm->rows[row].topic_off),
-		    shm->rows[row].partition,
-		    fby_load(&slot->activity_offset));
-	fby_str_printf(&s, "; it held %zu partition%s, %" PRIu64
-	    " records in flight",
+		    shm->rows[row].partition, fby_load(&slot->activity_offset));
+	fby_str_printf(&s,
+	    "; it held %zu partition%s, %" PRIu64 " records in flight",
 	    fby_handoff_count_slot(&pr->sup->mst->handoff, pr->slot),
-	    fby_handoff_count_slot(&pr->sup->mst->handoff, pr->slot) == 1 ?
-	    "" : "s", fby_load(&slot->in_flight));
+	    fby_handoff_count_slot(&pr->sup->mst->handoff, pr->slot) == 1 ? "" :
+									    "s",
+	    fby_load(&slot->in_flight));
 	fby_error("worker %u (pid %d) %s", pr->slot, pr->pid, s.p);
 	fby_str_fini(&s);
 }
@@ -304,7 +308,7 @@ replace_dead(struct fby_proc *pr, int status, bool was_ready)
 	int64_t lived = fby_clock_mono() - pr->spawned_at;
 
 	if (WIFEXITED(status) && !fby_exit_respawn(WEXITSTATUS(status))) {
-		set_state(pr, FBY_PROC_BACKOFF);	/* without a timer */
+		set_state(pr, FBY_PROC_BACKOFF); /* without a timer */
 		fby_cycle_trouble(pr->sup->mst, FBY_TROUBLE_WORKERS,
 		    "worker %u %s; it is not started again before a reload",
 		    pr->slot, fby_exit_sentence(WEXITSTATUS(status)));
@@ -313,9 +317,12 @@ replace_dead(struct fby_proc *pr, int status, bool was_ready)
 	if (was_ready && lived >= YOUNG_MS) {
 		pl->backoff_ms = 0;
 		spawn(pr);
-	} else {
-		back_off(pr);
+		return;
 	}
+	back_off(pr);
+	if (!was_ready)
+		fby_cycle_trouble(pr->sup->mst, FBY_TROUBLE_WORKERS,
+		    "worker %u does not start; the log says why", pr->slot);
 }
 
 static void
@@ -392,9 +399,8 @@ kill_hung(struct fby_proc *pr, const char *why)
 {
 	if (pr->killed)
 		return;
-	fby_error("worker %u (pid %d) %s, while %s; killed", pr->slot,
-	    pr->pid, why,
-	    fby_activity_name(fby_load(&slot_of(pr)->activity)));
+	fby_error("worker %u (pid %d) %s, while %s; killed", pr->slot, pr->pid,
+	    why, fby_activity_name(fby_load(&slot_of(pr)->activity)));
 	pr->killed = true;
 	pr->sup->hangs++;
 	kill(pr->pid, SIGKILL);
@@ -418,13 +424,15 @@ watch(struct fby_proc *pr, int64_t now)
 	if (pr->state == FBY_PROC_STARTING)
 		limit = FBY_MAX(limit, START_MS);
 	if (now - pr->beat_at > limit)
-		kill_hung(pr, pr->state == FBY_PROC_STARTING ?
-		    "did not get ready" : "has no heartbeat");
+		kill_hung(pr,
+		    pr->state == FBY_PROC_STARTING ? "did not get ready" :
+						     "has no heartbeat");
 	if (pr->exit_by && now > pr->exit_by)
 		kill_hung(pr, "was told to exit and did not");
 	if (pr->release_by && now > pr->release_by) {
 		if (fby_handoff_revoking(&mst->handoff, pr->slot) > 0)
-			kill_hung(pr, "was told to release partitions and "
+			kill_hung(pr,
+			    "was told to release partitions and "
 			    "did not");
 		pr->release_by = 0;
 	}
@@ -551,14 +559,14 @@ fby_supervisor_is_settled(const struct fby_supervisor *sup)
 	for (size_t i = 0; i < sup->nplaces; i++)
 		if (sup->places[i].next != FBY_NOSLOT ||
 		    sup->procs[sup->places[i].slot].generation !=
-		    sup->generation)
+			sup->generation)
 			return false;
 	return true;
 }
 
 void
-fby_supervisor_roll(struct fby_supervisor *sup,
-    const struct fby_manifest *m, int manifest_fd, unsigned generation)
+fby_supervisor_roll(struct fby_supervisor *sup, const struct fby_manifest *m,
+    int manifest_fd, unsigned generation)
 {
 	int cpus[FBY_WORKERS_MAX];
 	size_t ncpus = fby_cpus_usable(m, cpus);
@@ -644,8 +652,7 @@ fby_supervisor_fini(struct fby_supervisor *sup)
 /* ---- for the hand-over ------------------------------------------------ */
 
 void
-fby_supervisor_tell(struct fby_supervisor *sup, enum fby_msg_type type,
-    int fd)
+fby_supervisor_tell(struct fby_supervisor *sup, enum fby_msg_type type, int fd)
 {
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
 		struct fby_msg msg;
@@ -680,7 +687,9 @@ void
 fby_supervisor_grant(struct fby_supervisor *sup, const struct fby_part *pt)
 {
 	struct fby_msg_grant msg = {
-		.row = pt->row, .epoch = pt->epoch, .start = pt->start,
+		.row = pt->row,
+		.epoch = pt->epoch,
+		.start = pt->start,
 		.watermark = pt->watermark,
 	};
 
@@ -694,7 +703,8 @@ fby_supervisor_revoke(struct fby_supervisor *sup, const struct fby_part *pt,
 {
 	struct fby_proc *pr = &sup->procs[pt->slot];
 	struct fby_msg_revoke msg = {
-		.row = pt->row, .epoch = pt->epoch,
+		.row = pt->row,
+		.epoch = pt->epoch,
 		.drain_ms = (uint32_t)drain_ms,
 	};
 

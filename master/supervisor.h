@@ -27,74 +27,73 @@ struct fby_part;
 
 #define FBY_SLOTS_MAX (2 * FBY_WORKERS_MAX)
 
-#define FBY_PROC_STATES(S)                                                    \
-	S(EMPTY,    "no process")                                             \
-	S(STARTING, "started, not ready yet")                                 \
-	S(READY,    "takes partitions")                                       \
-	S(RETIRING, "gives its partitions away")                              \
-	S(DRAINING, "told to exit")                                           \
-	S(BACKOFF,  "died, waits to be started again")
+#define FBY_PROC_STATES(S)                       \
+	S(EMPTY, "no process")                   \
+	S(STARTING, "started, not ready yet")    \
+	S(READY, "takes partitions")             \
+	S(RETIRING, "gives its partitions away") \
+	S(DRAINING, "told to exit")              \
+	S(BACKOFF, "died, waits to be started again")
 
 enum fby_proc_state {
 #define S(name, what) FBY_PROC_##name,
 	FBY_PROC_STATES(S)
 #undef S
-	FBY_PROC_NSTATES
+	    FBY_PROC_NSTATES
 };
 
 struct fby_proc {
-	struct fby_supervisor	*sup;
-	uint32_t		 slot;
-	enum fby_proc_state	 state;
-	int			 place;		/* -1: of none (any more) */
-	int32_t			 pid;		/* 0: none */
-	unsigned		 generation;
-	struct fby_channel	 ch;
-	struct event		 ev_spawn;	/* end of the back-off */
-	int64_t			 spawned_at;	/* monotonic */
-	int64_t			 beat_at;	/* watchdog: last change seen */
-	int64_t			 beat;		/* and its value */
-	int64_t			 release_by;	/* told to release; 0: not */
-	int64_t			 exit_by;	/* told to exit; 0: not */
-	bool			 killed;	/* by our watchdog */
-	uint64_t		 read_before;	/* for the rate */
-	double			 rate;		/* records/s, last second */
+	struct fby_supervisor *sup;
+	uint32_t slot;
+	enum fby_proc_state state;
+	int place;   /* -1: of none (any more) */
+	int32_t pid; /* 0: none */
+	unsigned generation;
+	struct fby_channel ch;
+	struct event ev_spawn; /* end of the back-off */
+	int64_t spawned_at;    /* monotonic */
+	int64_t beat_at;       /* watchdog: last change seen */
+	int64_t beat;          /* and its value */
+	int64_t release_by;    /* told to release; 0: not */
+	int64_t exit_by;       /* told to exit; 0: not */
+	bool killed;           /* by our watchdog */
+	uint64_t read_before;  /* for the rate */
+	double rate;           /* records/s, last second */
 };
 
 struct fby_place {
-	int		 cpu;		/* -1: not pinned */
-	uint32_t	 slot;		/* current process; FBY_NOSLOT */
-	uint32_t	 next;		/* its successor; FBY_NOSLOT */
-	int64_t		 backoff_ms;
-	uint64_t	 deaths;
+	int cpu;       /* -1: not pinned */
+	uint32_t slot; /* current process; FBY_NOSLOT */
+	uint32_t next; /* its successor; FBY_NOSLOT */
+	int64_t backoff_ms;
+	uint64_t deaths;
 };
 
 struct fby_supervisor {
-	struct fby_master	*mst;
-	struct fby_proc		 procs[FBY_SLOTS_MAX];
-	struct fby_place	 places[FBY_WORKERS_MAX];
-	size_t			 nplaces;	/* in use */
-	size_t			 want;		/* 0 while stopping */
-	int			 exec_fd;	/* worker program, O_PATH */
-	int			 manifest_fd;	/* for new workers, borrowed */
-	unsigned		 generation;	/* of that manifest */
-	bool			 failed;	/* a successor did not start */
-	int64_t			 ticked_at;	/* monotonic */
-	uint64_t		 deaths, hangs;	/* counters */
+	struct fby_master *mst;
+	struct fby_proc procs[FBY_SLOTS_MAX];
+	struct fby_place places[FBY_WORKERS_MAX];
+	size_t nplaces;         /* in use */
+	size_t want;            /* 0 while stopping */
+	int exec_fd;            /* worker program, O_PATH */
+	int manifest_fd;        /* for new workers, borrowed */
+	unsigned generation;    /* of that manifest */
+	bool failed;            /* a successor did not start */
+	int64_t ticked_at;      /* monotonic */
+	uint64_t deaths, hangs; /* counters */
 };
 
-void	fby_supervisor_init(struct fby_supervisor *sup,
-	    struct fby_master *mst);
-void	fby_supervisor_fini(struct fby_supervisor *sup);
+void fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst);
+void fby_supervisor_fini(struct fby_supervisor *sup);
 
 /* DRAIN to all; fby_cycle_workers_gone() when the last has exited. */
-void	fby_supervisor_stop(struct fby_supervisor *sup, int64_t drain_ms);
+void fby_supervisor_stop(struct fby_supervisor *sup, int64_t drain_ms);
 
 /* SIGCHLD: collect whoever has died. */
-void	fby_supervisor_reap(struct fby_supervisor *sup);
+void fby_supervisor_reap(struct fby_supervisor *sup);
 
 /* Every second: watchdog and rates. */
-void	fby_supervisor_tick(struct fby_supervisor *sup);
+void fby_supervisor_tick(struct fby_supervisor *sup);
 
 /*
  * As many workers as the manifest asks for, all of this generation: missing
@@ -102,34 +101,33 @@ void	fby_supervisor_tick(struct fby_supervisor *sup);
  * retire.  fd is borrowed until the next call.  fby_reload_continue() follows
  * when it is done, or when a new worker does not get ready (`failed`).
  */
-void	fby_supervisor_roll(struct fby_supervisor *sup,
-	    const struct fby_manifest *m, int manifest_fd,
-	    unsigned generation);
+void fby_supervisor_roll(struct fby_supervisor *sup,
+    const struct fby_manifest *m, int manifest_fd, unsigned generation);
 
 /* The live workers were told of this manifest: none is to be replaced. */
-void	fby_supervisor_adopt(struct fby_supervisor *sup, int manifest_fd,
-	    unsigned generation);
+void fby_supervisor_adopt(struct fby_supervisor *sup, int manifest_fd,
+    unsigned generation);
 
 /* No place has an old generation, a successor, or one too many. */
-bool	fby_supervisor_is_settled(const struct fby_supervisor *sup);
+bool fby_supervisor_is_settled(const struct fby_supervisor *sup);
 
 /* A lane has been released: a retiring worker may be free to go. */
-void	fby_supervisor_check(struct fby_supervisor *sup);
+void fby_supervisor_check(struct fby_supervisor *sup);
 
 /* To every live worker. */
-void	fby_supervisor_tell(struct fby_supervisor *sup,
-	    enum fby_msg_type type, int fd);
+void fby_supervisor_tell(struct fby_supervisor *sup, enum fby_msg_type type,
+    int fd);
 
 /* Slots that may hold lanes, ascending, and which are ready; the number. */
-size_t	fby_supervisor_eligible(const struct fby_supervisor *sup,
-	    uint32_t slots[FBY_SLOTS_MAX], bool ready[FBY_SLOTS_MAX]);
+size_t fby_supervisor_eligible(const struct fby_supervisor *sup,
+    uint32_t slots[FBY_SLOTS_MAX], bool ready[FBY_SLOTS_MAX]);
 
-void	fby_supervisor_grant(struct fby_supervisor *sup,
-	    const struct fby_part *pt);
-void	fby_supervisor_revoke(struct fby_supervisor *sup,
-	    const struct fby_part *pt, int64_t drain_ms);
+void fby_supervisor_grant(struct fby_supervisor *sup,
+    const struct fby_part *pt);
+void fby_supervisor_revoke(struct fby_supervisor *sup,
+    const struct fby_part *pt, int64_t drain_ms);
 
-size_t	fby_supervisor_alive(const struct fby_supervisor *sup);
+size_t fby_supervisor_alive(const struct fby_supervisor *sup);
 const char *fby_proc_state_name(enum fby_proc_state state);
 
 #endif

@@ -26,8 +26,10 @@ void
 fby_topics_look(struct fby_topics *t)
 {
 	char *const *troubles = t->mst->troubles;
-	struct timeval tv = fby_clock_tv(troubles[FBY_TROUBLE_TOPIC] ||
-	    troubles[FBY_TROUBLE_BROKER] ? LOOK_IN_TROUBLE_MS : LOOK_MS);
+	struct timeval tv = fby_clock_tv(
+	    troubles[FBY_TROUBLE_TOPIC] || troubles[FBY_TROUBLE_BROKER] ?
+		LOOK_IN_TROUBLE_MS :
+		LOOK_MS);
 
 	evtimer_add(&t->ev_timer, &tv);
 }
@@ -93,8 +95,7 @@ look(struct fby_topics *t)
 	if (n > 0)
 		fby_cycle_trouble_over(t->mst, FBY_TROUBLE_BROKER);
 	if (missing.len > 0)
-		fby_cycle_trouble(t->mst, FBY_TROUBLE_TOPIC, "%s",
-		    missing.p);
+		fby_cycle_trouble(t->mst, FBY_TROUBLE_TOPIC, "%s", missing.p);
 	else if (n == topics->n)
 		fby_cycle_trouble_over(t->mst, FBY_TROUBLE_TOPIC);
 	if (n == topics->n && list->cnt > 0 &&

@@ -18,21 +18,21 @@
 struct fby_master;
 
 struct fby_topics {
-	struct fby_master	*mst;
-	struct event		 ev_timer;
-	int64_t			 wait_ms;
+	struct fby_master *mst;
+	struct event ev_timer;
+	int64_t wait_ms;
 };
 
-void	fby_topics_init(struct fby_topics *t, struct fby_master *mst);
-void	fby_topics_fini(struct fby_topics *t);
+void fby_topics_init(struct fby_topics *t, struct fby_master *mst);
+void fby_topics_fini(struct fby_topics *t);
 
 /* Look after the usual while; soon if something is wrong. */
-void	fby_topics_look(struct fby_topics *t);
+void fby_topics_look(struct fby_topics *t);
 
 /* librdkafka has complained about one. */
-void	fby_topics_missing(struct fby_topics *t, const char *text);
+void fby_topics_missing(struct fby_topics *t, const char *text);
 
 /* The client is gone, and with it what it complained about. */
-void	fby_topics_forget(struct fby_topics *t);
+void fby_topics_forget(struct fby_topics *t);
 
 #endif

@@ -8,7 +8,7 @@
 #include "shared/fby.h"
 
 struct fby_version {
-	const char	*name, *text;
+	const char *name, *text;
 };
 
 /* The programs and libraries; ends without a name.  Static. */

@@ -15,17 +15,17 @@
 
 struct fby_handoff;
 
-#define FBY_WATERMARK_METADATA 32	/* enough for any, with the NUL */
+#define FBY_WATERMARK_METADATA 32 /* enough for any, with the NUL */
 
 /* Returns the length; "" for FBY_NONE. */
-size_t	fby_watermark_encode(char buf[FBY_WATERMARK_METADATA],
-	    int64_t watermark);
-int64_t	fby_watermark_decode(const char *metadata, size_t len);
+size_t fby_watermark_encode(char buf[FBY_WATERMARK_METADATA],
+    int64_t watermark);
+int64_t fby_watermark_decode(const char *metadata, size_t len);
 
 /*
  * Minimum over the partitions that are ours; FBY_NONE while one of them has
  * none, or if there are none.
  */
-int64_t	fby_watermark_host(const struct fby_handoff *h);
+int64_t fby_watermark_host(const struct fby_handoff *h);
 
 #endif

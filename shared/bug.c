@@ -20,7 +20,8 @@ fby_bug_count(const char *file, int line, const char *cond)
 {
 	if (counted++ == 0)
 		fby_warn("survived: %s:%d: %s (further ones are only "
-		    "counted)", file, line, cond);
+			 "counted)",
+		    file, line, cond);
 	return true;
 }
 

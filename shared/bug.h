@@ -13,20 +13,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FBY_BUG_ON(cond)                                              \
-	do {                                                          \
-		if (__builtin_expect(!!(cond), 0))                    \
-			fby_bug_abort(__FILE__, __LINE__, #cond);     \
+#define FBY_BUG_ON(cond)                                          \
+	do {                                                      \
+		if (__builtin_expect(!!(cond), 0))                \
+			fby_bug_abort(__FILE__, __LINE__, #cond); \
 	} while (0)
 
 /* True if the odd thing happened, so that the caller can step round it. */
-#define FBY_COUNT_IF(cond)                                            \
-	(__builtin_expect(!!(cond), 0) &&                             \
+#define FBY_COUNT_IF(cond)                \
+	(__builtin_expect(!!(cond), 0) && \
 	    fby_bug_count(__FILE__, __LINE__, #cond))
 
-__attribute__((noreturn)) void fby_bug_abort(
-    const char *file, int line, const char *cond);
-bool	 fby_bug_count(const char *file, int line, const char *cond);
+__attribute__((noreturn)) void fby_bug_abort(const char *file, int line,
+    const char *cond);
+bool fby_bug_count(const char *file, int line, const char *cond);
 
 /* How often FBY_COUNT_IF was true in this process. */
 uint64_t fby_bug_counted(void);

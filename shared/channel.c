@@ -19,9 +19,9 @@
 
 struct fby_channel_packet {
 	STAILQ_ENTRY(fby_channel_packet) next;
-	int	fd;		/* to be passed along; -1: none */
-	size_t	size;
-	char	bytes[FBY_MSG_MAX];
+	int fd; /* to be passed along; -1: none */
+	size_t size;
+	char bytes[FBY_MSG_MAX];
 };
 
 /* Size of each type's packet; 0: there is no such type. */
@@ -50,8 +50,8 @@ type_size(unsigned type)
 int
 fby_channel_pair(int fds[2])
 {
-	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK |
-	    SOCK_CLOEXEC, 0, fds);
+	return socketpair(AF_UNIX,
+	    SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds);
 }
 
 static void
@@ -85,8 +85,7 @@ take_fd(struct msghdr *mh)
 	int fd;
 
 	if (c == NULL || c->cmsg_level != SOL_SOCKET ||
-	    c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(sizeof(int)))
+	    c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
 		return -1;
 	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
 	return fd;
@@ -106,8 +105,10 @@ read_packet(struct fby_channel *ch)
 	} control;
 	struct iovec iov = { &buf, sizeof(buf) };
 	struct msghdr mh = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
 	};
 	ssize_t n;
 	int fd;
@@ -117,14 +118,14 @@ read_packet(struct fby_channel *ch)
 		return errno == EINTR;
 	if (n <= 0) {
 		/* A reset is how the end looks if we had unsent packets. */
-		close_channel(ch, n == 0 || errno == ECONNRESET ? NULL :
-		    strerror(errno), true);
+		close_channel(ch,
+		    n == 0 || errno == ECONNRESET ? NULL : strerror(errno),
+		    true);
 		return false;
 	}
 	fd = take_fd(&mh);
 	if ((size_t)n < sizeof(buf.msg) || buf.msg.abi != FBY_ABI ||
-	    buf.msg.size != (size_t)n ||
-	    type_size(buf.msg.type) != (size_t)n) {
+	    buf.msg.size != (size_t)n || type_size(buf.msg.type) != (size_t)n) {
 		if (fd != -1)
 			close(fd);
 		close_channel(ch, "packet of an unknown type or size", true);
@@ -244,8 +245,8 @@ fby_channel_init(struct fby_channel *ch, struct event_base *base, int fd,
 	ch->arg = arg;
 	ch->queued = 0;
 	STAILQ_INIT(&ch->queue);
-	event_assign(&ch->ev_read, base, fd, EV_READ | EV_PERSIST,
-	    on_readable, ch);
+	event_assign(&ch->ev_read, base, fd, EV_READ | EV_PERSIST, on_readable,
+	    ch);
 	event_assign(&ch->ev_write, base, fd, EV_WRITE | EV_PERSIST,
 	    on_writable, ch);
 	event_add(&ch->ev_read, NULL);

@@ -33,30 +33,29 @@ typedef void (*fby_channel_fn)(void *arg, const struct fby_msg *msg, int fd);
 typedef void (*fby_channel_closed_fn)(void *arg, const char *why);
 
 struct fby_channel {
-	int			 fd;		/* -1: closed */
-	struct event		 ev_read, ev_write;
-	fby_channel_fn		 on_msg;
-	fby_channel_closed_fn	 on_closed;
-	void			*arg;
+	int fd; /* -1: closed */
+	struct event ev_read, ev_write;
+	fby_channel_fn on_msg;
+	fby_channel_closed_fn on_closed;
+	void *arg;
 	STAILQ_HEAD(, fby_channel_packet) queue;
-	size_t			 queued;
+	size_t queued;
 };
 
 /* fds[0] for the master, fds[1] for the worker; both non-blocking. */
-int	fby_channel_pair(int fds[2]) FBY_MUSTCHECK;
+int fby_channel_pair(int fds[2]) FBY_MUSTCHECK;
 
 /* The channel owns fd from here on. */
-void	fby_channel_init(struct fby_channel *ch, struct event_base *base,
-	    int fd, fby_channel_fn on_msg, fby_channel_closed_fn on_closed,
-	    void *arg);
-void	fby_channel_fini(struct fby_channel *ch);
-bool	fby_channel_is_open(const struct fby_channel *ch);
+void fby_channel_init(struct fby_channel *ch, struct event_base *base, int fd,
+    fby_channel_fn on_msg, fby_channel_closed_fn on_closed, void *arg);
+void fby_channel_fini(struct fby_channel *ch);
+bool fby_channel_is_open(const struct fby_channel *ch);
 
 /*
  * Fills in the header and sends.  fd is -1 or is duplicated.  A closed
  * channel swallows the message: on_closed has told, or is about to.
  */
-void	fby_channel_send(struct fby_channel *ch, enum fby_msg_type type,
-	    struct fby_msg *msg, size_t size, int fd);
+void fby_channel_send(struct fby_channel *ch, enum fby_msg_type type,
+    struct fby_msg *msg, size_t size, int fd);
 
 #endif

@@ -12,9 +12,9 @@
 
 struct timeval;
 
-int64_t	fby_clock_mono(void);
-int64_t	fby_clock_mono_us(void);
-int64_t	fby_clock_wall(void);
+int64_t fby_clock_mono(void);
+int64_t fby_clock_mono_us(void);
+int64_t fby_clock_wall(void);
 
 /* For libevent. */
 struct timeval fby_clock_tv(int64_t ms);

@@ -48,18 +48,34 @@ compare(const void *va, const void *vb)
 {
 	const struct fby_err_item *a = va, *b = vb;
 
-	if (a->pos.file && b->pos.file && a->pos.file == b->pos.file) {
-		if (a->pos.line != b->pos.line)
-			return a->pos.line < b->pos.line ? -1 : 1;
-		if (a->pos.col != b->pos.col)
-			return a->pos.col < b->pos.col ? -1 : 1;
-	}
+	if (a->file_order != b->file_order)
+		return a->file_order < b->file_order ? -1 : 1;
+	if (a->pos.line != b->pos.line)
+		return a->pos.line < b->pos.line ? -1 : 1;
+	if (a->pos.col != b->pos.col)
+		return a->pos.col < b->pos.col ? -1 : 1;
 	return a->order < b->order ? -1 : a->order > b->order;
+}
+
+static bool
+same_file(const struct fby_err_item *a, const struct fby_err_item *b)
+{
+	return a->pos.file == b->pos.file ||
+	    (a->pos.file && b->pos.file &&
+		strcmp(a->pos.file, b->pos.file) == 0);
 }
 
 void
 fby_err_sort(struct fby_err *err)
 {
+	for (size_t i = 0; i < err->n; i++) {
+		struct fby_err_item *item = &err->items[i];
+		size_t first = 0;
+
+		while (!same_file(&err->items[first], item))
+			first++;
+		item->file_order = err->items[first].order;
+	}
 	qsort(err->items, err->n, sizeof(err->items[0]), compare);
 }
 

@@ -37,16 +37,19 @@
 
 /* What an asynchronous stage answers. */
 enum fby_rc {
-	FBY_OK,		/* taken; completion is reported later */
-	FBY_AGAIN,	/* no room now; try again after it says so */
-	FBY_DONE,	/* taken and complete already */
-	FBY_FAIL,	/* refused */
+	FBY_OK,    /* taken; completion is reported later */
+	FBY_AGAIN, /* no room now; try again after it says so */
+	FBY_DONE,  /* taken and complete already */
+	FBY_FAIL,  /* refused */
 };
 
 /*
  * Unbounded, static-buffer or locale-bound: there is a better one for each.
- * All headers that declare them are included above.
+ * All headers that declare them are included above.  (To clang they are
+ * macros of glibc's by now, which would use what is forbidden here.)
  */
+#ifndef __clang__
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gmtime localtime
+#endif
 
 #endif

@@ -24,118 +24,115 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 
-#define FBY_LEDGER_MAGIC 0x73796266u	/* "fbys" */
+#define FBY_LEDGER_MAGIC 0x73796266u /* "fbys" */
 #define FBY_NOSLOT UINT32_MAX
 #define FBY_NOROW UINT32_MAX
 
 struct fby_ledger_head {
-	alignas(FBY_CACHELINE)
-	uint32_t	magic;
-	uint16_t	abi, head_size;
-	uint64_t	size;		/* of the whole segment, bytes */
-	uint32_t	nslots, nrows;
-	uint32_t	slots_off, rows_off, names_off, names_size;
-	uint32_t	name_off, group_off;	/* manifest, consumer group */
-	_Atomic uint32_t names_used;	/* master */
-	_Atomic uint32_t master_pid;	/* 0: no master */
-	_Atomic uint64_t epoch;		/* master: last epoch given out */
+	alignas(FBY_CACHELINE) uint32_t magic;
+	uint16_t abi, head_size;
+	uint64_t size; /* of the whole segment, bytes */
+	uint32_t nslots, nrows;
+	uint32_t slots_off, rows_off, names_off, names_size;
+	uint32_t name_off, group_off; /* manifest, consumer group */
+	_Atomic uint32_t names_used;  /* master */
+	_Atomic uint32_t master_pid;  /* 0: no master */
+	_Atomic uint64_t epoch;       /* master: last epoch given out */
 };
 
 /* What a row is for the master: the states of a hand-over. */
-#define FBY_ROW_STATES(S)                                                     \
-	S(FREE,	     "not ours")                                              \
-	S(RESOLVING, "assigned, start offset being resolved")                 \
-	S(IDLE,	     "ours, held by no worker")                               \
-	S(HELD,	     "granted")                                               \
-	S(REVOKING,  "told to drain, not released yet")                       \
-	S(RELEASED,  "released, last commit under way")
+#define FBY_ROW_STATES(S)                                     \
+	S(FREE, "not ours")                                   \
+	S(RESOLVING, "assigned, start offset being resolved") \
+	S(IDLE, "ours, held by no worker")                    \
+	S(HELD, "granted")                                    \
+	S(REVOKING, "told to drain, not released yet")        \
+	S(RELEASED, "released, last commit under way")
 
 enum fby_row_state {
 #define S(name, what) FBY_ROW_##name,
 	FBY_ROW_STATES(S)
 #undef S
-	FBY_ROW_NSTATES
+	    FBY_ROW_NSTATES
 };
 
 struct fby_ledger_row {
 	/* ---- the master's line ---- */
-	alignas(FBY_CACHELINE)
-	_Atomic uint64_t epoch;		/* grant number */
-	_Atomic uint32_t slot;		/* who holds it, or FBY_NOSLOT */
-	_Atomic uint32_t state;		/* enum fby_row_state */
-	uint32_t	 topic_off;	/* into names; 0: the row is unused */
-	int32_t		 partition;
-	_Atomic int64_t	 committed;	/* last the broker confirmed */
-	_Atomic int64_t	 committed_watermark;
-	_Atomic int64_t	 log_start;	/* first offset the broker has */
-	_Atomic int64_t	 granted_at;	/* wall clock, ms */
+	alignas(FBY_CACHELINE) _Atomic uint64_t epoch; /* grant number */
+	_Atomic uint32_t slot;  /* who holds it, or FBY_NOSLOT */
+	_Atomic uint32_t state; /* enum fby_row_state */
+	uint32_t topic_off;     /* into names; 0: the row is unused */
+	int32_t partition;
+	_Atomic int64_t committed; /* last the broker confirmed */
+	_Atomic int64_t committed_watermark;
+	_Atomic int64_t log_start;  /* first offset the broker has */
+	_Atomic int64_t granted_at; /* wall clock, ms */
 	/* ---- the holder's lines ---- */
-	alignas(FBY_CACHELINE)
-	_Atomic int64_t	 acked;		/* next offset to commit */
-	_Atomic int64_t	 watermark;	/* event time, ms; FBY_NONE */
-	_Atomic int64_t	 position;	/* next offset to read */
-	_Atomic int64_t	 high;		/* end of the log, as last told */
-	_Atomic uint64_t in_flight;	/* records read and not yet acked */
-	_Atomic int64_t	 oldest_at;	/* wall clock of the oldest of them */
-	_Atomic uint64_t read;		/* records, since the row was made */
+	alignas(
+	    FBY_CACHELINE) _Atomic int64_t acked; /* next offset to commit */
+	_Atomic int64_t watermark;                /* event time, ms; FBY_NONE */
+	_Atomic int64_t position;                 /* next offset to read */
+	_Atomic int64_t high;       /* end of the log, as last told */
+	_Atomic uint64_t in_flight; /* records read and not yet acked */
+	_Atomic int64_t oldest_at;  /* wall clock of the oldest of them */
+	_Atomic uint64_t read;      /* records, since the row was made */
 	_Atomic uint64_t read_bytes;
-	alignas(FBY_CACHELINE)
-	_Atomic uint64_t delivered;
-	_Atomic uint64_t dropped;	/* by retryStrategy */
-	_Atomic uint64_t late;		/* older than the watermark when read */
-	_Atomic uint64_t stale;		/* completions that came too late */
-	_Atomic uint32_t flags;		/* enum fby_row_flag */
-	uint32_t	 reserved[7];
+	alignas(FBY_CACHELINE) _Atomic uint64_t delivered;
+	_Atomic uint64_t dropped; /* by retryStrategy */
+	_Atomic uint64_t late;    /* older than the watermark when read */
+	_Atomic uint64_t stale;   /* completions that came too late */
+	_Atomic uint32_t flags;   /* enum fby_row_flag */
+	uint32_t reserved[7];
 };
 
 enum fby_row_flag {
-	FBY_ROW_PAUSED = 1,		/* by back-pressure */
-	FBY_ROW_AT_END = 2,		/* position is the end of the log */
-	FBY_ROW_WM_IDLE = 4,		/* watermark moved by idleness */
+	FBY_ROW_PAUSED = 1,  /* by back-pressure */
+	FBY_ROW_AT_END = 2,  /* position is the end of the log */
+	FBY_ROW_WM_IDLE = 4, /* watermark moved by idleness */
 };
 
-#define FBY_SLOT_STATES(S)                                                    \
-	S(EMPTY,    "no process")                                             \
-	S(STARTING, "being set up")                                           \
-	S(RUNNING,  "consuming what it is granted")                           \
+#define FBY_SLOT_STATES(S)                         \
+	S(EMPTY, "no process")                     \
+	S(STARTING, "being set up")                \
+	S(RUNNING, "consuming what it is granted") \
 	S(DRAINING, "finishing what is in flight")
 
 enum fby_slot_state {
 #define S(name, what) FBY_SLOT_##name,
 	FBY_SLOT_STATES(S)
 #undef S
-	FBY_SLOT_NSTATES
+	    FBY_SLOT_NSTATES
 };
 
 /* What a worker is doing, for its obituary. */
-#define FBY_ACTIVITIES(A)                                                     \
-	A(SETUP,   "setting up")                                              \
-	A(WAITING, "waiting for events")                                      \
-	A(READING, "reading")                                                 \
-	A(SINK,	   "writing to the sink")                                     \
-	A(ACKING,  "acknowledging")                                           \
+#define FBY_ACTIVITIES(A)                \
+	A(SETUP, "setting up")           \
+	A(WAITING, "waiting for events") \
+	A(READING, "reading")            \
+	A(SINK, "writing to the sink")   \
+	A(ACKING, "acknowledging")       \
 	A(EXITING, "exiting")
 
 enum fby_activity {
 #define A(name, what) FBY_ACTIVITY_##name,
 	FBY_ACTIVITIES(A)
 #undef A
-	FBY_ACTIVITY_N
+	    FBY_ACTIVITY_N
 };
 
 /* Numaflow's histograms: 10 bounds from 100 µs to 900 s, and above. */
 #define FBY_HIST_BOUNDS 10
 
 struct fby_ledger_hist {
-	_Atomic uint64_t bucket[FBY_HIST_BOUNDS + 1];	/* not cumulative */
-	_Atomic uint64_t sum;				/* microseconds */
+	_Atomic uint64_t bucket[FBY_HIST_BOUNDS + 1]; /* not cumulative */
+	_Atomic uint64_t sum;                         /* microseconds */
 };
 
 enum fby_hist {
-	FBY_HIST_PROCESSING,	/* from reading a batch to its last ack */
-	FBY_HIST_READ,		/* taking a batch from the queue */
-	FBY_HIST_SINK,		/* from the sink's taking to its completion */
-	FBY_HIST_ACK,		/* advancing the ledger */
+	FBY_HIST_PROCESSING, /* from reading a batch to its last ack */
+	FBY_HIST_READ,       /* taking a batch from the queue */
+	FBY_HIST_SINK,       /* from the sink's taking to its completion */
+	FBY_HIST_ACK,        /* advancing the ledger */
 	FBY_HIST_N
 };
 
@@ -143,36 +140,32 @@ enum fby_hist {
 
 struct fby_ledger_slot {
 	/* ---- the master's line ---- */
-	alignas(FBY_CACHELINE)
-	_Atomic int32_t	 pid;		/* 0: none */
-	_Atomic int32_t	 cpu;		/* -1: not pinned */
-	_Atomic uint32_t generation;	/* of the manifest it runs */
+	alignas(FBY_CACHELINE) _Atomic int32_t pid; /* 0: none */
+	_Atomic int32_t cpu;                        /* -1: not pinned */
+	_Atomic uint32_t generation; /* of the manifest it runs */
 	_Atomic uint32_t spawns;
-	_Atomic int64_t	 spawned_at;	/* monotonic ms */
+	_Atomic int64_t spawned_at; /* monotonic ms */
 	/* ---- the worker's lines ---- */
-	alignas(FBY_CACHELINE)
-	_Atomic int64_t	 heartbeat;	/* monotonic ms of its last turn */
-	_Atomic uint32_t state;		/* enum fby_slot_state */
-	_Atomic uint32_t activity;	/* enum fby_activity */
-	_Atomic uint32_t activity_row;	/* or FBY_NOROW */
+	alignas(FBY_CACHELINE) _Atomic int64_t
+	    heartbeat;                 /* monotonic ms of its last turn */
+	_Atomic uint32_t state;        /* enum fby_slot_state */
+	_Atomic uint32_t activity;     /* enum fby_activity */
+	_Atomic uint32_t activity_row; /* or FBY_NOROW */
 	_Atomic uint32_t lanes;
-	_Atomic int64_t	 activity_offset;
-	_Atomic uint64_t in_flight;	/* records */
+	_Atomic int64_t activity_offset;
+	_Atomic uint64_t in_flight; /* records */
 	_Atomic uint64_t in_flight_bytes;
-	_Atomic uint64_t survived;	/* FBY_COUNT_IF */
+	_Atomic uint64_t survived; /* FBY_COUNT_IF */
 	_Atomic uint64_t reserved;
-	alignas(FBY_CACHELINE)
-	_Atomic uint64_t read;		/* records */
+	alignas(FBY_CACHELINE) _Atomic uint64_t read; /* records */
 	_Atomic uint64_t read_bytes;
-	_Atomic uint64_t acked;		/* records */
+	_Atomic uint64_t acked; /* records */
 	_Atomic uint64_t sink_writes, sink_errors, sink_drops;
 	_Atomic uint64_t rss_bytes;
-	_Atomic uint64_t cpu_us;	/* user and system, all threads */
-	alignas(FBY_CACHELINE)
-	_Atomic uint64_t arena_bytes[FBY_SLOT_ARENAS];
+	_Atomic uint64_t cpu_us; /* user and system, all threads */
+	alignas(FBY_CACHELINE) _Atomic uint64_t arena_bytes[FBY_SLOT_ARENAS];
 	_Atomic uint64_t batches;
-	alignas(FBY_CACHELINE)
-	struct fby_ledger_hist hist[FBY_HIST_N];
+	alignas(FBY_CACHELINE) struct fby_ledger_hist hist[FBY_HIST_N];
 };
 
 _Static_assert(sizeof(struct fby_ledger_head) == FBY_CACHELINE, "one line");
@@ -183,12 +176,12 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
     "the ledger needs lock-free 64-bit atomics");
 
 /* Relaxed access, for everything the table in shared/README says it of. */
-#define fby_load(p)	  atomic_load_explicit((p), memory_order_relaxed)
-#define fby_store(p, v)	  atomic_store_explicit((p), (v), memory_order_relaxed)
-#define fby_acquire(p)	  atomic_load_explicit((p), memory_order_acquire)
+#define fby_load(p) atomic_load_explicit((p), memory_order_relaxed)
+#define fby_store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+#define fby_acquire(p) atomic_load_explicit((p), memory_order_acquire)
 #define fby_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
 
 /* A counter with one writer needs no locked instruction. */
-#define fby_bump(p, n)	  fby_store((p), fby_load(p) + (n))
+#define fby_bump(p, n) fby_store((p), fby_load(p) + (n))
 
 #endif

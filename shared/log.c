@@ -101,8 +101,8 @@ fby_log(enum fby_log_level level, const char *fmt, ...)
 	if (to_journal)
 		n = snprintf(line, sizeof(line), "<%d>%s: ", level, who);
 	else
-		n = snprintf(line, sizeof(line), "%s %s %s[%d]: ",
-		    fby_clock_text(fby_clock_wall(), when),
+		n = snprintf(line, sizeof(line),
+		    "%s %s %s[%d]: ", fby_clock_text(fby_clock_wall(), when),
 		    level_names[level], who, (int)getpid());
 	va_start(ap, fmt);
 	m = vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);

@@ -18,40 +18,39 @@
 
 /* Values are those of syslog(3). */
 enum fby_log_level {
-	FBY_LOG_CRIT = 2,	/* a defect of ours, or the service is lost */
-	FBY_LOG_ERR = 3,	/* something failed; an operator should look */
-	FBY_LOG_WARN = 4,	/* odd, handled */
-	FBY_LOG_NOTICE = 5,	/* start, stop, reload, hand-over */
+	FBY_LOG_CRIT = 2,   /* a defect of ours, or the service is lost */
+	FBY_LOG_ERR = 3,    /* something failed; an operator should look */
+	FBY_LOG_WARN = 4,   /* odd, handled */
+	FBY_LOG_NOTICE = 5, /* start, stop, reload, hand-over */
 	FBY_LOG_INFO = 6,
 	FBY_LOG_DEBUG = 7,
 };
 
 /* `ident` is borrowed for good, for instance "forebay" or "worker 3". */
-void	fby_log_init(const char *ident);
-void	fby_log_set_level(enum fby_log_level level);
-bool	fby_log_enabled(enum fby_log_level level);
+void fby_log_init(const char *ident);
+void fby_log_set_level(enum fby_log_level level);
+bool fby_log_enabled(enum fby_log_level level);
 
 /* -1 if there is no such level. */
-int	fby_log_level_find(const char *name);
+int fby_log_level_find(const char *name);
 
 /*
  * Send fd 2 to this file from now on, appending; it is made if missing.
  * -1 with errno: the old one is kept.
  */
-int	fby_log_reopen(const char *path) FBY_MUSTCHECK;
+int fby_log_reopen(const char *path) FBY_MUSTCHECK;
 
-void	fby_log(enum fby_log_level level, const char *fmt, ...)
-	    FBY_PRINTF(2, 3);
+void fby_log(enum fby_log_level level, const char *fmt, ...) FBY_PRINTF(2, 3);
 
-#define fby_crit(...)	fby_log(FBY_LOG_CRIT, __VA_ARGS__)
-#define fby_error(...)	fby_log(FBY_LOG_ERR, __VA_ARGS__)
-#define fby_warn(...)	fby_log(FBY_LOG_WARN, __VA_ARGS__)
-#define fby_notice(...)	fby_log(FBY_LOG_NOTICE, __VA_ARGS__)
-#define fby_info(...)	fby_log(FBY_LOG_INFO, __VA_ARGS__)
-#define fby_debug(...)                                                \
-	do {                                                          \
-		if (fby_log_enabled(FBY_LOG_DEBUG))                   \
-			fby_log(FBY_LOG_DEBUG, __VA_ARGS__);          \
+#define fby_crit(...) fby_log(FBY_LOG_CRIT, __VA_ARGS__)
+#define fby_error(...) fby_log(FBY_LOG_ERR, __VA_ARGS__)
+#define fby_warn(...) fby_log(FBY_LOG_WARN, __VA_ARGS__)
+#define fby_notice(...) fby_log(FBY_LOG_NOTICE, __VA_ARGS__)
+#define fby_info(...) fby_log(FBY_LOG_INFO, __VA_ARGS__)
+#define fby_debug(...)                                       \
+	do {                                                 \
+		if (fby_log_enabled(FBY_LOG_DEBUG))          \
+			fby_log(FBY_LOG_DEBUG, __VA_ARGS__); \
 	} while (0)
 
 #endif

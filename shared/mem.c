@@ -16,11 +16,15 @@
 
 #include "shared/log.h"
 #include "shared/proto.h"
+#include "shared/str.h"
 
 #define CHUNK_BYTES 4096
 
 const char *const fby_arena_names[FBY_ARENA_N] = {
-	"main", "kafka", "config", "batch",
+	"main",
+	"kafka",
+	"config",
+	"batch",
 };
 
 void
@@ -46,7 +50,8 @@ fby_mem_fatal(void)
  * MALLOC_CONF in the environment overrides.
  */
 extern const char *malloc_conf;
-const char *malloc_conf = "narenas:1,oversize_threshold:0,"
+const char *malloc_conf =
+    "narenas:1,oversize_threshold:0,"
     "lg_extent_max_active_fit:20,dirty_decay_ms:-1,muzzy_decay_ms:0";
 
 static unsigned arena_index[FBY_ARENA_N];
@@ -210,21 +215,21 @@ fby_strdup(const char *s)
 /* ---- pools ------------------------------------------------------------ */
 
 struct chunk {
-	struct chunk	*next;
-	size_t		 used, size;
+	struct chunk *next;
+	size_t used, size;
 	alignas(max_align_t) char data[];
 };
 
 struct cleanup {
-	struct cleanup	*next;
-	fby_cleanup_fn	 fn;
-	void		*arg;
+	struct cleanup *next;
+	fby_cleanup_fn fn;
+	void *arg;
 };
 
 struct fby_pool {
-	struct chunk	*chunks;	/* newest first */
-	struct cleanup	*cleanups;
-	enum fby_arena	 arena;
+	struct chunk *chunks; /* newest first */
+	struct cleanup *cleanups;
+	enum fby_arena arena;
 };
 
 static struct chunk *
@@ -328,16 +333,12 @@ char *
 fby_psprintf(struct fby_pool *pool, const char *fmt, ...)
 {
 	va_list ap;
-	char *p;
-	int n;
+	char *heap, *p;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	heap = fby_vasprintf(fmt, ap);
 	va_end(ap);
-	FBY_BUG_ON(n < 0);
-	p = fby_palloc(pool, (size_t)n + 1);
-	va_start(ap, fmt);
-	vsnprintf(p, (size_t)n + 1, fmt, ap);
-	va_end(ap);
+	p = fby_pstrdup(pool, heap);
+	free(heap);
 	return p;
 }

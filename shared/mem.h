@@ -16,20 +16,20 @@
 #include "shared/fby.h"
 
 enum fby_arena {
-	FBY_ARENA_MAIN,		/* our code and libevent */
-	FBY_ARENA_KAFKA,	/* librdkafka's threads: fetch buffers */
-	FBY_ARENA_CONFIG,	/* manifests */
-	FBY_ARENA_BATCH,	/* batches in flight */
+	FBY_ARENA_MAIN,   /* our code and libevent */
+	FBY_ARENA_KAFKA,  /* librdkafka's threads: fetch buffers */
+	FBY_ARENA_CONFIG, /* manifests */
+	FBY_ARENA_BATCH,  /* batches in flight */
 	FBY_ARENA_N
 };
 
 extern const char *const fby_arena_names[FBY_ARENA_N];
 
 /* Once, at start, before any thread. */
-void	 fby_mem_init(void);
+void fby_mem_init(void);
 
 /* The calling thread allocates from this arena from now on. */
-void	 fby_mem_thread_arena(enum fby_arena arena);
+void fby_mem_thread_arena(enum fby_arena arena);
 
 /* Bytes that the application holds in the arena.  Cost: microseconds. */
 uint64_t fby_mem_arena(enum fby_arena arena);
@@ -37,11 +37,11 @@ uint64_t fby_mem_arena(enum fby_arena arena);
 /* Resident set of this process, in bytes, from /proc/self/statm. */
 uint64_t fby_mem_rss(void);
 
-void	*fby_malloc(size_t size);
-void	*fby_calloc(size_t n, size_t size);
-void	*fby_realloc(void *p, size_t size);
-char	*fby_strdup(const char *s);
-char	*fby_strndup(const char *s, size_t len);
+void *fby_malloc(size_t size);
+void *fby_calloc(size_t n, size_t size);
+void *fby_realloc(void *p, size_t size);
+char *fby_strdup(const char *s);
+char *fby_strndup(const char *s, size_t len);
 FBY_NORETURN void fby_mem_fatal(void);
 
 /*
@@ -52,14 +52,14 @@ struct fby_pool;
 typedef void (*fby_cleanup_fn)(void *arg);
 
 struct fby_pool *fby_pool_new(enum fby_arena arena);
-void	 fby_pool_free(struct fby_pool *pool);
-void	 fby_pool_reset(struct fby_pool *pool);	/* keeps the first chunk */
-void	 fby_pool_cleanup(struct fby_pool *pool, fby_cleanup_fn fn, void *arg);
-void	*fby_palloc(struct fby_pool *pool, size_t size);	/* not cleared */
-void	*fby_pcalloc(struct fby_pool *pool, size_t size);	/* cleared */
-char	*fby_pstrdup(struct fby_pool *pool, const char *s);
-char	*fby_pstrndup(struct fby_pool *pool, const char *s, size_t len);
-char	*fby_psprintf(struct fby_pool *pool, const char *fmt, ...)
-	    FBY_PRINTF(2, 3);
+void fby_pool_free(struct fby_pool *pool);
+void fby_pool_reset(struct fby_pool *pool); /* keeps the first chunk */
+void fby_pool_cleanup(struct fby_pool *pool, fby_cleanup_fn fn, void *arg);
+void *fby_palloc(struct fby_pool *pool, size_t size);  /* not cleared */
+void *fby_pcalloc(struct fby_pool *pool, size_t size); /* cleared */
+char *fby_pstrdup(struct fby_pool *pool, const char *s);
+char *fby_pstrndup(struct fby_pool *pool, const char *s, size_t len);
+char *fby_psprintf(struct fby_pool *pool, const char *fmt, ...)
+    FBY_PRINTF(2, 3);
 
 #endif

@@ -7,9 +7,9 @@
 #include "shared/proto.h"
 
 static const struct {
-	int		 code;
-	const char	*sentence;
-	bool		 respawn;
+	int code;
+	const char *sentence;
+	bool respawn;
 } exits[] = {
 #define E(name, number, sentence, respawn) { number, sentence, respawn },
 	FBY_EXITS(E)

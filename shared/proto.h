@@ -35,21 +35,27 @@ enum fby_fd {
 	FBY_FD_MANIFEST = 5,
 };
 
-#define FBY_ENV_SLOT	"FOREBAY_SLOT"	/* index into the ledger's slots */
+#define FBY_ENV_SLOT "FOREBAY_SLOT" /* index into the ledger's slots */
 
 /* Worker exit codes.  name, number, sentence, is it worth a respawn */
-#define FBY_EXITS(E)                                                          \
-	E(OK,	   0,  "drained and exited", true)                            \
-	E(FAIL,	   1,  "failed; the log says why", true)                      \
-	E(CONFIG,  2,  "did not accept the manifest that the master had "     \
-		       "accepted", false)                                     \
-	E(ABI,	   3,  "speaks another ABI than this master: the two "        \
-		       "programs are of different versions", false)           \
-	E(OOM,	   4,  "ran out of memory", true)                             \
-	E(PROTO,   5,  "got a message that it does not understand", true)     \
-	E(KAFKA,   6,  "could not make its Kafka client", true)               \
-	E(SETUP,   7,  "was not started by a master, or without the "         \
-		       "descriptors that it needs", false)
+#define FBY_EXITS(E)                                                   \
+	E(OK, 0, "drained and exited", true)                           \
+	E(FAIL, 1, "failed; the log says why", true)                   \
+	E(CONFIG, 2,                                                   \
+	    "did not accept the manifest that the master had "         \
+	    "accepted",                                                \
+	    false)                                                     \
+	E(ABI, 3,                                                      \
+	    "speaks another ABI than this master: the two "            \
+	    "programs are of different versions",                      \
+	    false)                                                     \
+	E(OOM, 4, "ran out of memory", true)                           \
+	E(PROTO, 5, "got a message that it does not understand", true) \
+	E(KAFKA, 6, "could not make its Kafka client", true)           \
+	E(SETUP, 7,                                                    \
+	    "was not started by a master, or without the "             \
+	    "descriptors that it needs",                               \
+	    false)
 
 enum fby_exit {
 #define E(name, number, sentence, respawn) FBY_EXIT_##name = number,
@@ -59,18 +65,20 @@ enum fby_exit {
 
 /* "drained and exited"; for an unknown code "exited for an unknown reason". */
 const char *fby_exit_sentence(int code);
-bool	    fby_exit_respawn(int code);
+bool fby_exit_respawn(int code);
 
 /* type, number, from, what has happened */
-#define FBY_MSGS(M)                                                           \
-	M(GRANT,    1,  "master", "the partition of this row is yours")       \
-	M(REVOKE,   2,  "master", "drain the partition, then release it")     \
-	M(DRAIN,    3,  "master", "drain everything, then exit")              \
-	M(MANIFEST, 4,  "master", "apply the live settings of the manifest "  \
-				  "that comes along as a descriptor")         \
-	M(REOPEN,   5,  "master", "the log goes on in the descriptor that "   \
-				  "comes along")                              \
-	M(READY,    16, "worker", "set up; grants are welcome")               \
+#define FBY_MSGS(M)                                                    \
+	M(GRANT, 1, "master", "the partition of this row is yours")    \
+	M(REVOKE, 2, "master", "drain the partition, then release it") \
+	M(DRAIN, 3, "master", "drain everything, then exit")           \
+	M(MANIFEST, 4, "master",                                       \
+	    "apply the live settings of the manifest "                 \
+	    "that comes along as a descriptor")                        \
+	M(REOPEN, 5, "master",                                         \
+	    "the log goes on in the descriptor that "                  \
+	    "comes along")                                             \
+	M(READY, 16, "worker", "set up; grants are welcome")           \
 	M(RELEASED, 17, "worker", "nothing in flight, the row is yours again")
 
 enum fby_msg_type {
@@ -80,9 +88,9 @@ enum fby_msg_type {
 };
 
 struct fby_msg {
-	uint16_t type;		/* enum fby_msg_type */
-	uint16_t abi;		/* FBY_ABI */
-	uint32_t size;		/* of the whole packet */
+	uint16_t type; /* enum fby_msg_type */
+	uint16_t abi;  /* FBY_ABI */
+	uint32_t size; /* of the whole packet */
 };
 
 /*
@@ -90,46 +98,46 @@ struct fby_msg {
  * message was sent.
  */
 struct fby_msg_grant {
-	struct fby_msg	msg;
-	uint32_t	row;
-	uint32_t	reserved;
-	uint64_t	epoch;
-	int64_t		start;		/* first offset to read, absolute */
-	int64_t		watermark;	/* to go on from, ms; FBY_NONE: none */
+	struct fby_msg msg;
+	uint32_t row;
+	uint32_t reserved;
+	uint64_t epoch;
+	int64_t start;     /* first offset to read, absolute */
+	int64_t watermark; /* to go on from, ms; FBY_NONE: none */
 };
 
 struct fby_msg_revoke {
-	struct fby_msg	msg;
-	uint32_t	row;
-	uint32_t	drain_ms;	/* then release with what is acked */
-	uint64_t	epoch;
+	struct fby_msg msg;
+	uint32_t row;
+	uint32_t drain_ms; /* then release with what is acked */
+	uint64_t epoch;
 };
 
 struct fby_msg_drain {
-	struct fby_msg	msg;
-	uint32_t	drain_ms;
-	uint32_t	reserved;
+	struct fby_msg msg;
+	uint32_t drain_ms;
+	uint32_t reserved;
 };
 
 struct fby_msg_ready {
-	struct fby_msg	msg;
-	int32_t		pid;
-	uint32_t	slot;
+	struct fby_msg msg;
+	int32_t pid;
+	uint32_t slot;
 };
 
 enum fby_release_reason {
-	FBY_RELEASE_REVOKED = 0,	/* asked by REVOKE or DRAIN */
-	FBY_RELEASE_RANGE = 1,		/* the broker no longer has the offset */
-	FBY_RELEASE_FAILED = 2,		/* the partition cannot be read now */
+	FBY_RELEASE_REVOKED = 0, /* asked by REVOKE or DRAIN */
+	FBY_RELEASE_RANGE = 1,   /* the broker no longer has the offset */
+	FBY_RELEASE_FAILED = 2,  /* the partition cannot be read now */
 };
 
 struct fby_msg_released {
-	struct fby_msg	msg;
-	uint32_t	row;
-	uint32_t	reason;		/* enum fby_release_reason */
-	uint64_t	epoch;
+	struct fby_msg msg;
+	uint32_t row;
+	uint32_t reason; /* enum fby_release_reason */
+	uint64_t epoch;
 };
 
-#define FBY_MSG_MAX 256		/* no packet is larger */
+#define FBY_MSG_MAX 256 /* no packet is larger */
 
 #endif

@@ -21,8 +21,16 @@
 
 /* b_i = 100 µs · (9e8 / 100)^(i/9), as numaflow's exponential_buckets_range. */
 const double fby_hist_bounds[FBY_HIST_BOUNDS] = {
-	100, 592.507, 3510.647, 20800.838, 123246.459, 730244.107,
-	4326748.711, 25636296.458, 151896895.334, 900000000,
+	100,
+	592.507,
+	3510.647,
+	20800.838,
+	123246.459,
+	730244.107,
+	4326748.711,
+	25636296.458,
+	151896895.334,
+	900000000,
 };
 
 static const char *const row_state_names[] = {
@@ -46,22 +54,22 @@ static const char *const activity_names[] = {
 const char *
 fby_row_state_name(uint32_t state)
 {
-	return state < FBY_NELEM(row_state_names) ?
-	    row_state_names[state] : "?";
+	return state < FBY_NELEM(row_state_names) ? row_state_names[state] :
+						    "?";
 }
 
 const char *
 fby_slot_state_name(uint32_t state)
 {
-	return state < FBY_NELEM(slot_state_names) ?
-	    slot_state_names[state] : "?";
+	return state < FBY_NELEM(slot_state_names) ? slot_state_names[state] :
+						     "?";
 }
 
 const char *
 fby_activity_name(uint32_t activity)
 {
-	return activity < FBY_NELEM(activity_names) ?
-	    activity_names[activity] : "?";
+	return activity < FBY_NELEM(activity_names) ? activity_names[activity] :
+						      "?";
 }
 
 const char *

@@ -15,24 +15,27 @@
 #include "shared/ledger.h"
 
 struct fby_shm {
-	int			 fd;		/* -1: closed */
-	size_t			 size;
-	struct fby_ledger_head	*head;		/* NULL: not mapped */
-	struct fby_ledger_slot	*slots;
-	struct fby_ledger_row	*rows;
-	char			*names;
+	int fd; /* -1: closed */
+	size_t size;
+	struct fby_ledger_head *head; /* NULL: not mapped */
+	struct fby_ledger_slot *slots;
+	struct fby_ledger_row *rows;
+	char *names;
 };
 
-#define FBY_SHM_INIT { .fd = -1 }
+#define FBY_SHM_INIT     \
+	{                \
+		.fd = -1 \
+	}
 
 /* Why a segment was not believed. */
 enum fby_shm_verdict {
 	FBY_SHM_GOOD,
-	FBY_SHM_ERRNO,		/* a system call failed: errno */
-	FBY_SHM_SHORT,		/* truncated */
-	FBY_SHM_MAGIC,		/* no ledger at all */
-	FBY_SHM_ABI,		/* of another version */
-	FBY_SHM_BROKEN,		/* its parts do not fit together */
+	FBY_SHM_ERRNO,  /* a system call failed: errno */
+	FBY_SHM_SHORT,  /* truncated */
+	FBY_SHM_MAGIC,  /* no ledger at all */
+	FBY_SHM_ABI,    /* of another version */
+	FBY_SHM_BROKEN, /* its parts do not fit together */
 };
 const char *fby_shm_verdict(enum fby_shm_verdict v);
 
@@ -40,14 +43,13 @@ const char *fby_shm_verdict(enum fby_shm_verdict v);
  * Make a new segment at path (a file of that name is replaced, so that old
  * workers keep theirs) and map it.  All rows are free.
  */
-int	fby_shm_create(struct fby_shm *shm, const char *path,
-	    uint32_t nslots, uint32_t nrows, const char *name,
-	    const char *group) FBY_MUSTCHECK;
+int fby_shm_create(struct fby_shm *shm, const char *path, uint32_t nslots,
+    uint32_t nrows, const char *name, const char *group) FBY_MUSTCHECK;
 
 /* Map what lies at path or behind fd, after checking it. */
 enum fby_shm_verdict fby_shm_open(struct fby_shm *shm, const char *path);
 enum fby_shm_verdict fby_shm_attach(struct fby_shm *shm, int fd);
-void	fby_shm_close(struct fby_shm *shm);
+void fby_shm_close(struct fby_shm *shm);
 
 /* The string at an offset of the names; "" if it is out of bounds. */
 const char *fby_shm_name(const struct fby_shm *shm, uint32_t off);
@@ -57,15 +59,14 @@ uint32_t fby_shm_intern(struct fby_shm *shm, const char *name);
 
 /* Row of a partition; FBY_NOROW if it has none. */
 uint32_t fby_shm_find(const struct fby_shm *shm, const char *topic,
-	    int32_t partition);
+    int32_t partition);
 
 /* Row of a partition, made if needed; FBY_NOROW if the table is full. */
-uint32_t fby_shm_row(struct fby_shm *shm, const char *topic,
-	    int32_t partition);
+uint32_t fby_shm_row(struct fby_shm *shm, const char *topic, int32_t partition);
 
 /* Put a value into a histogram of a slot; `us` in microseconds. */
 extern const double fby_hist_bounds[FBY_HIST_BOUNDS];
-void	fby_hist_add(struct fby_ledger_hist *hist, int64_t us);
+void fby_hist_add(struct fby_ledger_hist *hist, int64_t us);
 
 const char *fby_row_state_name(uint32_t state);
 const char *fby_slot_state_name(uint32_t state);

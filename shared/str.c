@@ -117,7 +117,8 @@ fby_str_escape(struct fby_str *s, const void *p, size_t len)
 		size_t esc_len = 2;
 
 		n = b[i] >= 0x20 && b[i] < 0x7f && b[i] != '\\' ? 1 :
-		    b[i] >= 0x80 ? utf8_len(b + i, len - i) : 0;
+		    b[i] >= 0x80 ? utf8_len(b + i, len - i) :
+				   0;
 		if (n > 0) {
 			i += n;
 			continue;

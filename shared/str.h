@@ -11,29 +11,28 @@
 #include <stdarg.h>
 
 struct fby_str {
-	char	*p;		/* never NULL after init */
-	size_t	 len, cap;
+	char *p; /* never NULL after init */
+	size_t len, cap;
 };
 
-void	 fby_str_init(struct fby_str *s);
-void	 fby_str_fini(struct fby_str *s);
-void	 fby_str_reset(struct fby_str *s);
-void	 fby_str_add(struct fby_str *s, const void *p, size_t len);
-void	 fby_str_puts(struct fby_str *s, const char *text);
-void	 fby_str_printf(struct fby_str *s, const char *fmt, ...)
-	    FBY_PRINTF(2, 3);
+void fby_str_init(struct fby_str *s);
+void fby_str_fini(struct fby_str *s);
+void fby_str_reset(struct fby_str *s);
+void fby_str_add(struct fby_str *s, const void *p, size_t len);
+void fby_str_puts(struct fby_str *s, const char *text);
+void fby_str_printf(struct fby_str *s, const char *fmt, ...) FBY_PRINTF(2, 3);
 
 /*
  * Bytes for a line that people read: printable UTF-8 as it is; control
  * characters, backslash and broken UTF-8 as \n \t \r \\ or \xHH.
  */
-void	 fby_str_escape(struct fby_str *s, const void *p, size_t len);
+void fby_str_escape(struct fby_str *s, const void *p, size_t len);
 
 /* The text, owned by the caller; the buffer is empty again. */
-char	*fby_str_take(struct fby_str *s);
+char *fby_str_take(struct fby_str *s);
 
 /* Heap text; out of memory is fatal. */
-char	*fby_asprintf(const char *fmt, ...) FBY_PRINTF(1, 2);
-char	*fby_vasprintf(const char *fmt, va_list ap) FBY_PRINTF(1, 0);
+char *fby_asprintf(const char *fmt, ...) FBY_PRINTF(1, 2);
+char *fby_vasprintf(const char *fmt, va_list ap) FBY_PRINTF(1, 0);
 
 #endif

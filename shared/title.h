@@ -11,7 +11,7 @@
  * Before the first set, and before anything keeps a pointer into argv or the
  * environment: both are moved to the heap, since the title overwrites them.
  */
-void	fby_title_init(int argc, char **argv);
-void	fby_title_set(const char *fmt, ...) FBY_PRINTF(1, 2);
+void fby_title_init(int argc, char **argv);
+void fby_title_set(const char *fmt, ...) FBY_PRINTF(1, 2);
 
 #endif

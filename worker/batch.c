@@ -8,7 +8,7 @@
 
 #include "shared/mem.h"
 
-#define FREE_BYTES (256 * 1024)		/* kept in each free list */
+#define FREE_BYTES (256 * 1024) /* kept in each free list */
 
 static unsigned
 class_of(size_t n)

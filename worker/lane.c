@@ -19,8 +19,8 @@
 #include "worker/worker.h"
 
 static const struct {
-	const char	*name;
-	unsigned	 next;		/* mask of states */
+	const char *name;
+	unsigned next; /* mask of states */
 } states[FBY_LANE_NSTATES] = {
 #define L(name) (1u << FBY_LANE_##name)
 #define S(state, what, mask) [FBY_LANE_##state] = { #state, mask },
@@ -28,12 +28,6 @@ static const struct {
 #undef S
 #undef L
 };
-
-const char *
-fby_lane_state_name(enum fby_lane_state state)
-{
-	return (unsigned)state < FBY_LANE_NSTATES ? states[state].name : "?";
-}
 
 /* The only writer of ln->state. */
 static void
@@ -50,19 +44,8 @@ fby_lane_find_row(struct fby_worker *w, uint32_t row)
 {
 	struct fby_lane *ln;
 
-	TAILQ_FOREACH(ln, &w->lanes, entry)
+	TAILQ_FOREACH (ln, &w->lanes, entry)
 		if (ln->row_no == row)
-			return ln;
-	return NULL;
-}
-
-struct fby_lane *
-fby_lane_find(struct fby_worker *w, const char *topic, int32_t partition)
-{
-	struct fby_lane *ln;
-
-	TAILQ_FOREACH(ln, &w->lanes, entry)
-		if (ln->partition == partition && !strcmp(ln->topic, topic))
 			return ln;
 	return NULL;
 }
@@ -132,7 +115,8 @@ release(struct fby_lane *ln, const char *why)
 
 	if (left)
 		fby_notice("lane %s: released with %" PRIu64 " records in "
-		    "flight, which will be read again", ln->name, left);
+			   "flight, which will be read again",
+		    ln->name, left);
 	event_del(&ln->ev_deadline);
 	fby_pipeline_forget(ln);
 	fby_acks_cut(&ln->acks, ln->acks.head);
@@ -271,7 +255,8 @@ fby_lane_grant(struct fby_worker *w, const struct fby_msg_grant *msg)
 
 	if (FBY_COUNT_IF(why != NULL)) {
 		fby_error("grant of row %" PRIu32 ", epoch %" PRIu64
-		    ", refused: %s", msg->row, msg->epoch, why);
+			  ", refused: %s",
+		    msg->row, msg->epoch, why);
 		send_released(w, msg->row, msg->epoch, FBY_RELEASE_FAILED);
 		return;
 	}

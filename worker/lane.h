@@ -36,6 +36,7 @@ struct fby_batch;
 struct fby_record;
 struct fby_worker;
 
+/* clang-format off */
 /* name, what, states that may follow */
 #define FBY_LANE_STATES(S)                                                    \
 	S(IDLE,	    "no partition",		  L(SEEKING))                 \
@@ -43,6 +44,7 @@ struct fby_worker;
 	S(RUNNING,  "consuming",		  L(DRAINING))                \
 	S(DRAINING, "revoked, records in flight", L(DRAINED))                 \
 	S(DRAINED,  "released",			  0)
+/* clang-format on */
 
 enum fby_lane_state {
 #define S(name, what, next) FBY_LANE_##name,
@@ -92,8 +94,6 @@ struct fby_lane {
 	STAILQ_ENTRY(fby_lane)	 touched, blocked;
 };
 
-const char *fby_lane_state_name(enum fby_lane_state state);
-
 /* Take the partition, or say RELEASED at once and why in the log. */
 void	fby_lane_grant(struct fby_worker *w, const struct fby_msg_grant *msg);
 
@@ -122,9 +122,7 @@ void	fby_lane_check(struct fby_lane *ln);
 /* Bring the row up to date: relaxed stores, then `acked` with release. */
 void	fby_lane_publish(struct fby_lane *ln);
 
-/* The lane that holds the partition now, or NULL. */
-struct fby_lane *fby_lane_find(struct fby_worker *w, const char *topic,
-	    int32_t partition);
+/* The lane that holds the row now, or NULL. */
 struct fby_lane *fby_lane_find_row(struct fby_worker *w, uint32_t row);
 
 #endif

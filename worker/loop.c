@@ -23,7 +23,7 @@
 #include "worker/worker.h"
 
 #define BEAT_MS 500
-#define ARENAS_EVERY 10			/* beats: jemalloc's count is dear */
+#define ARENAS_EVERY 10 /* beats: jemalloc's count is dear */
 #define STEP_MIN_MS 10
 /* Handlers between two looks at what else has become ready. */
 #define DISPATCH_CALLBACKS 16
@@ -34,8 +34,9 @@ fby_loop_say(const struct fby_err *err)
 	for (size_t i = 0; i < err->n; i++) {
 		const struct fby_err_item *item = &err->items[i];
 
-		fby_error("%s:%d:%d: %s", item->pos.file ? item->pos.file :
-		    "manifest", item->pos.line, item->pos.col, item->text);
+		fby_error("%s:%d:%d: %s",
+		    item->pos.file ? item->pos.file : "manifest",
+		    item->pos.line, item->pos.col, item->text);
 	}
 }
 
@@ -83,8 +84,8 @@ fby_loop_apply(struct fby_worker *w)
 		.threshold_ms = host->watermark.idle.threshold_ms,
 		.increment_by_ms = host->watermark.idle.increment_by_ms,
 		.step_interval_ms = host->watermark.idle.step_interval_ms,
-		.init_source_delay_ms =
-		    host->watermark.idle.init_source_delay_ms,
+		.init_source_delay_ms = host->watermark.idle
+					    .init_source_delay_ms,
 	};
 	if (et->idle) {
 		tv = fby_clock_tv(FBY_MAX(et->step_interval_ms, STEP_MIN_MS));
@@ -210,13 +211,13 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	fby_store(&slot->heartbeat, now);
 	fby_store(&slot->rss_bytes, fby_mem_rss());
-	fby_store(&slot->cpu_us, cpu_us());
-	fby_store(&slot->survived, fby_bug_counted());
+	fby_store(&slot->cpu_us, w->cpu_before + cpu_us());
+	fby_store(&slot->survived, w->survived_before + fby_bug_counted());
 	if (w->beats++ % ARENAS_EVERY == 0)
 		for (int i = 0; i < FBY_ARENA_N && i < FBY_SLOT_ARENAS; i++)
 			fby_store(&slot->arena_bytes[i],
 			    fby_mem_arena((enum fby_arena)i));
-	TAILQ_FOREACH(ln, &w->lanes, entry)
+	TAILQ_FOREACH (ln, &w->lanes, entry)
 		fby_source_tick(ln, now);
 }
 
@@ -238,11 +239,10 @@ on_step(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	TAILQ_FOREACH(ln, &w->lanes, entry) {
+	TAILQ_FOREACH (ln, &w->lanes, entry) {
 		if (!is_at_rest(ln))
 			fby_eventtime_touch(&ln->et, mono);
-		else if (fby_eventtime_idle(&ln->et, &w->eventtime, mono,
-		    wall))
+		else if (fby_eventtime_idle(&ln->et, &w->eventtime, mono, wall))
 			fby_lane_publish(ln);
 	}
 }

@@ -45,7 +45,13 @@ static void
 set_signals(void)
 {
 	static const int ignored[] = {
-		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2,
+		SIGHUP,
+		SIGINT,
+		SIGQUIT,
+		SIGTERM,
+		SIGPIPE,
+		SIGUSR1,
+		SIGUSR2,
 	};
 	sigset_t none;
 	struct sigaction sa = { .sa_handler = SIG_IGN };
@@ -108,6 +114,8 @@ attach(struct fby_worker *w)
 	w->slot = &w->shm.slots[w->slot_no];
 	fby_release(&w->slot->state, FBY_SLOT_STARTING);
 	fby_worker_activity(w, FBY_ACTIVITY_SETUP, FBY_NOROW, FBY_NONE);
+	w->cpu_before = fby_load(&w->slot->cpu_us);
+	w->survived_before = fby_load(&w->slot->survived);
 	fby_store(&w->slot->lanes, 0);
 	fby_store(&w->slot->in_flight, 0);
 	fby_store(&w->slot->in_flight_bytes, 0);
@@ -175,7 +183,8 @@ main(int argc, char **argv)
 	fby_mem_init();
 	fby_log_init("forebay-worker");
 	if (slot == -1 || !have_descriptors()) {
-		fprintf(stderr, "forebay-worker is started by forebay, with "
+		fprintf(stderr,
+		    "forebay-worker is started by forebay, with "
 		    "descriptors that only a master can give it.\n"
 		    "Start forebay instead: forebay -c FILE\n");
 		return FBY_EXIT_SETUP;

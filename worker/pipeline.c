@@ -78,7 +78,7 @@ static uint64_t
 share(const struct fby_worker *w, int64_t limit)
 {
 	return w->nlanes > 1 ? (uint64_t)FBY_MAX(limit / 2, 1) :
-	    (uint64_t)limit;
+			       (uint64_t)limit;
 }
 
 static bool
@@ -95,7 +95,7 @@ worker_is_closed(struct fby_worker *w)
 	} else if (pl->closed && is_low(pl->records, records) &&
 	    is_low(pl->open_bytes, bytes)) {
 		pl->closed = false;
-		TAILQ_FOREACH(ln, &w->lanes, entry)
+		TAILQ_FOREACH (ln, &w->lanes, entry)
 			if (ln->is_starved)
 				fby_source_wake(ln);
 	}
@@ -131,14 +131,14 @@ fby_pipeline_room(struct fby_lane *ln)
 	    ln->suspects > 0 || worker_is_closed(w) || lane_is_closed(ln))
 		return 0;
 	n = FBY_MIN(n, left((uint64_t)w->m->concurrency, ln->open));
-	n = FBY_MIN(n, left((uint64_t)w->m->host.memory.max_records,
-	    w->pl.records));
-	n = FBY_MIN(n, left(share(w, w->m->host.memory.max_records),
-	    fby_acks_in_flight(&ln->acks)));
-	bytes = left(share(w, w->m->host.memory.budget_bytes),
-	    ln->open_bytes);
-	bytes = FBY_MIN(bytes, left((uint64_t)w->m->host.memory.budget_bytes,
-	    w->pl.open_bytes));
+	n = FBY_MIN(n,
+	    left((uint64_t)w->m->host.memory.max_records, w->pl.records));
+	n = FBY_MIN(n,
+	    left(share(w, w->m->host.memory.max_records),
+		fby_acks_in_flight(&ln->acks)));
+	bytes = left(share(w, w->m->host.memory.budget_bytes), ln->open_bytes);
+	bytes = FBY_MIN(bytes,
+	    left((uint64_t)w->m->host.memory.budget_bytes, w->pl.open_bytes));
 	/* What a record weighs is a guess: one is always allowed. */
 	if (ln->record_bytes > 0)
 		n = FBY_MIN(n, bytes / ln->record_bytes + 1);
@@ -230,7 +230,8 @@ say_dropped(const struct fby_record *rec, const char *why)
 {
 	const struct fby_lane *ln = rec->b->ln;
 	char *text = fby_asprintf("offset %" PRId64 ": dropped after %" PRIu32
-	    " attempts: %s", rec->msg->offset, rec->tries, why);
+				  " attempts: %s",
+	    rec->msg->offset, rec->tries, why);
 
 	fby_source_on_trouble(&ln->w->src, ln->name, FBY_SOURCE_DROPPED, text);
 	free(text);
@@ -282,8 +283,7 @@ settle_lane(struct fby_lane *ln)
 	int64_t began = fby_clock_mono_us(), newest = INT64_MIN;
 	uint64_t n;
 
-	fby_worker_activity(w, FBY_ACTIVITY_ACKING, ln->row_no,
-	    ln->acks.acked);
+	fby_worker_activity(w, FBY_ACTIVITY_ACKING, ln->row_no, ln->acks.acked);
 	n = fby_acks_advance(&ln->acks, &newest);
 	if (n > 0) {
 		fby_eventtime_acked(&ln->et, ln->acks.head, newest,
@@ -387,8 +387,7 @@ submit_run(struct fby_lane *ln, const struct fby_run *run)
 	w->out->ops->run(w->out, run);
 	sunk = fby_clock_mono_us();
 	fby_acks_pass(&ln->acks, run->next);
-	fby_eventtime_acked(&ln->et, ln->acks.head, run->newest,
-	    &w->eventtime);
+	fby_eventtime_acked(&ln->et, ln->acks.head, run->newest, &w->eventtime);
 	ln->delivered += run->n;
 	fby_lane_publish(ln);
 	fby_bump(&w->slot->sink_writes, run->n);
@@ -417,8 +416,8 @@ submit_batch(struct fby_lane *ln, const struct fby_run *run)
 		const rd_kafka_message_t *msg = run->msgs[i];
 		int64_t ms = fby_source_event_time(msg, run->read_at);
 
-		fby_eventtime_add(&ln->et, fby_acks_add(&ln->acks,
-		    msg->offset, ms, run->read_at), ms);
+		fby_eventtime_add(&ln->et,
+		    fby_acks_add(&ln->acks, msg->offset, ms, run->read_at), ms);
 	}
 	ln->nbatches++;
 	ln->open += run->n;
@@ -483,8 +482,7 @@ retry(struct fby_lane *ln)
 static void
 resume(struct fby_lane *ln)
 {
-	if (ln->nfailed > 0 &&
-	    !event_pending(&ln->ev_retry, EV_TIMEOUT, NULL))
+	if (ln->nfailed > 0 && !event_pending(&ln->ev_retry, EV_TIMEOUT, NULL))
 		retry(ln);
 	if (!ln->is_blocked && ln->suspects == 0 && ln->pending != NULL)
 		feed(ln);

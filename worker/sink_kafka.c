@@ -33,22 +33,22 @@
 #include "worker/source.h"
 #include "worker/worker.h"
 
-#define EVENT_BUDGET 25			/* for each turn of the loop */
-#define FULL_MS 100			/* look again if no report comes */
-#define PURGE_MS 2000			/* for a purge to report */
-#define REPLACE_MS 100			/* before a new producer; doubles */
+#define EVENT_BUDGET 25 /* for each turn of the loop */
+#define FULL_MS 100     /* look again if no report comes */
+#define PURGE_MS 2000   /* for a purge to report */
+#define REPLACE_MS 100  /* before a new producer; doubles */
 #define REPLACE_MAX_MS 10000
 
 struct sink_kafka {
-	struct fby_outlet	 out;
-	rd_kafka_t		*rk;
-	rd_kafka_topic_t	*topic;
-	rd_kafka_queue_t	*queue;		/* reports, errors, logs */
-	int			 fd;		/* its eventfd */
-	bool			 refused;	/* somebody waits for room */
-	bool			 is_broken;	/* to be replaced */
-	int64_t			 replace_ms;
-	struct event		 ev, ev_full, ev_replace;
+	struct fby_outlet out;
+	rd_kafka_t *rk;
+	rd_kafka_topic_t *topic;
+	rd_kafka_queue_t *queue; /* reports, errors, logs */
+	int fd;                  /* its eventfd */
+	bool refused;            /* somebody waits for room */
+	bool is_broken;          /* to be replaced */
+	int64_t replace_ms;
+	struct event ev, ev_full, ev_replace;
 };
 
 static const uint64_t one = 1;
@@ -150,8 +150,8 @@ on_reports(struct sink_kafka *s, rd_kafka_event_t *ev)
 	const rd_kafka_message_t *msgs[256];
 	size_t n;
 
-	while ((n = rd_kafka_event_message_array(ev, msgs,
-	    FBY_NELEM(msgs))) > 0) {
+	while (
+	    (n = rd_kafka_event_message_array(ev, msgs, FBY_NELEM(msgs))) > 0) {
 		for (size_t i = 0; i < n; i++) {
 			struct fby_record *rec = msgs[i]->_private;
 
@@ -256,8 +256,8 @@ replace(struct sink_kafka *s)
 {
 	int64_t until = fby_clock_mono() + PURGE_MS;
 
-	rd_kafka_purge(s->rk, RD_KAFKA_PURGE_F_QUEUE |
-	    RD_KAFKA_PURGE_F_INFLIGHT);
+	rd_kafka_purge(s->rk,
+	    RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	while (rd_kafka_outq_len(s->rk) > 0 && fby_clock_mono() < until) {
 		rd_kafka_event_t *ev = rd_kafka_queue_poll(s->queue, 10);
 
@@ -333,8 +333,8 @@ kafka_close(struct fby_outlet *out)
 	event_del(&s->ev_replace);
 	/* Reports go unread; what they would say is in no ledger. */
 	if (s->rk != NULL)
-		rd_kafka_purge(s->rk, RD_KAFKA_PURGE_F_QUEUE |
-		    RD_KAFKA_PURGE_F_INFLIGHT);
+		rd_kafka_purge(s->rk,
+		    RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	disconnect(s);
 	close(s->fd);
 	free(s);

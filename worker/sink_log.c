@@ -42,30 +42,30 @@
 #include "worker/source.h"
 #include "worker/worker.h"
 
-#define BUFFER_BYTES (256 * 1024)	/* unwritten; one record may go over */
+#define BUFFER_BYTES (256 * 1024) /* unwritten; one record may go over */
 #define FILE_CHUNK (64 * 1024)
 #define LINES_MIN 256
 
 struct line {
-	struct fby_record	*rec;
-	uint64_t		 end;	/* in the stream of all bytes */
+	struct fby_record *rec;
+	uint64_t end; /* in the stream of all bytes */
 };
 
 struct sink_log {
-	struct fby_outlet	 out;
-	struct fby_str		 text;	/* bytes [base, base + len) of the stream */
-	uint64_t		 base;
-	uint64_t		 written;
-	uint64_t		 begin;		/* of the first line in the ring */
-	struct line		*lines;	/* ring of those not written */
-	uint64_t		 cap, head, tail;
-	int			 fd;
-	bool			 is_file, is_socket;
-	bool			 must_poll;	/* fd may block */
-	bool			 refused;	/* somebody waits for room */
-	bool			 complained;
-	uint32_t		 tries;
-	struct event		 ev_write, ev_retry, ev_room;
+	struct fby_outlet out;
+	struct fby_str text; /* bytes [base, base + len) of the stream */
+	uint64_t base;
+	uint64_t written;
+	uint64_t begin;     /* of the first line in the ring */
+	struct line *lines; /* ring of those not written */
+	uint64_t cap, head, tail;
+	int fd;
+	bool is_file, is_socket;
+	bool must_poll; /* fd may block */
+	bool refused;   /* somebody waits for room */
+	bool complained;
+	uint32_t tries;
+	struct event ev_write, ev_retry, ev_room;
 };
 
 static struct line *
@@ -93,7 +93,8 @@ add_headers(struct fby_str *text, const rd_kafka_message_t *msg)
 	if (rd_kafka_message_headers(msg, &headers))
 		return;
 	for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value,
-	    &size) == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+			       &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
+	     i++) {
 		fby_str_escape(text, name, strlen(name));
 		fby_str_puts(text, ": ");
 		if (value != NULL)
@@ -205,6 +206,11 @@ advance(struct sink_log *s)
 	}
 	gone = s->written - s->base;
 	if (gone == s->text.len) {
+		/* A giant is not kept. */
+		if (s->text.cap > 4 * BUFFER_BYTES) {
+			fby_str_fini(&s->text);
+			fby_str_init(&s->text);
+		}
 		fby_str_reset(&s->text);
 		s->base = s->written;
 	} else if (gone >= BUFFER_BYTES / 2) {
@@ -275,7 +281,7 @@ log_flush(struct fby_outlet *out)
 		if (s->complained) {
 			s->complained = false;
 			fby_notice("sink log: standard output takes lines "
-			    "again");
+				   "again");
 		}
 		advance(s);
 	}

@@ -28,7 +28,7 @@
 #include "worker/loop.h"
 #include "worker/worker.h"
 
-#define EVENT_BUDGET 25			/* of the main queue, for each turn */
+#define EVENT_BUDGET 25 /* of the main queue, for each turn */
 #define PAUSE_AFTER_MS 1000
 #define REPEAT_AFTER_MS 60000
 
@@ -76,9 +76,9 @@ fby_source_on_trouble(struct fby_source *src, const char *whose, int code,
 		return;
 	}
 	if (t->code == code && t->unsaid)
-		fby_log(trouble_level(code), "%s: %s (and %" PRIu64
-		    " of the kind since the last line)", whose, text,
-		    t->unsaid);
+		fby_log(trouble_level(code),
+		    "%s: %s (and %" PRIu64 " of the kind since the last line)",
+		    whose, text, t->unsaid);
 	else
 		fby_log(trouble_level(code), "%s: %s", whose, text);
 	*t = (struct fby_source_trouble){ .code = code, .said_at = now };
@@ -160,8 +160,8 @@ on_kafka_event(evutil_socket_t fd, short what, void *arg)
 
 /* The one function of ours that librdkafka's threads run. */
 static rd_kafka_resp_err_t
-on_thread_start(rd_kafka_t *rk, rd_kafka_thread_type_t type,
-    const char *name, void *arg)
+on_thread_start(rd_kafka_t *rk, rd_kafka_thread_type_t type, const char *name,
+    void *arg)
 {
 	(void)rk;
 	(void)type;
@@ -262,8 +262,8 @@ fby_source_event_time(const rd_kafka_message_t *msg, int64_t otherwise)
 	rd_kafka_timestamp_type_t type;
 	int64_t ms = rd_kafka_message_timestamp(msg, &type);
 
-	return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 ?
-	    otherwise : ms;
+	return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 ? otherwise :
+								    ms;
 }
 
 static void
@@ -469,8 +469,8 @@ list_of(const struct fby_lane *ln, int64_t offset)
 	rd_kafka_topic_partition_list_t *list;
 
 	list = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_topic_partition_list_add(list, ln->topic,
-	    ln->partition)->offset = offset;
+	rd_kafka_topic_partition_list_add(list, ln->topic, ln->partition)
+	    ->offset = offset;
 	return list;
 }
 
@@ -551,7 +551,7 @@ purge(struct fby_lane *ln)
 	ssize_t n;
 
 	while ((n = rd_kafka_consume_batch_queue(ln->queue, 0, msgs,
-	    FBY_NELEM(msgs))) > 0)
+		    FBY_NELEM(msgs))) > 0)
 		for (ssize_t i = 0; i < n; i++)
 			rd_kafka_message_destroy(msgs[i]);
 }
@@ -619,7 +619,7 @@ fby_source_high(struct fby_lane *ln)
 
 	/* From librdkafka's memory, no request. */
 	if (rd_kafka_get_watermark_offsets(ln->w->src.rk, ln->topic,
-	    ln->partition, &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+		ln->partition, &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
 	    high >= ln->acks.position)
 		fby_store(&ln->row->high, high);
 }

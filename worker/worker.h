@@ -59,6 +59,8 @@ struct fby_worker {
 	int			 exit_code;
 	/* the loop's own */
 	const char		*closed_why;
+	uint64_t		 cpu_before;	/* of the slot, us: a */
+	uint64_t		 survived_before; /* counter goes on */
 	unsigned		 beats;
 	struct event		 ev_beat, ev_step, ev_closed;
 };

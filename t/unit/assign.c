@@ -64,8 +64,10 @@ static void
 what_a_dead_worker_held_waits_for_its_slot(void **state)
 {
 	struct fby_assign_part parts[4] = {
-		{ .holder = 0, .held = true }, { .holder = 0, .held = true },
-		{ .holder = 1 }, { .holder = 1 },
+		{ .holder = 0, .held = true },
+		{ .holder = 0, .held = true },
+		{ .holder = 1 },
+		{ .holder = 1 },
 	};
 	const uint32_t slots[] = { 0, 1 };
 
@@ -80,8 +82,10 @@ what_is_held_goes_before_what_is_only_remembered(void **state)
 {
 	/* Slot 0 is due two; the one on its way back must not push one out. */
 	struct fby_assign_part parts[4] = {
-		{ .holder = 0 }, { .holder = 0, .held = true },
-		{ .holder = 0, .held = true }, { .holder = 1, .held = true },
+		{ .holder = 0 },
+		{ .holder = 0, .held = true },
+		{ .holder = 0, .held = true },
+		{ .holder = 1, .held = true },
 	};
 	const uint32_t slots[] = { 0, 1 };
 

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 struct end {
-	struct fby_channel	ch;
-	unsigned		got, closed;
-	const char		*why;
-	uint64_t		next_epoch;
-	int			fd;		/* that came along */
+	struct fby_channel ch;
+	unsigned got, closed;
+	const char *why;
+	uint64_t next_epoch;
+	int fd; /* that came along */
 };
 
 static struct event_base *base;
@@ -83,8 +83,8 @@ a_flood_is_queued_and_arrives_in_order(void **state)
 	for (uint64_t i = 0; i < 20000; i++) {
 		struct fby_msg_grant msg = { .epoch = i };
 
-		fby_channel_send(&a.ch, FBY_MSG_GRANT, &msg.msg,
-		    sizeof(msg), -1);
+		fby_channel_send(&a.ch, FBY_MSG_GRANT, &msg.msg, sizeof(msg),
+		    -1);
 	}
 	turn();
 	assert_int_equal(b.got, 20000);
@@ -125,7 +125,8 @@ static void
 a_packet_that_breaks_the_rules_closes_the_channel(void **state)
 {
 	struct fby_msg_ready msg = { .msg = { .type = FBY_MSG_READY,
-		.abi = FBY_ABI, .size = sizeof(msg) } };
+					 .abi = FBY_ABI,
+					 .size = sizeof(msg) } };
 
 	(void)state;
 	assert_true(send(a.ch.fd, &msg, sizeof(msg) - 1, 0) > 0);
@@ -139,7 +140,8 @@ static void
 another_abi_closes_the_channel(void **state)
 {
 	struct fby_msg_ready msg = { .msg = { .type = FBY_MSG_READY,
-		.abi = FBY_ABI + 1, .size = sizeof(msg) } };
+					 .abi = FBY_ABI + 1,
+					 .size = sizeof(msg) } };
 
 	(void)state;
 	assert_true(send(a.ch.fd, &msg, sizeof(msg), 0) > 0);

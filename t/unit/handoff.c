@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 struct world {
-	struct fby_shm		shm;
-	struct fby_handoff	h;
-	unsigned		grants, revokes, resolves, commits, lefts;
-	struct fby_part		last;		/* granted or revoked */
-	int64_t			drain_ms;
+	struct fby_shm shm;
+	struct fby_handoff h;
+	unsigned grants, revokes, resolves, commits, lefts;
+	struct fby_part last; /* granted or revoked */
+	int64_t drain_ms;
 };
 
 static void
@@ -60,7 +60,12 @@ on_plan(void *arg)
 }
 
 static const struct fby_handoff_ops ops = {
-	on_grant, on_revoke, on_resolve, on_commit, on_left, on_plan,
+	on_grant,
+	on_revoke,
+	on_resolve,
+	on_commit,
+	on_left,
+	on_plan,
 };
 
 static int

@@ -76,8 +76,8 @@ names_out_of_bounds_are_empty(void **state)
 {
 	(void)state;
 	assert_string_equal(fby_shm_name(&shm, UINT32_MAX), "");
-	assert_string_equal(fby_shm_name(&shm,
-	    fby_load(&shm.head->names_used)), "");
+	assert_string_equal(fby_shm_name(&shm, fby_load(&shm.head->names_used)),
+	    "");
 }
 
 static void

@@ -17,8 +17,7 @@ a_committed_offset_that_the_broker_has_is_taken(void **state)
 	assert_int_equal(start, 10);
 	assert_int_equal(CHOOSE(20, 0, 20, FBY_RESET_EARLIEST),
 	    FBY_START_COMMITTED);
-	assert_int_equal(CHOOSE(0, 0, 0, FBY_RESET_ERROR),
-	    FBY_START_COMMITTED);
+	assert_int_equal(CHOOSE(0, 0, 0, FBY_RESET_ERROR), FBY_START_COMMITTED);
 }
 
 static void
@@ -39,11 +38,9 @@ static void
 one_out_of_range_is_a_reset_never_silent(void **state)
 {
 	(void)state;
-	assert_int_equal(CHOOSE(4, 5, 20, FBY_RESET_EARLIEST),
-	    FBY_START_RESET);
+	assert_int_equal(CHOOSE(4, 5, 20, FBY_RESET_EARLIEST), FBY_START_RESET);
 	assert_int_equal(start, 5);
-	assert_int_equal(CHOOSE(21, 5, 20, FBY_RESET_LATEST),
-	    FBY_START_RESET);
+	assert_int_equal(CHOOSE(21, 5, 20, FBY_RESET_LATEST), FBY_START_RESET);
 	assert_int_equal(start, 20);
 	assert_int_equal(CHOOSE(21, 5, 20, FBY_RESET_ERROR), FBY_START_NONE);
 }

@@ -30,10 +30,10 @@ broken_utf8_is_escaped_byte_by_byte(void **state)
 {
 	(void)state;
 	escapes("\xc3", 1, "\\xc3");
-	escapes("\xc0\xaf", 2, "\\xc0\\xaf");			/* overlong */
-	escapes("\xed\xa0\x80", 3, "\\xed\\xa0\\x80");		/* surrogate */
-	escapes("\xf4\x90\x80\x80", 4, "\\xf4\\x90\\x80\\x80");	/* too high */
-	escapes("\xc2\x85", 2, "\\xc2\\x85");			/* C1 control */
+	escapes("\xc0\xaf", 2, "\\xc0\\xaf");                   /* overlong */
+	escapes("\xed\xa0\x80", 3, "\\xed\\xa0\\x80");          /* surrogate */
+	escapes("\xf4\x90\x80\x80", 4, "\\xf4\\x90\\x80\\x80"); /* too high */
+	escapes("\xc2\x85", 2, "\\xc2\\x85");                   /* C1 control */
 }
 
 static void

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#define UNIT_RUN(tests)                                               \
-	(cmocka_set_message_output(CM_OUTPUT_TAP),                    \
+#define UNIT_RUN(tests)                            \
+	(cmocka_set_message_output(CM_OUTPUT_TAP), \
 	    cmocka_run_group_tests(tests, NULL, NULL))
 
 #endif

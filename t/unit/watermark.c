@@ -29,8 +29,16 @@ static void
 foreign_or_broken_metadata_is_no_watermark(void **state)
 {
 	static const char *const bad[] = {
-		"", "hello", "fby2 w=5", "fby1", "fby1 w=", "fby1 w=x",
-		"fby1 w=5x", "fby1 w=-5", "w=5", "fby1w=5",
+		"",
+		"hello",
+		"fby2 w=5",
+		"fby1",
+		"fby1 w=",
+		"fby1 w=x",
+		"fby1 w=5x",
+		"fby1 w=-5",
+		"w=5",
+		"fby1w=5",
 	};
 
 	(void)state;

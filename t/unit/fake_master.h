@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A master with a ledger in a temporary file and none of its modules running,
+ * for what only looks at one; and what those would link to.
+ */
+#ifndef FBY_UNIT_FAKE_MASTER_H
+#define FBY_UNIT_FAKE_MASTER_H
+
+#include "t/unit/unit.h"
+
+#include <unistd.h>
+
+#include "master/http.h"
+#include "master/master.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+
+static struct fby_master mst;
+static struct fby_manifest manifest;
+static const char *unready;
+
+const char *const fby_trouble_names[] = {
+#define T(name, word) word,
+	FBY_TROUBLES(T)
+#undef T
+};
+
+const char *
+fby_cycle_state_name(enum fby_cycle_state state)
+{
+	static const char *const names[] = {
+#define S(name, what) #name,
+		FBY_CYCLE_STATES(S)
+#undef S
+	};
+
+	return names[state];
+}
+
+const char *
+fby_group_state_name(enum fby_group_state state)
+{
+	(void)state;
+	return "member";
+}
+
+const char *
+fby_proc_state_name(enum fby_proc_state state)
+{
+	(void)state;
+	return "READY";
+}
+
+const char *
+fby_cycle_unready(const struct fby_master *m)
+{
+	(void)m;
+	return unready;
+}
+
+const char *
+fby_http_address(const struct fby_http *http)
+{
+	(void)http;
+	return "";
+}
+
+size_t
+fby_supervisor_alive(const struct fby_supervisor *sup)
+{
+	(void)sup;
+	return 1;
+}
+
+/* Partitions 0 and 1 of `orders`: ours, and given back. */
+static int
+fake_master(void **state)
+{
+	char path[64];
+
+	(void)state;
+	memset(&mst, 0, sizeof(mst));
+	unready = NULL;
+	manifest.name = "demo";
+	manifest.namespace_ = "default";
+	manifest.source.group = "g";
+	manifest.read_batch_size = 500;
+	mst.manifest = &manifest;
+	mst.state = FBY_CYCLE_RUNNING;
+	mst.group.state = FBY_GROUP_STEADY;
+	mst.group.epoch = 4;
+	snprintf(path, sizeof(path), "/tmp/fby-unit-%d", (int)getpid());
+	if (fby_shm_create(&mst.shm, path, 2, 4, "demo", "g") == -1)
+		return -1;
+	unlink(path);
+	mst.handoff.shm = &mst.shm;
+	mst.handoff.nparts = 4;
+	mst.handoff.parts = fby_calloc(4, sizeof(struct fby_part));
+	for (uint32_t i = 0; i < 2; i++) {
+		mst.handoff.parts[i] = (struct fby_part){
+			.row = fby_shm_row(&mst.shm, "orders", (int32_t)i),
+			.topic = "orders",
+			.partition = (int32_t)i,
+			.state = i == 0 ? FBY_ROW_HELD : FBY_ROW_FREE,
+		};
+		fby_store(&mst.shm.rows[i].read, 10 + i);
+	}
+	return 0;
+}
+
+static int
+fake_master_gone(void **state)
+{
+	(void)state;
+	free(mst.handoff.parts);
+	fby_shm_close(&mst.shm);
+	return 0;
+}
+
+#define TEST(fn) \
+	cmocka_unit_test_setup_teardown(fn, fake_master, fake_master_gone)
+
+#endif

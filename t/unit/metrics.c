@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "t/unit/unit.h"
+
+#include "master/metrics.h"
+#include "shared/str.h"
+#include "t/unit/fake_master.h"
+
+static struct fby_str text;
+
+static const char *
+scrape(void)
+{
+	fby_str_reset(&text);
+	fby_metrics_write(&text, &mst);
+	return text.p;
+}
+
+/* A line of its own; `line` has no newline. */
+static bool
+has(const char *line)
+{
+	size_t len = strlen(line);
+
+	for (const char *p = scrape(); (p = strstr(p, line)) != NULL; p++)
+		if ((p == text.p || p[-1] == '\n') && p[len] == '\n')
+			return true;
+	return false;
+}
+
+static bool
+mentions(const char *what)
+{
+	return strstr(scrape(), what) != NULL;
+}
+
+static void
+gauges_go_and_counters_stay_when_a_partition_goes(void **state)
+{
+	(void)state;
+	assert_true(has("forebay_partition_read_total{topic=\"orders\","
+			"partition=\"0\"} 10"));
+	assert_true(has("forebay_partition_state{topic=\"orders\","
+			"partition=\"0\",forebay_partition_state=\"HELD\"} 1"));
+	assert_false(mentions("topic=\"orders\",partition=\"1\""));
+	assert_true(has("monovtx_read_total{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\",source_partition=\"1\"} 11"));
+}
+
+static void
+what_is_not_known_has_no_sample(void **state)
+{
+	(void)state;
+	assert_false(mentions("\nforebay_partition_lag{"));
+	assert_true(has("monovtx_pending_raw{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} -1"));
+	fby_store(&mst.shm.rows[0].high, 7);
+	assert_true(has("forebay_partition_lag{topic=\"orders\","
+			"partition=\"0\"} 7"));
+	assert_true(has("monovtx_pending_raw{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} 7"));
+}
+
+static void
+slots_are_summed(void **state)
+{
+	(void)state;
+	fby_store(&mst.shm.slots[0].acked, 5);
+	fby_store(&mst.shm.slots[1].acked, 6);
+	fby_hist_add(&mst.shm.slots[0].hist[FBY_HIST_SINK], 50);
+	fby_hist_add(&mst.shm.slots[1].hist[FBY_HIST_SINK], 5000);
+	assert_true(has("monovtx_ack_total{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} 11"));
+	assert_true(has("monovtx_sink_time_bucket{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\",le=\"100.0\"} 1"));
+	assert_true(has("monovtx_sink_time_count{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} 2"));
+	assert_true(has("monovtx_sink_time_sum{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} 5050"));
+	assert_true(has("monovtx_ack_time_count{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} 0"));
+}
+
+static void
+a_dead_worker_keeps_its_counters_only(void **state)
+{
+	struct fby_ledger_slot *sl = &mst.shm.slots[1];
+
+	(void)state;
+	fby_store(&sl->spawns, 1);
+	fby_store(&sl->pid, 77);
+	fby_store(&sl->rss_bytes, 4096);
+	fby_store(&sl->cpu_us, 1500000);
+	assert_true(has("forebay_worker_resident_memory_bytes{worker=\"1\"} "
+			"4096"));
+	fby_store(&sl->pid, 0);
+	assert_false(mentions("forebay_worker_resident_memory_bytes{"));
+	assert_false(mentions("forebay_worker_arena_bytes{"));
+	assert_true(has("forebay_worker_cpu_seconds_total{worker=\"1\"} "
+			"1.5"));
+}
+
+static void
+it_ends_as_it_must_even_without_a_ledger(void **state)
+{
+	struct fby_shm shm = mst.shm;
+
+	(void)state;
+	assert_string_equal(scrape() + text.len - 6, "# EOF\n");
+	mst.shm = (struct fby_shm)FBY_SHM_INIT;
+	mst.handoff.nparts = 0;
+	assert_string_equal(scrape() + text.len - 6, "# EOF\n");
+	mst.shm = shm;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(gauges_go_and_counters_stay_when_a_partition_goes),
+		TEST(what_is_not_known_has_no_sample),
+		TEST(slots_are_summed),
+		TEST(a_dead_worker_keeps_its_counters_only),
+		TEST(it_ends_as_it_must_even_without_a_ledger),
+	};
+	int rc;
+
+	fby_str_init(&text);
+	rc = UNIT_RUN(tests);
+	fby_str_fini(&text);
+	return rc;
+}
