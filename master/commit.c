@@ -204,7 +204,7 @@ on_answer(void *arg, rd_kafka_event_t *ev)
 		c->commits++;
 		c->failures = 0;
 		c->last_at = fby_clock_wall();
-		fby_cycle_trouble_over(c->mst, FBY_TROUBLE_COMMIT);
+		fby_trouble_over(c->mst, FBY_TROUBLE_COMMIT);
 		if (c->again)
 			fby_commit_now(c);
 		else
@@ -212,7 +212,7 @@ on_answer(void *arg, rd_kafka_event_t *ev)
 		return;
 	}
 	c->errors++;
-	fby_cycle_trouble(c->mst, FBY_TROUBLE_COMMIT, "%s", why);
+	fby_trouble_set(c->mst, FBY_TROUBLE_COMMIT, "%s", why);
 	if (is_membership(err) || ++c->failures >= TRIES_MAX) {
 		give_up(c, why);
 		c->failures = 0;

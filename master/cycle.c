@@ -10,10 +10,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/clock.h"
@@ -27,13 +24,10 @@
 #include "master/control.h"
 #include "master/http.h"
 #include "master/master.h"
+#include "master/rundir.h"
 
 #define TICK_MS 1000
 #define COMMIT_GRACE_MS 5000 /* for the last commit, beyond the drain */
-
-#ifndef FBY_LIBEXECDIR
-#define FBY_LIBEXECDIR "/usr/libexec/forebay"
-#endif
 
 static const char *const state_names[] = {
 #define S(name, what) #name,
@@ -48,12 +42,6 @@ static const unsigned may_follow[FBY_CYCLE_NSTATES] = {
 	[FBY_CYCLE_DRAINING] = TO(LEAVING),
 	[FBY_CYCLE_LEAVING] = TO(STOPPED) | TO(RUNNING),
 #undef TO
-};
-
-const char *const fby_trouble_names[] = {
-#define T(name, word) word,
-	FBY_TROUBLES(T)
-#undef T
 };
 
 const char *
@@ -73,41 +61,7 @@ set_state(struct fby_master *mst, enum fby_cycle_state to, const char *why)
 	fby_notify_status(&mst->notify, "%s: %s", state_names[to], why);
 }
 
-/* ---- trouble ---------------------------------------------------------- */
-
-void
-fby_cycle_trouble(struct fby_master *mst, enum fby_trouble t, const char *fmt,
-    ...)
-{
-	va_list ap;
-	char *text;
-	size_t len;
-
-	va_start(ap, fmt);
-	text = fby_vasprintf(fmt, ap);
-	va_end(ap);
-	for (len = strlen(text); len > 0 && text[len - 1] == '\n';)
-		text[--len] = '\0';
-	if (mst->troubles[t] && strcmp(mst->troubles[t], text) == 0) {
-		free(text);
-		return;
-	}
-	fby_warn("%s: %s", fby_trouble_names[t], text);
-	free(mst->troubles[t]);
-	mst->troubles[t] = text;
-	fby_notify_status(&mst->notify, "%s: %s", fby_trouble_names[t], text);
-}
-
-void
-fby_cycle_trouble_over(struct fby_master *mst, enum fby_trouble t)
-{
-	if (mst->troubles[t] == NULL)
-		return;
-	fby_notice("%s: over (was: %s)", fby_trouble_names[t],
-	    mst->troubles[t]);
-	free(mst->troubles[t]);
-	mst->troubles[t] = NULL;
-}
+/* ---- readiness -------------------------------------------------------- */
 
 const char *
 fby_cycle_unready(const struct fby_master *mst)
@@ -251,7 +205,7 @@ fby_cycle_workers_ready(struct fby_master *mst)
 		    FBY_PROC_READY)
 			return;
 	fby_notify_ready(&mst->notify);
-	fby_cycle_trouble_over(mst, FBY_TROUBLE_WORKERS);
+	fby_trouble_over(mst, FBY_TROUBLE_WORKERS);
 }
 
 static int
@@ -388,7 +342,7 @@ fby_cycle_child_gone(struct fby_master *mst)
 {
 	if (mst->state != FBY_CYCLE_DRAINING)
 		return;
-	fby_cycle_trouble_over(mst, FBY_TROUBLE_RUNTIME);
+	fby_trouble_over(mst, FBY_TROUBLE_RUNTIME);
 	set_state(mst, FBY_CYCLE_LEAVING, "the runtime has exited");
 	moved_out(mst);
 }
@@ -460,108 +414,6 @@ fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
 	}
 }
 
-/* ---- the run directory ------------------------------------------------ */
-
-static int
-make_dirs(const char *path)
-{
-	char *copy = fby_strdup(path), *p = copy;
-	int rc = 0;
-
-	while (rc == 0 && (p = strchr(p + 1, '/')) != NULL) {
-		*p = '\0';
-		if (mkdir(copy, 0755) == -1 && errno != EEXIST)
-			rc = -1;
-		*p = '/';
-	}
-	if (rc == 0 && mkdir(path, 0750) == -1 && errno != EEXIST)
-		rc = -1;
-	free(copy);
-	return rc;
-}
-
-static int
-lock_run_dir(struct fby_master *mst)
-{
-	char *path = fby_asprintf("%s/pid", mst->run_dir);
-	char text[16];
-	int n;
-
-	mst->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (mst->lock_fd == -1)
-		goto fail;
-	if (flock(mst->lock_fd, LOCK_EX | LOCK_NB) == -1) {
-		if (errno != EWOULDBLOCK)
-			goto fail;
-		fby_error("%s: another forebay runs here", mst->run_dir);
-		free(path);
-		return -1;
-	}
-	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	if (ftruncate(mst->lock_fd, 0) == -1 ||
-	    pwrite(mst->lock_fd, text, (size_t)n, 0) != n)
-		goto fail;
-	free(path);
-	return 0;
-fail:
-	fby_error("%s: %s", path, strerror(errno));
-	free(path);
-	return -1;
-}
-
-/* The ledger stays if somebody should read it: the next master. */
-static void
-leave_run_dir(struct fby_master *mst, bool keep_ledger)
-{
-	static const char *const names[] = { "pid", "ledger" };
-
-	for (size_t i = 0; i < FBY_NELEM(names); i++) {
-		char *path;
-
-		if (i == 1 && keep_ledger)
-			break;
-		path = fby_asprintf("%s/%s", mst->run_dir, names[i]);
-		unlink(path);
-		free(path);
-	}
-	close(mst->lock_fd);
-}
-
-/* ---- the worker program ----------------------------------------------- */
-
-/* --libexec, beside our own program, or where it was installed. */
-static int
-open_worker_program(const struct fby_master *mst)
-{
-	char self[4096], *slash, *path;
-	ssize_t n;
-	int fd = -1;
-
-	if (mst->libexec) {
-		path = fby_asprintf("%s/forebay-worker", mst->libexec);
-		fd = open(path, O_PATH | O_CLOEXEC);
-		if (fd == -1)
-			fby_error("%s: %s", path, strerror(errno));
-		free(path);
-		return fd;
-	}
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n > 0) {
-		self[n] = '\0';
-		if ((slash = strrchr(self, '/')) != NULL)
-			*slash = '\0';
-		path = fby_asprintf("%s/forebay-worker", self);
-		fd = open(path, O_PATH | O_CLOEXEC);
-		free(path);
-	}
-	if (fd == -1)
-		fd = open(FBY_LIBEXECDIR "/forebay-worker", O_PATH | O_CLOEXEC);
-	if (fd == -1)
-		fby_error(FBY_LIBEXECDIR "/forebay-worker: %s",
-		    strerror(errno));
-	return fd;
-}
-
 /* ---- all together ----------------------------------------------------- */
 
 static int
@@ -574,11 +426,7 @@ open_all(struct fby_master *mst)
 		fby_error("log %s: %s", m->host.log_file, strerror(errno));
 		return -1;
 	}
-	if (make_dirs(mst->run_dir) == -1) {
-		fby_error("%s: %s", mst->run_dir, strerror(errno));
-		return -1;
-	}
-	if (lock_run_dir(mst) == -1)
+	if ((mst->lock_fd = fby_rundir_take(mst->run_dir)) == -1)
 		return -1;
 	mst->base = event_base_new();
 	FBY_BUG_ON(mst->base == NULL);
@@ -591,7 +439,7 @@ open_all(struct fby_master *mst)
 	fby_group_init(&mst->group, mst);
 	fby_reload_init(&mst->reload, mst);
 	fby_child_init(&mst->child, mst);
-	if ((mst->sup.exec_fd = open_worker_program(mst)) == -1 ||
+	if ((mst->sup.exec_fd = fby_proc_open_program(mst->libexec)) == -1 ||
 	    (mst->control = fby_control_open(mst)) == NULL)
 		return -1;
 	if (*m->host.http_listen && (mst->http = fby_http_open(mst)) == NULL)
@@ -627,7 +475,7 @@ close_all(struct fby_master *mst)
 	event_del(&mst->ev_resolve);
 	event_base_free(mst->base);
 	fby_shm_close(&mst->shm);
-	leave_run_dir(mst, keep);
+	fby_rundir_leave(mst->run_dir, mst->lock_fd, keep);
 }
 
 int

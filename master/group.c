@@ -112,9 +112,9 @@ on_assigned(struct fby_group *g, const rd_kafka_topic_partition_list_t *list)
 	answer(g, true);
 	learn_identity(g);
 	g->rebalances++;
-	fby_cycle_trouble_over(mst, FBY_TROUBLE_BROKER);
-	fby_cycle_trouble_over(mst, FBY_TROUBLE_AUTH);
-	fby_cycle_trouble_over(mst, FBY_TROUBLE_GROUP);
+	fby_trouble_over(mst, FBY_TROUBLE_BROKER);
+	fby_trouble_over(mst, FBY_TROUBLE_AUTH);
+	fby_trouble_over(mst, FBY_TROUBLE_GROUP);
 	fby_notice("group %s, generation %d: %d partition%s assigned",
 	    mst->manifest->source.group, g->epoch, list->cnt,
 	    list->cnt == 1 ? "" : "s");
@@ -124,7 +124,7 @@ on_assigned(struct fby_group *g, const rd_kafka_topic_partition_list_t *list)
 	for (int i = 0; i < list->cnt; i++)
 		if (fby_handoff_assign(&mst->handoff, list->elems[i].topic,
 			list->elems[i].partition) == -1)
-			fby_cycle_trouble(mst, FBY_TROUBLE_GROUP,
+			fby_trouble_set(mst, FBY_TROUBLE_GROUP,
 			    "more than %u partitions: raise "
 			    "spec.maxPartitions and restart",
 			    mst->shm.head->nrows);
@@ -209,7 +209,7 @@ on_fatal(struct fby_group *g)
 	char text[512] = "";
 
 	code = rd_kafka_fatal_error(g->rk, text, sizeof(text));
-	fby_cycle_trouble(mst, FBY_TROUBLE_GROUP, "%s: %s; joining anew%s",
+	fby_trouble_set(mst, FBY_TROUBLE_GROUP, "%s: %s; joining anew%s",
 	    rd_kafka_err2name(code), text,
 	    code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ?
 		" (another process uses our group.instance.id)" :
@@ -231,7 +231,7 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 
 	switch (err) {
 	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-		fby_cycle_trouble(mst, FBY_TROUBLE_BROKER,
+		fby_trouble_set(mst, FBY_TROUBLE_BROKER,
 		    "no broker can be reached");
 		fby_topics_look(&mst->topics);
 		break;
@@ -240,7 +240,7 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-		fby_cycle_trouble(mst, FBY_TROUBLE_AUTH, "%s", text);
+		fby_trouble_set(mst, FBY_TROUBLE_AUTH, "%s", text);
 		break;
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -248,7 +248,7 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 		fby_topics_missing(&mst->topics, text);
 		break;
 	case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
-		fby_cycle_trouble(mst, FBY_TROUBLE_GROUP, "%s", text);
+		fby_trouble_set(mst, FBY_TROUBLE_GROUP, "%s", text);
 		break;
 	default:
 		fby_info("kafka: %s: %s", rd_kafka_err2name(err), text);
@@ -278,7 +278,7 @@ on_reply(struct fby_group *g, rd_kafka_event_t *ev)
 
 	req->under_way = false;
 	if (!rd_kafka_event_error(ev)) {
-		fby_cycle_trouble_over(g->mst, FBY_TROUBLE_BROKER);
+		fby_trouble_over(g->mst, FBY_TROUBLE_BROKER);
 		g->retry_ms = 0;
 	}
 	req->fn(req->arg, ev);
@@ -450,7 +450,7 @@ make_client(struct fby_group *g)
 	if (rk == NULL) {
 		char *all = fby_err_text(&err);
 
-		fby_cycle_trouble(g->mst, FBY_TROUBLE_GROUP, "%s", all);
+		fby_trouble_set(g->mst, FBY_TROUBLE_GROUP, "%s", all);
 		free(all);
 	}
 	fby_err_fini(&err);
@@ -472,7 +472,7 @@ subscribe(struct fby_group *g)
 	rd_kafka_topic_partition_list_destroy(list);
 	if (!err)
 		return 0;
-	fby_cycle_trouble(g->mst, FBY_TROUBLE_GROUP, "subscribe: %s",
+	fby_trouble_set(g->mst, FBY_TROUBLE_GROUP, "subscribe: %s",
 	    rd_kafka_err2str(err));
 	return -1;
 }

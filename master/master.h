@@ -26,6 +26,7 @@
 #include "master/runtime.h"
 #include "master/supervisor.h"
 #include "master/topics.h"
+#include "master/trouble.h"
 #include "shared/shm.h"
 
 struct fby_control;
@@ -55,27 +56,6 @@ enum fby_cycle_state {
 #undef S
 	    FBY_CYCLE_NSTATES
 };
-
-/* What stands between the operator and a good night. */
-#define FBY_TROUBLES(T)          \
-	T(BROKER, "broker")      \
-	T(AUTH, "authorization") \
-	T(TOPIC, "topic")        \
-	T(GROUP, "group")        \
-	T(OFFSETS, "offsets")    \
-	T(COMMIT, "commit")      \
-	T(WORKERS, "workers")    \
-	T(RUNTIME, "runtime")    \
-	T(RELOAD, "reload")
-
-enum fby_trouble {
-#define T(name, word) FBY_TROUBLE_##name,
-	FBY_TROUBLES(T)
-#undef T
-	    FBY_TROUBLE_N
-};
-
-extern const char *const fby_trouble_names[FBY_TROUBLE_N];
 
 struct fby_master {
 	struct event_base *base;
@@ -138,11 +118,6 @@ void fby_cycle_switch(struct fby_master *mst);
 void fby_cycle_plan_soon(struct fby_master *mst);
 
 const char *fby_cycle_state_name(enum fby_cycle_state state);
-
-/* Said once when it appears or changes, once when it goes (text NULL). */
-void fby_cycle_trouble(struct fby_master *mst, enum fby_trouble t,
-    const char *fmt, ...) FBY_PRINTF(3, 4);
-void fby_cycle_trouble_over(struct fby_master *mst, enum fby_trouble t);
 
 /* NULL if everything is as it should be, else one sentence (static). */
 const char *fby_cycle_unready(const struct fby_master *mst);

@@ -96,7 +96,7 @@ decide(struct fby_offsets *o, const struct fby_offsets_part *op)
 	switch (
 	    fby_start_choose(committed, op->first, op->end, o->reset, &start)) {
 	case FBY_START_NONE:
-		fby_cycle_trouble(o->mst, FBY_TROUBLE_OFFSETS,
+		fby_trouble_set(o->mst, FBY_TROUBLE_OFFSETS,
 		    "%s/%d: %s, and auto.offset.reset is error", pt->topic,
 		    pt->partition,
 		    committed < 0 ?
@@ -146,7 +146,7 @@ finish_round(struct fby_offsets *o)
 		fby_offsets_resolve(o);
 	} else if (o->mst->troubles[FBY_TROUBLE_OFFSETS] &&
 	    fby_handoff_count(&o->mst->handoff, FBY_ROW_RESOLVING) == 0) {
-		fby_cycle_trouble_over(o->mst, FBY_TROUBLE_OFFSETS);
+		fby_trouble_over(o->mst, FBY_TROUBLE_OFFSETS);
 	}
 }
 

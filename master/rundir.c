@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which master is meant: its run directory, from what the command line says.
+ * The run directory: which one is meant, and whose it is; see rundir.h.
  */
 #include "shared/fby.h"
 
 #include "master/rundir.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "shared/err.h"
+#include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
 #include "shared/str.h"
@@ -164,4 +170,80 @@ fby_rundir_find(const char *dir, char *const *files, size_t nfiles)
 	if (env && *env)
 		return fby_strndup(env, strcspn(env, ":"));
 	return from_default();
+}
+
+/* ---- taken and left --------------------------------------------------- */
+
+static int
+make_dirs(const char *path)
+{
+	char *copy = fby_strdup(path), *p = copy;
+	int rc = 0;
+
+	while (rc == 0 && (p = strchr(p + 1, '/')) != NULL) {
+		*p = '\0';
+		if (mkdir(copy, 0755) == -1 && errno != EEXIST)
+			rc = -1;
+		*p = '/';
+	}
+	if (rc == 0 && mkdir(path, 0750) == -1 && errno != EEXIST)
+		rc = -1;
+	free(copy);
+	return rc;
+}
+
+/* Its lock lasts as long as the master, and says so to a second one. */
+static int
+lock_dir(const char *dir)
+{
+	char *path = fby_asprintf("%s/pid", dir);
+	char text[16];
+	int n, fd;
+
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (fd == -1)
+		goto fail;
+	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno != EWOULDBLOCK)
+			goto fail;
+		fby_error("%s: another forebay runs here", dir);
+		goto out;
+	}
+	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) == -1 || pwrite(fd, text, (size_t)n, 0) != n)
+		goto fail;
+	free(path);
+	return fd;
+fail:
+	fby_error("%s: %s", path, strerror(errno));
+out:
+	if (fd != -1)
+		close(fd);
+	free(path);
+	return -1;
+}
+
+int
+fby_rundir_take(const char *dir)
+{
+	if (make_dirs(dir) == 0)
+		return lock_dir(dir);
+	fby_error("%s: %s", dir, strerror(errno));
+	return -1;
+}
+
+void
+fby_rundir_leave(const char *dir, int fd, bool keep_ledger)
+{
+	char *path;
+
+	if (!keep_ledger) {
+		path = fby_asprintf("%s/ledger", dir);
+		unlink(path);
+		free(path);
+	}
+	path = fby_asprintf("%s/pid", dir);
+	unlink(path);
+	free(path);
+	close(fd);
 }

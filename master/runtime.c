@@ -85,7 +85,7 @@ spawn_later(struct fby_child *c)
 	    FBY_MIN(c->backoff_ms * 2, BACKOFF_MAX_MS);
 	tv = fby_clock_tv(c->backoff_ms);
 	evtimer_add(&c->ev_spawn, &tv);
-	fby_cycle_trouble(c->mst, FBY_TROUBLE_RUNTIME,
+	fby_trouble_set(c->mst, FBY_TROUBLE_RUNTIME,
 	    "runtime \"%s\" is not running; started again in %" PRId64 " s",
 	    c->mst->manifest->runtime, c->backoff_ms / 1000);
 }

@@ -4,12 +4,8 @@
  * ledger's slots, back-off, obituaries, the heartbeat watchdog, and replacing
  * workers one by one.
  *
- * A place has a current process, and while it is being replaced a second one.
- * A process is
- *
- *	EMPTY ─spawn─▶ STARTING ─READY─▶ READY ─retire─▶ RETIRING ─no lane─▶
- *	  ▲               │                │                │       DRAINING
- *	  └──── BACKOFF ◀─┴──── died ──────┴── (to EMPTY if replaced or done) ┘
+ * A place has a current process, and while it is being replaced a second one;
+ * what a process is, is in proc.h.
  */
 #ifndef FBY_SUPERVISOR_H
 #define FBY_SUPERVISOR_H
@@ -19,47 +15,13 @@
 #include <event2/event_struct.h>
 
 #include "master/cpus.h"
-#include "shared/channel.h"
+#include "master/proc.h"
 
 struct fby_manifest;
 struct fby_master;
 struct fby_part;
 
 #define FBY_SLOTS_MAX (2 * FBY_WORKERS_MAX)
-
-#define FBY_PROC_STATES(S)                       \
-	S(EMPTY, "no process")                   \
-	S(STARTING, "started, not ready yet")    \
-	S(READY, "takes partitions")             \
-	S(RETIRING, "gives its partitions away") \
-	S(DRAINING, "told to exit")              \
-	S(BACKOFF, "died, waits to be started again")
-
-enum fby_proc_state {
-#define S(name, what) FBY_PROC_##name,
-	FBY_PROC_STATES(S)
-#undef S
-	    FBY_PROC_NSTATES
-};
-
-struct fby_proc {
-	struct fby_supervisor *sup;
-	uint32_t slot;
-	enum fby_proc_state state;
-	int place;   /* -1: of none (any more) */
-	int32_t pid; /* 0: none */
-	unsigned generation;
-	struct fby_channel ch;
-	struct event ev_spawn; /* end of the back-off */
-	int64_t spawned_at;    /* monotonic */
-	int64_t beat_at;       /* watchdog: last change seen */
-	int64_t beat;          /* and its value */
-	int64_t release_by;    /* told to release; 0: not */
-	int64_t exit_by;       /* told to exit; 0: not */
-	bool killed;           /* by our watchdog */
-	uint64_t read_before;  /* for the rate */
-	double rate;           /* records/s, last second */
-};
 
 struct fby_place {
 	int cpu;       /* -1: not pinned */
@@ -111,6 +73,9 @@ void fby_supervisor_adopt(struct fby_supervisor *sup, int manifest_fd,
 /* No place has an old generation, a successor, or one too many. */
 bool fby_supervisor_is_settled(const struct fby_supervisor *sup);
 
+/* A process says that it is set up. */
+void fby_supervisor_ready(struct fby_supervisor *sup, struct fby_proc *pr);
+
 /* A lane has been released: a retiring worker may be free to go. */
 void fby_supervisor_check(struct fby_supervisor *sup);
 
@@ -128,6 +93,5 @@ void fby_supervisor_revoke(struct fby_supervisor *sup,
     const struct fby_part *pt, int64_t drain_ms);
 
 size_t fby_supervisor_alive(const struct fby_supervisor *sup);
-const char *fby_proc_state_name(enum fby_proc_state state);
 
 #endif

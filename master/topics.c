@@ -93,11 +93,11 @@ look(struct fby_topics *t)
 	while (n < topics->n && ask(t, topics->v[n], &missing, list) == 0)
 		n++;
 	if (n > 0)
-		fby_cycle_trouble_over(t->mst, FBY_TROUBLE_BROKER);
+		fby_trouble_over(t->mst, FBY_TROUBLE_BROKER);
 	if (missing.len > 0)
-		fby_cycle_trouble(t->mst, FBY_TROUBLE_TOPIC, "%s", missing.p);
+		fby_trouble_set(t->mst, FBY_TROUBLE_TOPIC, "%s", missing.p);
 	else if (n == topics->n)
-		fby_cycle_trouble_over(t->mst, FBY_TROUBLE_TOPIC);
+		fby_trouble_over(t->mst, FBY_TROUBLE_TOPIC);
 	if (n == topics->n && list->cnt > 0 &&
 	    t->mst->group.state == FBY_GROUP_STEADY)
 		fby_offsets_group(&t->mst->offsets, list);
@@ -122,7 +122,7 @@ void
 fby_topics_missing(struct fby_topics *t, const char *text)
 {
 	if (t->mst->troubles[FBY_TROUBLE_TOPIC] == NULL)
-		fby_cycle_trouble(t->mst, FBY_TROUBLE_TOPIC, "%s", text);
+		fby_trouble_set(t->mst, FBY_TROUBLE_TOPIC, "%s", text);
 	fby_topics_look(t);
 }
 
@@ -139,7 +139,7 @@ fby_topics_init(struct fby_topics *t, struct fby_master *mst)
 void
 fby_topics_forget(struct fby_topics *t)
 {
-	fby_cycle_trouble_over(t->mst, FBY_TROUBLE_TOPIC);
+	fby_trouble_over(t->mst, FBY_TROUBLE_TOPIC);
 }
 
 void

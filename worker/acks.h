@@ -21,29 +21,29 @@
 #include "shared/fby.h"
 
 struct fby_acks_record {
-	int64_t		offset;
-	int64_t		event_time;
-	int64_t		read_at;
-	bool		done;
+	int64_t offset;
+	int64_t event_time;
+	int64_t read_at;
+	bool done;
 };
 
 struct fby_acks {
-	struct fby_acks_record *ring;	/* NULL until the first is added */
-	uint64_t	cap;		/* power of two, or 0 */
-	uint64_t	head, tail;	/* sequence numbers: [head, tail) */
-	int64_t		acked;		/* next offset to commit */
-	int64_t		position;	/* next offset to read */
+	struct fby_acks_record *ring; /* NULL until the first is added */
+	uint64_t cap;                 /* power of two, or 0 */
+	uint64_t head, tail;          /* sequence numbers: [head, tail) */
+	int64_t acked;                /* next offset to commit */
+	int64_t position;             /* next offset to read */
 };
 
-void	 fby_acks_init(struct fby_acks *a, int64_t start);
-void	 fby_acks_fini(struct fby_acks *a);
+void fby_acks_init(struct fby_acks *a, int64_t start);
+void fby_acks_fini(struct fby_acks *a);
 
 /* Sequence number of the record.  Its offset is `position` or above. */
 uint64_t fby_acks_add(struct fby_acks *a, int64_t offset, int64_t event_time,
-	    int64_t read_at);
+    int64_t read_at);
 
 /* The record is complete.  Once for each; see fby_acks_advance(). */
-void	 fby_acks_done(struct fby_acks *a, uint64_t seq);
+void fby_acks_done(struct fby_acks *a, uint64_t seq);
 
 /*
  * Let the prefix pass over what is complete.  Returns the number of records
@@ -56,10 +56,10 @@ uint64_t fby_acks_advance(struct fby_acks *a, int64_t *newest);
  * complete: a whole batch at once, or an end of partition that lies behind
  * control records.  Lower offsets than the position are ignored.
  */
-void	 fby_acks_pass(struct fby_acks *a, int64_t next);
+void fby_acks_pass(struct fby_acks *a, int64_t next);
 
 /* Forget the records from `seq` on, as if they had never been read. */
-void	 fby_acks_cut(struct fby_acks *a, uint64_t seq);
+void fby_acks_cut(struct fby_acks *a, uint64_t seq);
 
 /* Records that were read and are not acked yet. */
 static inline uint64_t
@@ -69,6 +69,6 @@ fby_acks_in_flight(const struct fby_acks *a)
 }
 
 /* When the oldest of them was read; 0 if there is none. */
-int64_t	 fby_acks_oldest_at(const struct fby_acks *a);
+int64_t fby_acks_oldest_at(const struct fby_acks *a);
 
 #endif

@@ -23,45 +23,45 @@ struct fby_batch;
 struct fby_lane;
 
 struct fby_record {
-	struct fby_batch	*b;
-	rd_kafka_message_t	*msg;	/* NULL: complete */
-	uint32_t		 tries;	/* failed attempts */
-	uint32_t		 index;	/* in its batch */
+	struct fby_batch *b;
+	rd_kafka_message_t *msg; /* NULL: complete */
+	uint32_t tries;          /* failed attempts */
+	uint32_t index;          /* in its batch */
 };
 
 #define FBY_BATCH_MAGIC 0x62617463u
 
 struct fby_batch {
-	unsigned		 magic;
-	unsigned		 class_;	/* room for 1 << class_ */
-	LIST_ENTRY(fby_batch)	 entry;		/* live or free */
-	struct fby_lane		*ln;
-	uint64_t		 seq;		/* of the first record */
-	size_t			 n;
-	size_t			 next;	/* first that no sink has seen */
-	size_t			 open;	/* not complete */
-	int64_t			 read_us, sink_us;	/* monotonic */
-	struct fby_record	 rec[];
+	unsigned magic;
+	unsigned class_;             /* room for 1 << class_ */
+	LIST_ENTRY(fby_batch) entry; /* live or free */
+	struct fby_lane *ln;
+	uint64_t seq; /* of the first record */
+	size_t n;
+	size_t next;              /* first that no sink has seen */
+	size_t open;              /* not complete */
+	int64_t read_us, sink_us; /* monotonic */
+	struct fby_record rec[];
 };
 
 #define FBY_BATCH_CLASSES 14
-#define FBY_BATCH_MAX (1u << (FBY_BATCH_CLASSES - 1))	/* records */
+#define FBY_BATCH_MAX (1u << (FBY_BATCH_CLASSES - 1)) /* records */
 
 LIST_HEAD(fby_batch_list, fby_batch);
 
 struct fby_batches {
-	struct fby_batch_list	live;
-	struct fby_batch_list	free[FBY_BATCH_CLASSES];
-	unsigned		nfree[FBY_BATCH_CLASSES];
+	struct fby_batch_list live;
+	struct fby_batch_list free[FBY_BATCH_CLASSES];
+	unsigned nfree[FBY_BATCH_CLASSES];
 };
 
-void	fby_batches_init(struct fby_batches *bs);
-void	fby_batches_fini(struct fby_batches *bs);	/* none is live */
+void fby_batches_init(struct fby_batches *bs);
+void fby_batches_fini(struct fby_batches *bs); /* none is live */
 
 /* 1 to FBY_BATCH_MAX messages; all records are open, none was tried. */
 struct fby_batch *fby_batch_get(struct fby_batches *bs, struct fby_lane *ln,
-	    rd_kafka_message_t **msgs, size_t n);
-void	fby_batch_put(struct fby_batches *bs, struct fby_batch *b);
+    rd_kafka_message_t **msgs, size_t n);
+void fby_batch_put(struct fby_batches *bs, struct fby_batch *b);
 
 static inline uint64_t
 fby_record_seq(const struct fby_record *rec)

@@ -25,49 +25,49 @@
 #include "shared/fby.h"
 
 struct fby_eventtime_conf {
-	int64_t		max_delay_ms;
-	bool		idle;		/* the four below count */
-	int64_t		threshold_ms, increment_by_ms, step_interval_ms;
-	int64_t		init_source_delay_ms;	/* 0: never */
+	int64_t max_delay_ms;
+	bool idle; /* the four below count */
+	int64_t threshold_ms, increment_by_ms, step_interval_ms;
+	int64_t init_source_delay_ms; /* 0: never */
 };
 
 struct fby_eventtime_item {
-	uint64_t	seq;
-	int64_t		event_time;
+	uint64_t seq;
+	int64_t event_time;
 };
 
 struct fby_eventtime {
-	int64_t		watermark;	/* FBY_NONE: none yet */
-	int64_t		newest;		/* event time acked; INT64_MIN: none */
+	int64_t watermark; /* FBY_NONE: none yet */
+	int64_t newest;    /* event time acked; INT64_MIN: none */
 	/* Candidates for the oldest in flight: both fields rise. */
 	struct fby_eventtime_item *ring;
-	uint64_t	cap;		/* power of two, or 0 */
-	uint64_t	head, tail;
+	uint64_t cap; /* power of two, or 0 */
+	uint64_t head, tail;
 	/* monotonic */
-	int64_t		started, active, stepped;
-	bool		is_idle;	/* the last step was an idle one */
+	int64_t started, active, stepped;
+	bool is_idle; /* the last step was an idle one */
 };
 
-void	fby_eventtime_init(struct fby_eventtime *et, int64_t watermark,
-	    int64_t mono);
-void	fby_eventtime_fini(struct fby_eventtime *et);
+void fby_eventtime_init(struct fby_eventtime *et, int64_t watermark,
+    int64_t mono);
+void fby_eventtime_fini(struct fby_eventtime *et);
 
 /* A record is in flight; `seq` rises from call to call. */
-void	fby_eventtime_add(struct fby_eventtime *et, uint64_t seq,
-	    int64_t event_time);
+void fby_eventtime_add(struct fby_eventtime *et, uint64_t seq,
+    int64_t event_time);
 
 /* Those before `head` no longer are; the newest of them, or INT64_MIN. */
-void	fby_eventtime_acked(struct fby_eventtime *et, uint64_t head,
-	    int64_t newest, const struct fby_eventtime_conf *conf);
+void fby_eventtime_acked(struct fby_eventtime *et, uint64_t head,
+    int64_t newest, const struct fby_eventtime_conf *conf);
 
 /* There was a record at this time, so the lane is not idle. */
-void	fby_eventtime_touch(struct fby_eventtime *et, int64_t mono);
+void fby_eventtime_touch(struct fby_eventtime *et, int64_t mono);
 
 /*
  * Called now and then while the lane is at its end with nothing in flight.
  * True if the watermark has moved.
  */
-bool	fby_eventtime_idle(struct fby_eventtime *et,
-	    const struct fby_eventtime_conf *conf, int64_t mono, int64_t wall);
+bool fby_eventtime_idle(struct fby_eventtime *et,
+    const struct fby_eventtime_conf *conf, int64_t mono, int64_t wall);
 
 #endif

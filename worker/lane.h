@@ -50,77 +50,76 @@ enum fby_lane_state {
 #define S(name, what, next) FBY_LANE_##name,
 	FBY_LANE_STATES(S)
 #undef S
-	FBY_LANE_NSTATES
+	    FBY_LANE_NSTATES
 };
 
 #define FBY_LANE_MAGIC 0x6c616e65u
 
 struct fby_lane {
-	unsigned		 magic;
-	enum fby_lane_state	 state;		/* lane.c sets it */
-	struct fby_worker	*w;
-	TAILQ_ENTRY(fby_lane)	 entry;
-	uint32_t		 row_no;
-	struct fby_ledger_row	*row;
-	uint64_t		 epoch;
-	const char		*topic;		/* in the ledger's names */
-	int32_t			 partition;
-	char			*name;		/* "orders/3" */
-	enum fby_release_reason	 reason;
-	struct event		 ev_deadline;
+	unsigned magic;
+	enum fby_lane_state state; /* lane.c sets it */
+	struct fby_worker *w;
+	TAILQ_ENTRY(fby_lane) entry;
+	uint32_t row_no;
+	struct fby_ledger_row *row;
+	uint64_t epoch;
+	const char *topic; /* in the ledger's names */
+	int32_t partition;
+	char *name; /* "orders/3" */
+	enum fby_release_reason reason;
+	struct event ev_deadline;
 	/* source.c */
-	rd_kafka_queue_t	*queue;		/* NULL: detached */
-	int			 fd;		/* eventfd of the queue, or -1 */
-	struct event		 ev_read;
-	bool			 paused;	/* in librdkafka */
-	bool			 at_end;
-	bool			 is_starved;	/* wanted to read, had no room */
-	int64_t			 gated_since;	/* monotonic; 0: may read */
-	uint64_t		 record_bytes;	/* recent mean, for the budget */
+	rd_kafka_queue_t *queue; /* NULL: detached */
+	int fd;                  /* eventfd of the queue, or -1 */
+	struct event ev_read;
+	bool paused; /* in librdkafka */
+	bool at_end;
+	bool is_starved;       /* wanted to read, had no room */
+	int64_t gated_since;   /* monotonic; 0: may read */
+	uint64_t record_bytes; /* recent mean, for the budget */
 	/* pipeline.c */
-	struct fby_acks		 acks;
-	struct fby_eventtime	 et;
-	struct fby_batch	*pending;	/* not all handed to the sink */
-	struct fby_record      **failed;	/* to be tried again */
-	size_t			 nfailed, failed_cap;
-	size_t			 suspects;	/* records that failed once */
-	struct event		 ev_retry;
-	uint64_t		 open, open_bytes;	/* not complete */
-	uint64_t		 nbatches;	/* that refer to this lane */
-	uint64_t		 delivered, dropped;	/* not in the row yet */
-	bool			 closed;	/* its share is used up */
-	bool			 complained;
-	bool			 is_touched, is_blocked;
-	STAILQ_ENTRY(fby_lane)	 touched, blocked;
+	struct fby_acks acks;
+	struct fby_eventtime et;
+	struct fby_batch *pending;  /* not all handed to the sink */
+	struct fby_record **failed; /* to be tried again */
+	size_t nfailed, failed_cap;
+	size_t suspects; /* records that failed once */
+	struct event ev_retry;
+	uint64_t open, open_bytes;   /* not complete */
+	uint64_t nbatches;           /* that refer to this lane */
+	uint64_t delivered, dropped; /* not in the row yet */
+	bool closed;                 /* its share is used up */
+	bool complained;
+	bool is_touched, is_blocked;
+	STAILQ_ENTRY(fby_lane) touched, blocked;
 };
 
 /* Take the partition, or say RELEASED at once and why in the log. */
-void	fby_lane_grant(struct fby_worker *w, const struct fby_msg_grant *msg);
+void fby_lane_grant(struct fby_worker *w, const struct fby_msg_grant *msg);
 
 /* Give it back; a lane that was released meanwhile is none of ours. */
-void	fby_lane_revoke(struct fby_worker *w,
-	    const struct fby_msg_revoke *msg);
+void fby_lane_revoke(struct fby_worker *w, const struct fby_msg_revoke *msg);
 
 /* The first record has come, or the end of the partition. */
-void	fby_lane_running(struct fby_lane *ln);
+void fby_lane_running(struct fby_lane *ln);
 
 /*
  * Stop reading; RELEASED follows when nothing is in flight, or after
  * drain_ms.  `why` is for the log.  May release, and free, the lane.
  */
-void	fby_lane_drain(struct fby_lane *ln, enum fby_release_reason reason,
-	    int64_t drain_ms, const char *why);
-void	fby_lane_drain_all(struct fby_worker *w, int64_t drain_ms,
-	    const char *why);
+void fby_lane_drain(struct fby_lane *ln, enum fby_release_reason reason,
+    int64_t drain_ms, const char *why);
+void fby_lane_drain_all(struct fby_worker *w, int64_t drain_ms,
+    const char *why);
 
 /*
  * Release it if it is draining and has nothing left; free it if it is
  * released and no batch refers to it any more.
  */
-void	fby_lane_check(struct fby_lane *ln);
+void fby_lane_check(struct fby_lane *ln);
 
 /* Bring the row up to date: relaxed stores, then `acked` with release. */
-void	fby_lane_publish(struct fby_lane *ln);
+void fby_lane_publish(struct fby_lane *ln);
 
 /* The lane that holds the row now, or NULL. */
 struct fby_lane *fby_lane_find_row(struct fby_worker *w, uint32_t row);

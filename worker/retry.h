@@ -22,7 +22,7 @@ struct fby_retry_strategy;
  * Milliseconds to wait after `tries` failed attempts, at least 1 of them;
  * FBY_NONE: give up.  `random` is in [0, 1).
  */
-int64_t	fby_retry_delay(const struct fby_retry_strategy *rs, uint32_t tries,
-	    double random);
+int64_t fby_retry_delay(const struct fby_retry_strategy *rs, uint32_t tries,
+    double random);
 
 #endif

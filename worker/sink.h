@@ -19,33 +19,31 @@ struct fby_outlet;
 struct fby_worker;
 
 struct fby_sink_ops {
-	const char	*name;
+	const char *name;
 	/*
 	 * Everything is delivered when it returns.  NULL: the sink takes
 	 * records.
 	 */
-	void		(*run)(struct fby_outlet *out,
-			    const struct fby_run *run);
+	void (*run)(struct fby_outlet *out, const struct fby_run *run);
 	/*
 	 * FBY_OK: taken, will be reported; FBY_DONE: delivered; FBY_AGAIN: no
 	 * room, the sink calls fby_pipeline_ready(); FBY_FAIL: see out->why.
 	 */
-	enum fby_rc	(*record)(struct fby_outlet *out,
-			    struct fby_record *rec);
-	void		(*flush)(struct fby_outlet *out);	/* or NULL */
+	enum fby_rc (*record)(struct fby_outlet *out, struct fby_record *rec);
+	void (*flush)(struct fby_outlet *out); /* or NULL */
 	/* Reports nothing any more.  Messages may be freed after it. */
-	void		(*close)(struct fby_outlet *out);
+	void (*close)(struct fby_outlet *out);
 };
 
 struct fby_outlet {
 	const struct fby_sink_ops *ops;
-	struct fby_worker	*w;
-	const char		*why;	/* of the last FBY_FAIL */
+	struct fby_worker *w;
+	const char *why; /* of the last FBY_FAIL */
 };
 
 /* The manifest's sink; NULL: the log says why. */
 struct fby_outlet *fby_sink_open(struct fby_worker *w) FBY_MUSTCHECK;
-void	fby_sink_close(struct fby_outlet *out);
+void fby_sink_close(struct fby_outlet *out);
 
 /* For sink.c.  NULL: the log says why. */
 struct fby_outlet *fby_sink_log_open(struct fby_worker *w);

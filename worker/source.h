@@ -27,75 +27,75 @@ struct fby_worker;
 
 /* A trouble that is said once, then once a minute while it lasts. */
 struct fby_source_trouble {
-	int		code;
-	int64_t		said_at;	/* monotonic; 0: the entry is free */
-	uint64_t	unsaid;
+	int code;
+	int64_t said_at; /* monotonic; 0: the entry is free */
+	uint64_t unsaid;
 };
 
 #define FBY_SOURCE_TROUBLES 8
-#define FBY_SOURCE_DROPPED INT32_MIN	/* a code that librdkafka has not */
+#define FBY_SOURCE_DROPPED INT32_MIN /* a code that librdkafka has not */
 
 struct fby_source {
-	rd_kafka_t		*rk;
-	rd_kafka_queue_t	*queue;		/* errors, logs */
-	int			 fd;		/* its eventfd */
-	struct event		 ev;
-	rd_kafka_message_t     **msgs;		/* of the batch being read */
-	size_t			 cap;
-	uint64_t		 record_bytes;	/* recent mean of any lane */
-	bool			 is_down;	/* no broker was reachable */
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *queue; /* errors, logs */
+	int fd;                  /* its eventfd */
+	struct event ev;
+	rd_kafka_message_t **msgs; /* of the batch being read */
+	size_t cap;
+	uint64_t record_bytes; /* recent mean of any lane */
+	bool is_down;          /* no broker was reachable */
 	struct fby_source_trouble troubles[FBY_SOURCE_TROUBLES];
 };
 
 /* What was taken from a lane's queue at once. */
 struct fby_run {
-	rd_kafka_message_t     **msgs;
-	size_t			 n;
-	uint64_t		 bytes;		/* keys and values */
-	uint64_t		 late;
-	int64_t			 newest;	/* event time */
-	int64_t			 next;		/* offset after the last */
-	int64_t			 read_at;	/* wall clock, ms */
-	int64_t			 began_us, read_us;	/* monotonic */
+	rd_kafka_message_t **msgs;
+	size_t n;
+	uint64_t bytes; /* keys and values */
+	uint64_t late;
+	int64_t newest;            /* event time */
+	int64_t next;              /* offset after the last */
+	int64_t read_at;           /* wall clock, ms */
+	int64_t began_us, read_us; /* monotonic */
 };
 
 /* -1: the log says why. */
-int	fby_source_open(struct fby_worker *w) FBY_MUSTCHECK;
-void	fby_source_close(struct fby_worker *w);
+int fby_source_open(struct fby_worker *w) FBY_MUSTCHECK;
+void fby_source_close(struct fby_worker *w);
 
 /* -1: the log says why, and the lane has no queue. */
-int	fby_source_attach(struct fby_lane *ln, int64_t start) FBY_MUSTCHECK;
+int fby_source_attach(struct fby_lane *ln, int64_t start) FBY_MUSTCHECK;
 
 /* No record comes after this; idempotent. */
-void	fby_source_detach(struct fby_lane *ln);
+void fby_source_detach(struct fby_lane *ln);
 
 /* Look at the queue again: there is room for what may lie in it. */
-void	fby_source_wake(struct fby_lane *ln);
+void fby_source_wake(struct fby_lane *ln);
 
 /*
  * Every half second: tell librdkafka to stop fetching for a lane that has not
  * been allowed to read for a second, and let its prefetch go.
  */
-void	fby_source_tick(struct fby_lane *ln, int64_t mono);
+void fby_source_tick(struct fby_lane *ln, int64_t mono);
 
 /* Refresh the row's `high` from what the last fetch said. */
-void	fby_source_high(struct fby_lane *ln);
+void fby_source_high(struct fby_lane *ln);
 
 /* Record timestamp in ms since 1970, or `otherwise` if it has none. */
-int64_t	fby_source_event_time(const rd_kafka_message_t *msg,
-	    int64_t otherwise);
+int64_t fby_source_event_time(const rd_kafka_message_t *msg, int64_t otherwise);
 
 /*
- * A client, consumer or producer, whose threads have their own arena.  NULL: the log says why.
+ * A client, consumer or producer, whose threads have their own arena.  NULL:
+ * the log says why.
  */
 rd_kafka_t *fby_source_client(const struct fby_manifest *m,
-	    enum fby_kafka_client kind) FBY_MUSTCHECK;
+    enum fby_kafka_client kind) FBY_MUSTCHECK;
 
 /* A line of librdkafka's, into our log at info or below. */
-void	fby_source_on_log(const char *whose, rd_kafka_event_t *ev);
+void fby_source_on_log(const char *whose, rd_kafka_event_t *ev);
 
 /* Say it, unless the same was said within the last minute. */
-void	fby_source_on_trouble(struct fby_source *src, const char *whose,
-	    int code, const char *text);
+void fby_source_on_trouble(struct fby_source *src, const char *whose, int code,
+    const char *text);
 
 #endif

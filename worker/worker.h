@@ -36,33 +36,33 @@ struct fby_outlet;
  */
 enum fby_priority {
 	FBY_PRIORITY_FIRST,
-	FBY_PRIORITY_DEFAULT,	/* libevent's own choice, of three */
+	FBY_PRIORITY_DEFAULT, /* libevent's own choice, of three */
 	FBY_PRIORITY_LANE,
 	FBY_PRIORITY_N
 };
 
 struct fby_worker {
-	struct event_base	*base;
-	struct fby_channel	 ch;
-	struct fby_shm		 shm;
-	const char		*ident;		/* "worker 3", for the log */
-	uint32_t		 slot_no;
-	struct fby_ledger_slot	*slot;
-	struct fby_manifest	*m;
-	struct fby_eventtime_conf eventtime;	/* from the manifest */
-	struct fby_source	 src;
-	struct fby_outlet	*out;		/* the sink */
-	struct fby_pipeline	 pl;
-	TAILQ_HEAD(fby_lanes, fby_lane) lanes;	/* not released yet */
-	uint32_t		 nlanes;
-	bool			 draining;
-	int			 exit_code;
+	struct event_base *base;
+	struct fby_channel ch;
+	struct fby_shm shm;
+	const char *ident; /* "worker 3", for the log */
+	uint32_t slot_no;
+	struct fby_ledger_slot *slot;
+	struct fby_manifest *m;
+	struct fby_eventtime_conf eventtime; /* from the manifest */
+	struct fby_source src;
+	struct fby_outlet *out; /* the sink */
+	struct fby_pipeline pl;
+	TAILQ_HEAD(fby_lanes, fby_lane) lanes; /* not released yet */
+	uint32_t nlanes;
+	bool draining;
+	int exit_code;
 	/* the loop's own */
-	const char		*closed_why;
-	uint64_t		 cpu_before;	/* of the slot, us: a */
-	uint64_t		 survived_before; /* counter goes on */
-	unsigned		 beats;
-	struct event		 ev_beat, ev_step, ev_closed;
+	const char *closed_why;
+	uint64_t cpu_before;      /* of the slot, us: a */
+	uint64_t survived_before; /* counter goes on */
+	unsigned beats;
+	struct event ev_beat, ev_step, ev_closed;
 };
 
 /* What the obituary would say we were doing. */

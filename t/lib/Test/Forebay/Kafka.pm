@@ -174,7 +174,8 @@ sub java
 	my ($self, @args) = @_;
 
 	# A ready heap, no lookups, nothing in the user's home.
-	return ('java', @JVM, "-Dlog4j2.configurationFile=$self->{dir}/log4j2.properties",
+	return ('java', @JVM, @{$self->{jvm} // []},
+	    "-Dlog4j2.configurationFile=$self->{dir}/log4j2.properties",
 	    '-cp', jars() . '/*', @args);
 }
 
@@ -299,6 +300,7 @@ sub private
 	my $self = bless({ owner => $$ }, $class)->init;
 
 	$self->{settings} = $opt{settings};
+	$self->{jvm} = $opt{jvm};
 	$self->{dir} = "$self->{scratch}";
 	return $self->prepare->start->await;
 }

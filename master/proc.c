@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One worker process, as the master sees it; see proc.h.
+ */
+#include "shared/fby.h"
+
+#include "master/proc.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shared/clock.h"
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/str.h"
+
+#include "master/master.h"
+#include "master/spawn.h"
+
+#define START_MS 15000 /* to READY */
+#define GRACE_MS 3000  /* beyond a drain's deadline */
+
+#ifndef FBY_LIBEXECDIR
+#define FBY_LIBEXECDIR "/usr/libexec/forebay"
+#endif
+
+static const char *const state_names[] = {
+#define S(name, what) #name,
+	FBY_PROC_STATES(S)
+#undef S
+};
+
+const char *
+fby_proc_state_name(enum fby_proc_state state)
+{
+	return state_names[state];
+}
+
+bool
+fby_proc_is_alive(const struct fby_proc *pr)
+{
+	return pr->pid > 0;
+}
+
+void
+fby_proc_set_state(struct fby_proc *pr, enum fby_proc_state to)
+{
+	fby_debug("worker %u: %s -> %s", pr->slot, state_names[pr->state],
+	    state_names[to]);
+	pr->state = to;
+}
+
+static struct fby_ledger_slot *
+slot_of(const struct fby_proc *pr)
+{
+	return &pr->mst->shm.slots[pr->slot];
+}
+
+/* ---- messages --------------------------------------------------------- */
+
+static void
+on_msg(void *arg, const struct fby_msg *msg, int fd)
+{
+	struct fby_proc *pr = arg;
+	const struct fby_msg_released *rel;
+
+	if (fd != -1)
+		close(fd);
+	switch (msg->type) {
+	case FBY_MSG_READY:
+		fby_supervisor_ready(&pr->mst->sup, pr);
+		break;
+	case FBY_MSG_RELEASED:
+		rel = (const struct fby_msg_released *)msg;
+		fby_handoff_released(&pr->mst->handoff, pr->slot, rel->row,
+		    rel->epoch, rel->reason);
+		fby_supervisor_check(&pr->mst->sup);
+		break;
+	default:
+		fby_error("worker %u (pid %d) sent a message of type %u, "
+			  "which is the master's to send; killed",
+		    pr->slot, pr->pid, msg->type);
+		kill(pr->pid, SIGKILL);
+	}
+}
+
+/* Its end is seen by waitpid(2); a live one without a channel is useless. */
+static void
+on_closed(void *arg, const char *why)
+{
+	struct fby_proc *pr = arg;
+
+	if (why)
+		fby_error("channel of worker %u (pid %d): %s; killed", pr->slot,
+		    pr->pid, why);
+	if (fby_proc_is_alive(pr) && (why || pr->state != FBY_PROC_DRAINING))
+		kill(pr->pid, SIGKILL);
+}
+
+void
+fby_proc_grant(struct fby_proc *pr, const struct fby_part *pt)
+{
+	struct fby_msg_grant msg = {
+		.row = pt->row,
+		.epoch = pt->epoch,
+		.start = pt->start,
+		.watermark = pt->watermark,
+	};
+
+	fby_channel_send(&pr->ch, FBY_MSG_GRANT, &msg.msg, sizeof(msg), -1);
+}
+
+void
+fby_proc_revoke(struct fby_proc *pr, const struct fby_part *pt,
+    int64_t drain_ms)
+{
+	struct fby_msg_revoke msg = {
+		.row = pt->row,
+		.epoch = pt->epoch,
+		.drain_ms = (uint32_t)drain_ms,
+	};
+
+	pr->release_by = fby_clock_mono() + drain_ms + GRACE_MS;
+	fby_channel_send(&pr->ch, FBY_MSG_REVOKE, &msg.msg, sizeof(msg), -1);
+}
+
+void
+fby_proc_drain(struct fby_proc *pr, int64_t drain_ms)
+{
+	struct fby_msg_drain msg = { .drain_ms = (uint32_t)drain_ms };
+
+	fby_proc_set_state(pr, FBY_PROC_DRAINING);
+	pr->exit_by = fby_clock_mono() + drain_ms + GRACE_MS;
+	fby_channel_send(&pr->ch, FBY_MSG_DRAIN, &msg.msg, sizeof(msg), -1);
+}
+
+/* ---- starting --------------------------------------------------------- */
+
+int
+fby_proc_open_program(const char *dir)
+{
+	char self[4096], *slash, *path;
+	ssize_t n;
+	int fd = -1;
+
+	if (dir) {
+		path = fby_asprintf("%s/forebay-worker", dir);
+		fd = open(path, O_PATH | O_CLOEXEC);
+		if (fd == -1)
+			fby_error("%s: %s", path, strerror(errno));
+		free(path);
+		return fd;
+	}
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n > 0) {
+		self[n] = '\0';
+		if ((slash = strrchr(self, '/')) != NULL)
+			*slash = '\0';
+		path = fby_asprintf("%s/forebay-worker", self);
+		fd = open(path, O_PATH | O_CLOEXEC);
+		free(path);
+	}
+	if (fd == -1)
+		fd = open(FBY_LIBEXECDIR "/forebay-worker", O_PATH | O_CLOEXEC);
+	if (fd == -1)
+		fby_error(FBY_LIBEXECDIR "/forebay-worker: %s",
+		    strerror(errno));
+	return fd;
+}
+
+static void
+clear_slot(struct fby_proc *pr)
+{
+	struct fby_ledger_slot *slot = slot_of(pr);
+
+	fby_store(&slot->heartbeat, 0);
+	fby_store(&slot->state, FBY_SLOT_STARTING);
+	fby_store(&slot->activity, FBY_ACTIVITY_SETUP);
+	fby_store(&slot->activity_row, FBY_NOROW);
+	fby_store(&slot->lanes, 0);
+	fby_store(&slot->in_flight, 0);
+	fby_store(&slot->in_flight_bytes, 0);
+}
+
+static pid_t
+start_program(struct fby_proc *pr, const struct fby_proc_start *how,
+    int channel)
+{
+	char env[64], name[] = "forebay-worker";
+	const char *add[] = { env };
+	char *argv[] = { name, NULL };
+	struct fby_spawn sp = {
+		.exec_fd = how->exec_fd,
+		.argv = argv,
+		.fds = { -1, STDOUT_FILENO, STDERR_FILENO, channel,
+		    pr->mst->shm.fd, how->manifest_fd },
+		.nfds = 6,
+		.cpu = how->cpu,
+	};
+	pid_t pid;
+
+	snprintf(env, sizeof(env), FBY_ENV_SLOT "=%u", pr->slot);
+	sp.envp = fby_spawn_env(add, 1);
+	pid = fby_spawn(&sp);
+	fby_spawn_env_free(sp.envp);
+	return pid;
+}
+
+int
+fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
+{
+	struct fby_ledger_slot *slot = slot_of(pr);
+	int fds[2];
+
+	if (fby_channel_pair(fds) == -1) {
+		fby_error("worker %u: socketpair: %s", pr->slot,
+		    strerror(errno));
+		return -1;
+	}
+	clear_slot(pr);
+	pr->pid = start_program(pr, how, fds[1]);
+	close(fds[1]);
+	if (pr->pid == -1) {
+		fby_error("worker %u: fork: %s", pr->slot, strerror(errno));
+		pr->pid = 0;
+		close(fds[0]);
+		return -1;
+	}
+	fby_channel_init(&pr->ch, pr->mst->base, fds[0], on_msg, on_closed, pr);
+	pr->generation = how->generation;
+	pr->spawned_at = pr->beat_at = fby_clock_mono();
+	pr->beat = 0;
+	pr->killed = false;
+	pr->release_by = pr->exit_by = 0;
+	fby_proc_set_state(pr, FBY_PROC_STARTING);
+	fby_store(&slot->cpu, how->cpu);
+	fby_store(&slot->generation, pr->generation);
+	fby_store(&slot->spawned_at, pr->spawned_at);
+	fby_store(&slot->spawns, fby_load(&slot->spawns) + 1);
+	fby_store(&slot->pid, pr->pid);
+	return 0;
+}
+
+/* ---- dying ------------------------------------------------------------ */
+
+static void
+obituary(const struct fby_proc *pr, int status)
+{
+	const struct fby_ledger_slot *slot = slot_of(pr);
+	const struct fby_shm *shm = &pr->mst->shm;
+	uint32_t row = fby_load(&slot->activity_row);
+	struct fby_str s;
+
+	fby_str_init(&s);
+	if (WIFSIGNALED(status))
+		fby_str_printf(&s, "was killed by signal %d (%s)%s",
+		    WTERMSIG(status), strsignal(WTERMSIG(status)),
+		    pr->killed ? ", by the watchdog" : "");
+	else if (WEXITSTATUS(status) == FBY_SPAWN_FAILED)
+		fby_str_puts(&s, "could not be executed");
+	else
+		fby_str_printf(&s, "exited with code %d: %s",
+		    WEXITSTATUS(status),
+		    fby_exit_sentence(WEXITSTATUS(status)));
+	fby_str_printf(&s, ", after %.1f s, while %s",
+	    (double)(fby_clock_mono() - pr->spawned_at) / 1000,
+	    fby_activity_name(fby_load(&slot->activity)));
+	if (row < shm->head->nrows)
+		fby_str_printf(&s, " %s/%d at offset %" PRId64,
+		    fby_shm_name(shm, shm->rows[row].topic_off),
+		    shm->rows[row].partition, fby_load(&slot->activity_offset));
+	fby_str_printf(&s,
+	    "; it held %zu partition%s, %" PRIu64 " records in flight",
+	    fby_handoff_count_slot(&pr->mst->handoff, pr->slot),
+	    fby_handoff_count_slot(&pr->mst->handoff, pr->slot) == 1 ? "" : "s",
+	    fby_load(&slot->in_flight));
+	fby_error("worker %u (pid %d) %s", pr->slot, pr->pid, s.p);
+	fby_str_fini(&s);
+}
+
+bool
+fby_proc_bury(struct fby_proc *pr, int status)
+{
+	bool expected = pr->state == FBY_PROC_DRAINING && WIFEXITED(status) &&
+	    WEXITSTATUS(status) == FBY_EXIT_OK;
+
+	if (expected)
+		fby_info("worker %u (pid %d) drained and exited", pr->slot,
+		    pr->pid);
+	else
+		obituary(pr, status);
+	fby_channel_fini(&pr->ch);
+	pr->pid = 0;
+	pr->rate = 0;
+	clear_slot(pr);
+	fby_store(&slot_of(pr)->pid, 0);
+	fby_store(&slot_of(pr)->state, FBY_SLOT_EMPTY);
+	fby_handoff_holder_gone(&pr->mst->handoff, pr->slot);
+	return expected;
+}
+
+/* ---- watchdog --------------------------------------------------------- */
+
+static void
+kill_hung(struct fby_proc *pr, const char *why)
+{
+	if (pr->killed)
+		return;
+	fby_error("worker %u (pid %d) %s, while %s; killed", pr->slot, pr->pid,
+	    why, fby_activity_name(fby_load(&slot_of(pr)->activity)));
+	pr->killed = true;
+	pr->mst->sup.hangs++;
+	kill(pr->pid, SIGKILL);
+}
+
+static void
+check_alive(struct fby_proc *pr, int64_t now)
+{
+	struct fby_master *mst = pr->mst;
+	int64_t beat = fby_load(&slot_of(pr)->heartbeat);
+	int64_t limit = mst->manifest->host.worker_timeout_ms;
+
+	/*
+	 * Age is measured from when *we* saw a change: after the master itself
+	 * has been stopped for a while nobody is overdue.
+	 */
+	if (beat != pr->beat) {
+		pr->beat = beat;
+		pr->beat_at = now;
+	}
+	if (pr->state == FBY_PROC_STARTING)
+		limit = FBY_MAX(limit, START_MS);
+	if (now - pr->beat_at > limit)
+		kill_hung(pr,
+		    pr->state == FBY_PROC_STARTING ? "did not get ready" :
+						     "has no heartbeat");
+	if (pr->exit_by && now > pr->exit_by)
+		kill_hung(pr, "was told to exit and did not");
+	if (pr->release_by && now > pr->release_by) {
+		if (fby_handoff_revoking(&mst->handoff, pr->slot) > 0)
+			kill_hung(pr,
+			    "was told to release partitions and "
+			    "did not");
+		pr->release_by = 0;
+	}
+}
+
+void
+fby_proc_watch(struct fby_proc *pr, int64_t now, int64_t since)
+{
+	uint64_t read = fby_load(&slot_of(pr)->read);
+
+	if (now > since)
+		pr->rate = (double)(read - pr->read_before) * 1000 /
+		    (double)(now - since);
+	pr->read_before = read;
+	check_alive(pr, now);
+}
+
+/* ---- life ------------------------------------------------------------- */
+
+void
+fby_proc_init(struct fby_proc *pr, struct fby_master *mst, uint32_t slot)
+{
+	memset(pr, 0, sizeof(*pr));
+	pr->mst = mst;
+	pr->slot = slot;
+	pr->place = -1;
+	pr->ch.fd = -1;
+}
+
+void
+fby_proc_fini(struct fby_proc *pr)
+{
+	fby_channel_fini(&pr->ch);
+	if (!fby_proc_is_alive(pr))
+		return;
+	kill(pr->pid, SIGKILL);
+	waitpid(pr->pid, NULL, 0);
+	pr->pid = 0;
+}

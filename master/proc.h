@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One worker process, as the master sees it: how it is started, what it says,
+ * whether it still turns, and what is written of it when it dies.
+ *
+ * A process is
+ *
+ *	EMPTY ─spawn─▶ STARTING ─READY─▶ READY ─retire─▶ RETIRING ─no lane─▶
+ *	  ▲               │                │                │       DRAINING
+ *	  └──── BACKOFF ◀─┴──── died ──────┴── (to EMPTY if replaced or done) ┘
+ *
+ * Where it belongs, and what becomes of its place, is the supervisor's.
+ */
+#ifndef FBY_PROC_H
+#define FBY_PROC_H
+
+#include "shared/fby.h"
+
+#include <event2/event_struct.h>
+
+#include "shared/channel.h"
+
+struct fby_master;
+struct fby_part;
+
+#define FBY_PROC_STATES(S)                       \
+	S(EMPTY, "no process")                   \
+	S(STARTING, "started, not ready yet")    \
+	S(READY, "takes partitions")             \
+	S(RETIRING, "gives its partitions away") \
+	S(DRAINING, "told to exit")              \
+	S(BACKOFF, "died, waits to be started again")
+
+enum fby_proc_state {
+#define S(name, what) FBY_PROC_##name,
+	FBY_PROC_STATES(S)
+#undef S
+	    FBY_PROC_NSTATES
+};
+
+struct fby_proc {
+	struct fby_master *mst;
+	uint32_t slot;
+	enum fby_proc_state state;
+	int place;   /* -1: of none (any more) */
+	int32_t pid; /* 0: none */
+	unsigned generation;
+	struct fby_channel ch;
+	struct event ev_spawn; /* end of the back-off */
+	int64_t spawned_at;    /* monotonic */
+	int64_t beat_at;       /* watchdog: last change seen */
+	int64_t beat;          /* and its value */
+	int64_t release_by;    /* told to release; 0: not */
+	int64_t exit_by;       /* told to exit; 0: not */
+	bool killed;           /* by our watchdog */
+	uint64_t read_before;  /* for the rate */
+	double rate;           /* records/s, last second */
+};
+
+void fby_proc_init(struct fby_proc *pr, struct fby_master *mst, uint32_t slot);
+void fby_proc_fini(struct fby_proc *pr); /* nobody is left behind */
+bool fby_proc_is_alive(const struct fby_proc *pr);
+const char *fby_proc_state_name(enum fby_proc_state state);
+
+/* The only writer of its state. */
+void fby_proc_set_state(struct fby_proc *pr, enum fby_proc_state to);
+
+/*
+ * Opens the worker program: in `dir` if that is given, else beside our own
+ * program, else where it was installed.  -1: said in the log.
+ */
+int fby_proc_open_program(const char *dir) FBY_MUSTCHECK;
+
+/* What a process is started with. */
+struct fby_proc_start {
+	int exec_fd;     /* of fby_proc_open_program */
+	int manifest_fd; /* sealed */
+	unsigned generation;
+	int cpu; /* -1: not pinned */
+};
+
+/* -1: said in the log. */
+int fby_proc_start(struct fby_proc *pr,
+    const struct fby_proc_start *how) FBY_MUSTCHECK;
+
+void fby_proc_grant(struct fby_proc *pr, const struct fby_part *pt);
+void fby_proc_revoke(struct fby_proc *pr, const struct fby_part *pt,
+    int64_t drain_ms);
+void fby_proc_drain(struct fby_proc *pr, int64_t drain_ms);
+
+/* Watchdog and rate; `since` is when it was looked at before. */
+void fby_proc_watch(struct fby_proc *pr, int64_t now, int64_t since);
+
+/*
+ * waitpid(2) has returned it: says so, clears its slot and gives its rows
+ * back to the hand-over.  True if its exit was asked for and in order.
+ */
+bool fby_proc_bury(struct fby_proc *pr, int status);
+
+#endif
