@@ -124,6 +124,20 @@ scenario 'USR1 opens the log anew' => sub {
 	is(scalar(() = slurp("$log/log") =~ / crit /g), 0, 'nothing at crit');
 };
 
+scenario 'a second master for the same directory is refused' => sub {
+	my $b = Test::Forebay::Mock->new;
+	my $f = Test::Forebay->new(broker => $b, topic => $b->topic(1));
+
+	$f->start_ready(1);
+	my ($status, $out, $err) = run([$f->command, '-c', $f->{file}],
+	    timeout => patience(20));
+
+	isnt($status, 0, 'it exits');
+	isnt($status, 124, 'by itself');
+	like($err, qr/\Q$f->{run}\E/, 'and names the directory');
+	ok($f->status, 'the first one is well');
+};
+
 # What systemd would hear (Type=notify).
 scenario 'the service manager is told' => sub {
 	my $b = Test::Forebay::Mock->new;

@@ -20,6 +20,7 @@ my @SETUPS = split ' ', $ENV{FOREBAY_FRESH} //
 # process survives.  $1 root file system, $2 user, $3 command.
 my $ENTER = <<'SH';
 set -e
+exec 2>&1
 mount -t proc proc "$1/proc"
 mount --rbind /sys "$1/sys"
 mount --rbind /dev "$1/dev"

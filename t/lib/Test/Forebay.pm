@@ -495,9 +495,9 @@ sub finish
 		is($status, 0, 'TERM: exits with 0');
 	}
 	# After a kill -9 of the master its workers take a moment.
-	eval { wait_until { !pids_in($self->{dir}) } 'all gone', 15 };
-	my @left = pids_in($self->{dir});
+	my @left;
 
+	eval { wait_until { !(@left = pids_in($self->{dir})) } 'gone', 15 };
 	for my $pid (@left) {
 		(my $cmd = slurp("/proc/$pid/cmdline")) =~ tr/\0/ /;
 		diag("left over: $pid $cmd");

@@ -6,9 +6,11 @@ package Test::Forebay::Delivery;
 use strict;
 use warnings;
 
+use JSON::PP ();
 use Test::More;
-use Time::HiRes qw(time);
 
+use Test::Forebay;
+use Test::Forebay::Kafka;
 use Test::Forebay::Scenarios;
 use Test::Forebay::Util;
 
@@ -119,6 +121,108 @@ body million => 'a million small records', sub {
 	pass_through($b, topics => [$b->topic(8)], records => $records,
 	    produce => { size => 64, key => 'none' }, timeout => 180);
 };
+
+# ---- logging in ----------------------------------------------------------
+
+# Secrets as Kubernetes mounts them: directory/name/key.
+sub secrets
+{
+	my (%values) = @_;
+	my $dir = scratch();
+
+	mkdir("$dir/kafka") or die "mkdir: $!";
+	spew("$dir/kafka/$_", $values{$_}) for keys %values;
+	return $dir;
+}
+
+sub secret { return { name => 'kafka', key => $_[0] } }
+
+# Source and sink log in in the same way.
+sub logged_in
+{
+	my ($b, $bootstrap, $secrets, %block) = @_;
+	my $topic = $b->topic(2);
+	my $copy = $b->topic(2, output => 1);
+	my $f = Test::Forebay->new(broker => $b, topic => $topic,
+	    bootstrap => $bootstrap,
+	    host => { secretsDirectory => "$secrets" },
+	    sink => { kafka => { brokers => [$bootstrap], topic => $copy,
+		%block } });
+
+	$f->edit(sub { my $k = $_[0]{source}{kafka}; %$k = (%$k, %block) });
+	$b->produce($topic, 2000);
+	$f->start->await_caught_up;
+	my ($status, $text) = run([$f->command, 'dump', '-c', $f->{file}]);
+
+	$f->drain;
+	$f->delivered_ok(from => $copy, topic => $topic, produced => 2000);
+	return $text . $f->log_text;
+}
+
+body sasl => 'SASL: PLAIN and SCRAM, with secrets', sub {
+	my ($b) = @_;
+
+	return skip_for('the broker is another one', machine => 1)
+	    if $ENV{TEST_FOREBAY_BOOTSTRAP};
+	for my $mechanism (sort keys %Test::Forebay::Kafka::USERS) {
+		my ($user, $password) =
+		    @{$Test::Forebay::Kafka::USERS{$mechanism}};
+		(my $block = lc $mechanism) =~ tr/-//d;
+		my $secrets = secrets(user => $user, password => $password);
+		my $said = logged_in($b, $b->sasl_bootstrap, $secrets,
+		    sasl => { mechanism => $mechanism, $block => {
+			userSecret => secret('user'),
+			passwordSecret => secret('password'),
+			handshake => JSON::PP::true() } });
+
+		unlike($said, qr/\Q$password\E/,
+		    "$mechanism: the password is nowhere");
+	}
+}, only => 'kafka';
+
+body sasl_wrong => 'SASL: a wrong password is said, and can be cured', sub {
+	my ($b) = @_;
+
+	return skip_for('the broker is another one', machine => 1)
+	    if $ENV{TEST_FOREBAY_BOOTSTRAP};
+	my ($user, $password) =
+	    @{$Test::Forebay::Kafka::USERS{'SCRAM-SHA-512'}};
+	my $secrets = secrets(user => $user, password => 'nonsense');
+	my $topic = $b->topic(1);
+	my $f = Test::Forebay->new(broker => $b, topic => $topic,
+	    bootstrap => $b->sasl_bootstrap,
+	    host => { secretsDirectory => "$secrets" });
+
+	$f->edit(sub { $_[0]{source}{kafka}{sasl} = {
+	    mechanism => 'SCRAM-SHA-512', scramsha512 => {
+		userSecret => secret('user'),
+		passwordSecret => secret('password'),
+		handshake => JSON::PP::true() } } });
+	$f->start;
+	is_soon { @{$f->status->{troubles}} } 'status says that it cannot';
+	cmp_ok(($f->http('/readyz'))[0], '>=', 500, 'not ready');
+	$f->stop;
+	spew("$secrets/kafka/password", $password);
+	$b->produce($topic, 100);
+	$f->start->await_caught_up;
+	$f->drain;
+	$f->delivered_ok(produced => 100);
+}, only => 'kafka';
+
+body tls => 'TLS: authority, certificate and key from secrets', sub {
+	my ($b) = @_;
+
+	return skip_for('the broker is another one', machine => 1)
+	    if $ENV{TEST_FOREBAY_BOOTSTRAP};
+	my ($cert, $key) = Test::Forebay::Kafka::tls_files();
+	my $secrets = secrets(ca => slurp($cert), cert => slurp($cert),
+	    key => slurp($key));
+
+	logged_in($b, $b->tls_bootstrap, $secrets, tls => {
+		caCertSecret => secret('ca'),
+		certSecret => secret('cert'),
+		keySecret => secret('key') });
+}, only => 'kafka';
 
 # ---- Kafka to Kafka ------------------------------------------------------
 

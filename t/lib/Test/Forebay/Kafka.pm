@@ -10,7 +10,9 @@
 # the prove(1) that ran that test, or a few seconds after its last user when
 # there is no prove.  TEST_FOREBAY_BOOTSTRAP names a broker to use instead.
 #
-# Users of the SASL listener (sasl_bootstrap): see %USERS.
+# Users of the SASL listener (sasl_bootstrap): see %USERS.  The TLS listener
+# (tls_bootstrap) wants a certificate of its clients: tls_files has the one
+# that is good for both ends, and its own authority.
 package Test::Forebay::Kafka;
 
 use strict;
@@ -92,39 +94,49 @@ sub need
 
 # ---- settings ------------------------------------------------------------
 
-# Ports that are free now.  Held together, so that they differ.
+# Ports that are free now.  Held together, so that they differ; and not from
+# the range that connections get theirs of, so that they are still free when
+# the broker is stopped and started again.
 sub free_ports
 {
 	my ($n) = @_;
-	my @socks = map {
-		IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1,
-		    LocalPort => 0, Proto => 'tcp') // die "no free port: $@\n"
-	} 1 .. $n;
+	my @socks;
 
-	return map { $_->sockport } @socks;
+	for (1 .. 1000) {
+		push @socks, IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+		    Listen => 1, LocalPort => 10_000 + int(rand(20_000)),
+		    Proto => 'tcp') // next;
+		return map { $_->sockport } @socks if @socks == $n;
+	}
+	die "no free port: $@\n";
 }
 
 sub settings
 {
 	my ($self) = @_;
-	my ($plain, $sasl, $controller) = @{$self->{ports}};
+	my ($plain, $sasl, $tls, $controller) = @{$self->{ports}};
 	my %s = (
 		'process.roles' => 'broker,controller',
 		'node.id' => 1,
 		'controller.quorum.voters' => "1\@127.0.0.1:$controller",
 		'controller.listener.names' => 'CONTROLLER',
 		'listeners' => "PLAINTEXT://127.0.0.1:$plain,"
-		    . "SASL://127.0.0.1:$sasl,"
+		    . "SASL://127.0.0.1:$sasl,TLS://127.0.0.1:$tls,"
 		    . "CONTROLLER://127.0.0.1:$controller",
 		'advertised.listeners' => "PLAINTEXT://127.0.0.1:$plain,"
-		    . "SASL://127.0.0.1:$sasl",
+		    . "SASL://127.0.0.1:$sasl,TLS://127.0.0.1:$tls",
 		'listener.security.protocol.map' => 'PLAINTEXT:PLAINTEXT,'
-		    . 'SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT',
+		    . 'SASL:SASL_PLAINTEXT,TLS:SSL,CONTROLLER:PLAINTEXT',
 		'inter.broker.listener.name' => 'PLAINTEXT',
 		'sasl.enabled.mechanisms' => join(',', sort keys %USERS),
 		'listener.name.sasl.plain.sasl.jaas.config' =>
 		    'org.apache.kafka.common.security.plain.PlainLoginModule '
 		    . "required user_$USERS{PLAIN}[0]=\"$USERS{PLAIN}[1]\";",
+		'ssl.keystore.type' => 'PEM',
+		'ssl.keystore.location' => jars() . '/tls/both.pem',
+		'ssl.truststore.type' => 'PEM',
+		'ssl.truststore.location' => jars() . '/tls/cert.pem',
+		'listener.name.tls.ssl.client.auth' => 'required',
 		'log.dirs' => "$self->{dir}/data",
 		'auto.create.topics.enable' => 'false',
 		'group.initial.rebalance.delay.ms' => 0,
@@ -179,6 +191,31 @@ sub java
 	    '-cp', jars() . '/*', @args);
 }
 
+sub tls_files
+{
+	my $dir = jars() . '/tls';
+
+	return ("$dir/cert.pem", "$dir/key.pem");
+}
+
+# One key for both ends, made once.
+sub make_tls
+{
+	my ($cert, $key) = tls_files();
+	my $dir = jars() . '/tls';
+	my $new = "$dir.new.$$";
+
+	return if -e "$dir/both.pem";
+	make_path($new);
+	run_ok(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes',
+	    '-days', '3650', '-subj', '/CN=localhost', '-addext',
+	    'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout',
+	    "$new/key.pem", '-out', "$new/cert.pem"]);
+	spew("$new/both.pem", slurp("$new/key.pem") . slurp("$new/cert.pem"));
+	rename($new, $dir) or remove_tree($new);
+	return;
+}
+
 # A formatted data directory costs a JVM, so it is made once and copied.
 sub format_data
 {
@@ -210,7 +247,8 @@ sub prepare
 {
 	my ($self) = @_;
 
-	$self->{ports} = [free_ports(3)];
+	make_tls();
+	$self->{ports} = [free_ports(4)];
 	spew("$self->{dir}/server.properties", $self->settings);
 	spew("$self->{dir}/log4j2.properties", $LOG4J);
 	$self->format_data unless -e "$self->{dir}/data";
@@ -252,6 +290,7 @@ sub stop
 
 sub bootstrap { return "127.0.0.1:$_[0]{ports}[0]" }
 sub sasl_bootstrap { return "127.0.0.1:$_[0]{ports}[1]" }
+sub tls_bootstrap { return "127.0.0.1:$_[0]{ports}[2]" }
 sub can_grow { return 1 }
 
 # No answer and no connection until resume(); what was in the page cache

@@ -168,13 +168,15 @@ sub pids_in
 	return sort { $a <=> $b } keys %pids;
 }
 
-# Not a zombie, either.
+# Not a zombie, either, nor one on its way there, without memory.
 sub pid_alive
 {
 	my ($pid) = @_;
 	my $stat = slurp("/proc/$pid/stat");
 
-	return $stat =~ /\)\s+([A-Z])/ && $1 ne 'Z';
+	return 0 if !length slurp("/proc/$pid/cmdline");
+
+	return $stat =~ /.*\)\s+(\w)/s && $1 !~ /[ZX]/;
 }
 
 # Start a program.  Options: out, err (paths, appended to), in (a handle),
