@@ -42,6 +42,9 @@ static const struct setting defaults[] = {
 	{ MEMBER, "topic.metadata.refresh.interval.ms", "5000" },
 	/* A full queue else stands still for a second. */
 	{ FETCHER, "fetch.queue.backoff.ms", "10" },
+	/* How long a partition that is granted waits for the fetch under way.
+	 */
+	{ FETCHER, "fetch.wait.max.ms", "100" },
 	/* Per partition; the default of 64 MB breaks every budget. */
 	{ FETCHER, "queued.max.messages.kbytes", "4096" },
 	{ PRODUCER, "enable.idempotence", "true" },

@@ -295,8 +295,9 @@ static const struct fby_directive watermark_table[] = {
 static const struct fby_directive memory_table[] = {
 	D("budget", BYTES, H(memory.budget_bytes), .dflt = "64MiB",
 	    .min = MIB, .max = INT64_C(1) << 40,
-	    .help = "Bytes in flight, for each worker: prefetched, in "
-		"batches, in the sink."),
+	    .help = "Bytes in flight, for each worker: in batches and in the "
+		"sink. Prefetched ones come on top, at most 4 MiB for each "
+		"partition."),
 	D("maxRecords", INT, H(memory.max_records), .dflt = "100000",
 	    .min = 1, .max = 10000000,
 	    .help = "Records in flight, for each worker."),

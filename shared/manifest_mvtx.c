@@ -191,11 +191,12 @@ static const struct fby_directive limits_table[] = {
 	    .help = "Records taken at once from a partition."),
 	D("readTimeout", MSEC, F(fby_manifest, read_timeout_ms),
 	    .flags = FBY_D_LIVE, .dflt = "1s", .min = 0, .max = HOUR_MS,
-	    .help = "How long to wait for a batch to fill, at the most."),
+	    .help = "Upper bound for a batch to fill; here a batch never waits: "
+		"what is there is taken."),
 	D("concurrency", INT, F(fby_manifest, concurrency),
 	    .flags = FBY_D_LIVE, .unset = "readBatchSize", .min = 1,
 	    .max = MAX_RECORDS,
-	    .help = "Records in the sink at once, for each worker."),
+	    .help = "Records in the sink at once, for each partition."),
 	REFUSED("rateLimit", no_rate_limit),
 	{ 0 }
 };

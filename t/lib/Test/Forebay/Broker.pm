@@ -230,6 +230,8 @@ use strict;
 use warnings;
 
 use IO::Handle;
+use POSIX ();
+
 use Test::Forebay::Util;
 
 sub new
@@ -262,9 +264,12 @@ sub acked
 		my @all = slurp($self->{out}) =~ /^acked (\d+)\n/mg;
 
 		$n = $all[-1];
-		return @all > $before || !pid_alive($self->{pid});
+		return @all > $before || waitpid($self->{pid},
+		    POSIX::WNOHANG()) == $self->{pid};
 	} 'the producer answers';
-	return $n;
+	return $n if defined $n;
+	delete $self->{pid};
+	die 'produce: ' . slurp($self->{scratch} . '/err') . "\n";
 }
 
 # Stop and wait for the last acknowledgement; dies if one is missing.

@@ -163,18 +163,17 @@ sub pids_in
 		my $file = readlink($fd) // next;
 
 		$pids{$1} = 1 if index($file, "$path/") == 0 &&
-		    $fd =~ m{^/proc/(\d+)/} && $1 != $$ && pid_alive($1);
+		    $fd =~ m{^/proc/(\d+)/} && $1 != $$ && pid_alive($1) &&
+		    length slurp("/proc/$1/cmdline");	# not exiting
 	}
 	return sort { $a <=> $b } keys %pids;
 }
 
-# Not a zombie, either, nor one on its way there, without memory.
+# Not a zombie, either.
 sub pid_alive
 {
 	my ($pid) = @_;
 	my $stat = slurp("/proc/$pid/stat");
-
-	return 0 if !length slurp("/proc/$pid/cmdline");
 
 	return $stat =~ /.*\)\s+(\w)/s && $1 !~ /[ZX]/;
 }
