@@ -77,7 +77,7 @@ body worker_killed => 'kill -9 of a worker: the others go on', sub {
 		return @pids == 2 && !grep { $_ == $victim } @pids;
 	} 'it is replaced';
 	is_soon { $f->held == 8 } 'all partitions are held again';
-	all_move($f, 'all partitions move on');
+	all_move($f, 'all partitions move on at once', 2);
 	note(sprintf('%.2f s after the kill', time - $killed));
 	is(scalar(grep { $_ == $other } $f->worker_pids), 1,
 	    'the other one is still there');
@@ -227,7 +227,7 @@ body broker_gone_busy => 'the broker stops while records flow', sub {
 	my ($b) = @_;
 	my ($f, $p) = busy($b);
 
-	broker_stops($b, $f, seconds(20) / 2);
+	broker_stops($b, $f, seconds(20));
 	all_move($f, 'all partitions move on', 60);
 	# What was in flight may come again if the group has to be joined
 	# anew.
@@ -241,7 +241,7 @@ body broker_gone_idle => 'the broker stops while nothing flows', sub {
 
 	$f->start_ready(4);
 	is_soon { ($f->http('/readyz'))[0] == 204 } 'ready';
-	broker_stops($b, $f, seconds(20) / 2);
+	broker_stops($b, $f, seconds(20));
 	$b->produce($topic, 1000);
 	$f->await_caught_up(120);
 	$f->drain;

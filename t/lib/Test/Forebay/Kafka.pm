@@ -271,8 +271,12 @@ sub await
 	my ($self) = @_;
 
 	wait_until {
-		die "Kafka ended: " . substr(slurp("$self->{dir}/log"), -3000)
-		    if $self->{pid} && !pid_alive($self->{pid});
+		# The shared one is not our child.
+		my $pid = $self->{pid} //
+		    (slurp("$self->{dir}/pid") =~ /(\d+)/)[0];
+
+		die 'Kafka ended: ' . substr(slurp("$self->{dir}/log"), -3000)
+		    if $pid && !pid_alive($pid);
 		return $self->is_up;
 	} 'Kafka answers', 60;
 	return $self;
@@ -412,31 +416,39 @@ sub keeper
 	my $self = bless { dir => "$dir/run" }, __PACKAGE__;
 
 	$0 = 'forebay tests: Kafka keeper';
-	eval { $self->start->watch($dir, $prove); 1 } or print STDERR $@;
-	# Nobody will miss its data.
-	$self->stop(q(KILL));
+	open(my $users, '>>', "$dir/users") or die "$dir/users: $!\n";
+	open(my $lock, '>>', "$dir/lock") or die "$dir/lock: $!\n";
+	$self->start;
+	spew("$dir/run/pid", $self->{pid});
+	eval { $self->watch($users, $lock, $prove); 1 } or print STDERR $@;
+	# Nobody will miss its data.  The locks are held to the very end, so
+	# that the next broker's directory is not taken for this one's.
+	$self->stop('KILL');
 	remove_tree("$dir/run");
 	return;
 }
 
-# Until nobody can want the broker any more.
+# Until nobody can want the broker any more; returns with both locks held,
+# so that nobody comes in.
 sub watch
 {
-	my ($self, $dir, $prove) = @_;
+	my ($self, $users, $lock, $prove) = @_;
 	my $idle;
 
-	open(my $users, '>>', "$dir/users") or die "$dir/users: $!\n";
-	open(my $lock, '>>', "$dir/lock") or die "$dir/lock: $!\n";
-	while (pid_alive($self->{pid})) {
+	while (1) {
+		my $over = !pid_alive($self->{pid});
+
 		sleep 0.3;
+		# Whoever starts a broker has this one.
 		next unless flock($lock, LOCK_EX | LOCK_NB);
 		if (flock($users, LOCK_EX | LOCK_NB)) {
 			$idle //= time;
-			# With both locks held nobody can come in.
-			return if $prove ? !pid_alive($prove) :
-			    time - $idle > $LINGER;
+			return if $over || ($prove ? !pid_alive($prove) :
+			    time - $idle > $LINGER);
 			flock($users, LOCK_UN);
 		} else {
+			# It died on its own; those who use it will see.
+			return if $over;
 			undef $idle;
 		}
 		flock($lock, LOCK_UN);

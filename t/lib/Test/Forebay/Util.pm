@@ -148,6 +148,9 @@ sub spew
 	return $path;
 }
 
+# A test that is interrupted still runs its destructors.
+$SIG{$_} //= sub { exit(130) } for qw(HUP INT TERM);
+
 # ---- processes -----------------------------------------------------------
 
 # Processes whose standard output or error is a file below that directory: a
