@@ -29,10 +29,10 @@ is_ours(const struct fby_part *pt)
 	return pt->state >= FBY_ROW_IDLE && !pt->lost;
 }
 
-/* The master distrusts what it reads.  True if there is something to commit. */
+/* The master distrusts what it reads. */
 static bool
-is_due(struct fby_commit *c, const struct fby_part *pt, bool watermarks,
-    int64_t *acked, int64_t *watermark)
+read_row(struct fby_commit *c, const struct fby_part *pt, int64_t *acked,
+    int64_t *watermark)
 {
 	const struct fby_ledger_row *row = &c->mst->shm.rows[pt->row];
 	int64_t committed = fby_load(&row->committed);
@@ -43,30 +43,48 @@ is_due(struct fby_commit *c, const struct fby_part *pt, bool watermarks,
 	 */
 	*watermark = fby_acquire(&row->watermark);
 	*acked = fby_acquire(&row->acked);
-	if (*acked < committed || *acked > fby_load(&row->high)) {
-		if (c->refused++ == 0)
-			fby_error("partition %s/%d: the ledger says %" PRId64
-				  " is acked, but %" PRId64
-				  " is committed and the "
-				  "log ends at %" PRId64
-				  "; not committed (further "
-				  "ones are only counted)",
-			    pt->topic, pt->partition, *acked, committed,
-			    fby_load(&row->high));
-		return false;
-	}
-	return *acked > committed ||
+	if (*acked >= committed && *acked <= fby_load(&row->high))
+		return true;
+	if (c->refused++ == 0)
+		fby_error("partition %s/%d: the ledger says %" PRId64
+			  " is acked, but %" PRId64 " is committed and the "
+			  "log ends at %" PRId64 "; not committed (further "
+			  "ones are only counted)",
+		    pt->topic, pt->partition, *acked, committed,
+		    fby_load(&row->high));
+	return false;
+}
+
+static bool
+is_due(const struct fby_commit *c, const struct fby_part *pt, int64_t acked,
+    int64_t watermark, bool watermarks)
+{
+	const struct fby_ledger_row *row = &c->mst->shm.rows[pt->row];
+
+	return acked > fby_load(&row->committed) ||
 	    ((watermarks || pt->state == FBY_ROW_RELEASED) &&
-		*watermark > fby_load(&row->committed_watermark));
+		watermark > fby_load(&row->committed_watermark));
+}
+
+/* Who waits for a commit that will not come is let go; its tail repeats. */
+static void
+let_go(struct fby_commit *c, const struct fby_part *pt, const char *why)
+{
+	fby_warn("partition %s/%d: given back without its last commit (%s): "
+		 "records from %" PRId64 " on will be repeated",
+	    pt->topic, pt->partition, why,
+	    fby_load(&c->mst->shm.rows[pt->row].committed));
+	fby_handoff_revoke(&c->mst->handoff, pt->topic, pt->partition, true, 0);
 }
 
 static rd_kafka_topic_partition_list_t *
 collect(struct fby_commit *c)
 {
-	const struct fby_handoff *h = &c->mst->handoff;
+	struct fby_handoff *h = &c->mst->handoff;
 	int64_t now = fby_clock_mono(), acked, watermark;
 	bool watermarks = now >= c->watermark_at;
 	rd_kafka_topic_partition_list_t *list = NULL;
+	bool gone = false;
 
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		const struct fby_part *pt = &h->parts[i];
@@ -74,8 +92,16 @@ collect(struct fby_commit *c)
 		rd_kafka_topic_partition_t *tp;
 		size_t len;
 
-		if (!is_ours(pt) ||
-		    !is_due(c, pt, watermarks, &acked, &watermark))
+		if (!is_ours(pt))
+			continue;
+		if (!read_row(c, pt, &acked, &watermark)) {
+			if (pt->state == FBY_ROW_RELEASED) {
+				let_go(c, pt, "it is not believed");
+				gone = true;
+			}
+			continue;
+		}
+		if (!is_due(c, pt, acked, watermark, watermarks))
 			continue;
 		if (list == NULL)
 			list = rd_kafka_topic_partition_list_new(16);
@@ -88,6 +114,8 @@ collect(struct fby_commit *c)
 		tp->metadata = strdup(buf); /* librdkafka frees it */
 		tp->metadata_size = tp->metadata ? len : 0;
 	}
+	if (gone)
+		fby_handoff_check_left(h);
 	if (watermarks)
 		c->watermark_at = now + WATERMARK_MS;
 	return list;
@@ -155,24 +183,14 @@ confirm(struct fby_commit *c, const rd_kafka_topic_partition_t *tp)
 	    fby_watermark_decode(tp->metadata, tp->metadata_size));
 }
 
-/* Who waits for a commit that will not come is let go; its tail repeats. */
 static void
 give_up(struct fby_commit *c, const char *why)
 {
 	struct fby_handoff *h = &c->mst->handoff;
 
-	for (uint32_t i = 0; i < h->nparts; i++) {
-		const struct fby_part *pt = &h->parts[i];
-
-		if (pt->state != FBY_ROW_RELEASED)
-			continue;
-		fby_warn("partition %s/%d: given back without its last "
-			 "commit (%s): records from %" PRId64 " on will be "
-			 "repeated",
-		    pt->topic, pt->partition, why,
-		    fby_load(&c->mst->shm.rows[i].committed));
-		fby_handoff_revoke(h, pt->topic, pt->partition, true, 0);
-	}
+	for (uint32_t i = 0; i < h->nparts; i++)
+		if (h->parts[i].state == FBY_ROW_RELEASED)
+			let_go(c, &h->parts[i], why);
 	fby_handoff_check_left(h);
 }
 

@@ -127,12 +127,15 @@ op_revoke(void *arg, const struct fby_part *pt, int64_t drain_ms)
 }
 
 static void
-op_resolve(void *arg)
+op_resolve(void *arg, bool soon)
 {
 	struct fby_master *mst = arg;
 
 	/* One round for all partitions of a rebalance. */
-	event_active(&mst->ev_resolve, EV_TIMEOUT, 1);
+	if (soon)
+		event_active(&mst->ev_resolve, EV_TIMEOUT, 1);
+	else
+		fby_offsets_resolve_later(&mst->offsets);
 }
 
 static void
@@ -190,9 +193,10 @@ start_moving(struct fby_master *mst)
 		fby_child_start(&mst->child);
 		fby_notify_ready(&mst->notify);
 	} else {
+		/* First: a reload that waits may go on from within the roll. */
+		fby_group_open(&mst->group);
 		fby_supervisor_roll(&mst->sup, mst->manifest, mst->manifest_fd,
 		    mst->generation);
-		fby_group_open(&mst->group);
 	}
 }
 
@@ -234,6 +238,7 @@ fby_cycle_recovered(struct fby_master *mst)
 		event_base_loopbreak(mst->base);
 		return;
 	}
+	fby_recover_carry_over(&mst->recover, &mst->shm);
 	fby_handoff_init(&mst->handoff, &mst->shm, &handoff_ops, mst);
 	fby_offsets_init(&mst->offsets, mst);
 	fby_commit_init(&mst->commit, mst);
@@ -299,7 +304,9 @@ static void
 leave(struct fby_master *mst, const char *why)
 {
 	set_state(mst, FBY_CYCLE_LEAVING, why);
-	mst->leave_waits = 2;
+	mst->group_out = mst->workers_out = false;
+	if (mst->stopping)
+		fby_reload_cancel(&mst->reload);
 	fby_supervisor_stop(&mst->sup, mst->stop_drain_ms);
 	fby_group_leave(&mst->group);
 }
@@ -312,6 +319,8 @@ moved_out(struct fby_master *mst)
 		event_base_loopbreak(mst->base);
 		return;
 	}
+	/* What could not be given back in time is nobody's of ours now. */
+	fby_handoff_revoke_all(&mst->handoff, true, 0);
 	set_state(mst, FBY_CYCLE_RUNNING, "runtime switched");
 	fby_reload_switched(&mst->reload);
 	start_moving(mst);
@@ -319,22 +328,25 @@ moved_out(struct fby_master *mst)
 }
 
 static void
-one_less(struct fby_master *mst)
+check_out(struct fby_master *mst)
 {
-	if (mst->state == FBY_CYCLE_LEAVING && --mst->leave_waits == 0)
+	if (mst->state == FBY_CYCLE_LEAVING && mst->group_out &&
+	    mst->workers_out)
 		moved_out(mst);
 }
 
 void
 fby_cycle_group_closed(struct fby_master *mst)
 {
-	one_less(mst);
+	mst->group_out = true;
+	check_out(mst);
 }
 
 void
 fby_cycle_workers_gone(struct fby_master *mst)
 {
-	one_less(mst);
+	mst->workers_out = true;
+	check_out(mst);
 }
 
 void
@@ -365,7 +377,8 @@ check_deadline(struct fby_master *mst)
 	    "partitions left, %zu behind; the ledger is kept for the next "
 	    "start",
 	    fby_handoff_ours(&mst->handoff), fby_commit_behind(&mst->commit));
-	mst->exit_code = FBY_EXIT_FAIL;
+	if (mst->stopping)
+		mst->exit_code = FBY_EXIT_FAIL;
 	leave(mst, "time is up");
 }
 
@@ -406,6 +419,7 @@ fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
 	mst->generation = generation;
 	mst->sup.manifest_fd = fd;
 	fby_log_set_level((enum fby_log_level)m->host.log_level);
+	mst->shm.head->group_off = fby_shm_intern(&mst->shm, m->source.group);
 	if (mst->state != FBY_CYCLE_RECOVERING && mst->commit.mst)
 		fby_commit_rearm(&mst->commit);
 	if (old != NULL) {
@@ -450,7 +464,8 @@ open_all(struct fby_master *mst)
 static void
 close_all(struct fby_master *mst)
 {
-	bool keep = mst->exit_code != FBY_EXIT_OK;
+	bool keep = mst->exit_code != FBY_EXIT_OK || mst->shm.head == NULL ||
+	    fby_recover_pending(&mst->recover) > 0;
 
 	if (mst->base == NULL)
 		return;

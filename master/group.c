@@ -118,9 +118,12 @@ on_assigned(struct fby_group *g, const rd_kafka_topic_partition_list_t *list)
 	fby_notice("group %s, generation %d: %d partition%s assigned",
 	    mst->manifest->source.group, g->epoch, list->cnt,
 	    list->cnt == 1 ? "" : "s");
-	if (mst->state != FBY_CYCLE_RUNNING || g->state == FBY_GROUP_LEAVING)
+	if (g->state == FBY_GROUP_LEAVING)
 		return;
 	set_state(g, FBY_GROUP_STEADY);
+	/* Stopping: what is new is not begun any more. */
+	if (mst->state != FBY_CYCLE_RUNNING)
+		return;
 	for (int i = 0; i < list->cnt; i++)
 		if (fby_handoff_assign(&mst->handoff, list->elems[i].topic,
 			list->elems[i].partition) == -1)
@@ -150,7 +153,11 @@ on_revoked(struct fby_group *g, rd_kafka_event_t *ev)
 	for (int i = 0; i < list->cnt; i++)
 		fby_handoff_revoke(&mst->handoff, list->elems[i].topic,
 		    list->elems[i].partition, lost, drain_ms);
-	fby_handoff_check_left(&mst->handoff);
+	/* There is nothing left to wait for when we are on our way out. */
+	if (g->state == FBY_GROUP_LEAVING)
+		fby_group_unassign(g);
+	else
+		fby_handoff_check_left(&mst->handoff);
 }
 
 void

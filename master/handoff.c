@@ -63,6 +63,7 @@ fby_handoff_init(struct fby_handoff *h, struct fby_shm *shm,
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		h->parts[i].row = i;
 		h->parts[i].slot = h->parts[i].moving_to = FBY_NOSLOT;
+		h->parts[i].resume = FBY_NONE;
 	}
 }
 
@@ -76,11 +77,24 @@ fby_handoff_fini(struct fby_handoff *h)
 /* ---- leaving ---------------------------------------------------------- */
 
 static void
+resolve(struct fby_handoff *h, struct fby_part *pt, const char *why, bool soon)
+{
+	pt->round++;
+	set_state(h, pt, FBY_ROW_RESOLVING, why);
+	h->ops->resolve(h->arg, soon);
+}
+
+static void
 set_free(struct fby_handoff *h, struct fby_part *pt, const char *why)
 {
 	set_state(h, pt, FBY_ROW_FREE, why);
 	pt->leaving = pt->lost = pt->again = false;
 	pt->moving_to = FBY_NOSLOT;
+	pt->resume = FBY_NONE;
+	if (!pt->wanted)
+		return;
+	pt->wanted = false;
+	resolve(h, pt, "assigned meanwhile", true);
 }
 
 static bool
@@ -120,6 +134,7 @@ revoke_part(struct fby_handoff *h, struct fby_part *pt, bool lost,
     int64_t drain_ms)
 {
 	pt->leaving = true;
+	pt->wanted = false;
 	pt->lost |= lost;
 	h->lost += lost;
 	switch (pt->state) {
@@ -194,13 +209,16 @@ fby_handoff_assign(struct fby_handoff *h, const char *topic, int32_t partition)
 	if (row == FBY_NOROW)
 		return -1;
 	pt = &h->parts[row];
-	/* Ours already: a cooperative rebalance names only what is new. */
+	/* Not quite gone yet; it is resolved when it is. */
+	if (pt->leaving) {
+		pt->wanted = true;
+		return 0;
+	}
 	if (FBY_COUNT_IF(pt->state != FBY_ROW_FREE))
 		return 0;
 	pt->topic = fby_shm_name(h->shm, h->shm->rows[row].topic_off);
 	pt->partition = partition;
-	set_state(h, pt, FBY_ROW_RESOLVING, "assigned");
-	h->ops->resolve(h->arg);
+	resolve(h, pt, "assigned", true);
 	return 0;
 }
 
@@ -213,6 +231,7 @@ fby_handoff_resolved(struct fby_handoff *h, struct fby_part *pt, int64_t start,
 	FBY_BUG_ON(pt->state != FBY_ROW_RESOLVING);
 	pt->start = start;
 	pt->watermark = watermark;
+	pt->resume = FBY_NONE;
 	/* Nobody holds it, so all of its lines are the master's to write. */
 	fby_store(&row->watermark, watermark);
 	fby_store(&row->position, start);
@@ -241,8 +260,10 @@ unhold(struct fby_handoff *h, struct fby_part *pt, const char *why)
 	}
 	if (pt->again) {
 		pt->again = false;
-		set_state(h, pt, FBY_ROW_RESOLVING, why);
-		h->ops->resolve(h->arg);
+		pt->resume = fby_acquire(&row->acked);
+		pt->watermark = fby_load(&row->watermark);
+		/* Not at once: what cannot be read may go on so. */
+		resolve(h, pt, why, false);
 		return;
 	}
 	pt->start = fby_acquire(&row->acked);

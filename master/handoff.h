@@ -45,6 +45,9 @@ struct fby_part {
 	int64_t watermark; /* to go on from */
 	bool leaving;      /* goes back to the group */
 	bool lost;         /* no commit for it any more */
+	bool wanted;       /* leaving, and ours again already */
+	unsigned round;    /* how often it has been RESOLVING */
+	int64_t resume;    /* acked before that, or FBY_NONE */
 	bool again;        /* resolve anew after its release */
 };
 
@@ -52,7 +55,7 @@ struct fby_handoff_ops {
 	void (*grant)(void *arg, const struct fby_part *pt);
 	void (*revoke)(void *arg, const struct fby_part *pt, int64_t drain_ms);
 	/* Start offsets of all partitions in RESOLVING are wanted. */
-	void (*resolve)(void *arg);
+	void (*resolve)(void *arg, bool soon);
 	/* Something waits for its last commit. */
 	void (*commit)(void *arg);
 	/* The last partition that had to leave is FREE. */

@@ -72,8 +72,8 @@ struct fby_master {
 	enum fby_cycle_state state;
 	bool stopping; /* else: switching runtimes */
 	int64_t stop_drain_ms;
-	int64_t stop_by;      /* monotonic deadline */
-	unsigned leave_waits; /* group and workers */
+	int64_t stop_by;             /* monotonic deadline */
+	bool group_out, workers_out; /* LEAVING: who is through */
 	int exit_code;
 	int64_t started_at;            /* wall clock */
 	char *troubles[FBY_TROUBLE_N]; /* NULL: none */

@@ -30,7 +30,8 @@ struct fby_offsets_part {
 	struct fby_part *pt;
 	int64_t committed, watermark; /* FBY_NONE: none */
 	int64_t first, end;
-	unsigned answers; /* good ones, of two */
+	unsigned round;   /* of the part, when it was asked for */
+	unsigned answers; /* good ones, of three */
 };
 
 /* ---- one round -------------------------------------------------------- */
@@ -90,9 +91,14 @@ decide(struct fby_offsets *o, const struct fby_offsets_part *op)
 	int64_t start, watermark = op->watermark, acked, committed;
 
 	/* It may have been revoked while the answers were under way. */
-	if (pt->state != FBY_ROW_RESOLVING)
+	if (pt->state != FBY_ROW_RESOLVING || pt->round != op->round) {
+		o->again = true;
 		return;
-	committed = op->committed;
+	}
+	/* What we have acked ourselves, and could not commit yet, counts. */
+	committed = FBY_MAX(op->committed, pt->resume);
+	if (pt->resume != FBY_NONE)
+		watermark = FBY_MAX(watermark, pt->watermark);
 	switch (
 	    fby_start_choose(committed, op->first, op->end, o->reset, &start)) {
 	case FBY_START_NONE:
@@ -118,10 +124,11 @@ decide(struct fby_offsets *o, const struct fby_offsets_part *op)
 	case FBY_START_FRESH:
 		acked = recovered(o, op, &watermark);
 		if (acked >= 0)
-			start = acked;
+			start = FBY_MAX(acked, pt->resume);
 		break;
 	}
-	fby_store(&row->committed, committed);
+	fby_store(&row->committed,
+	    committed == FBY_NONE ? FBY_NONE : op->committed);
 	fby_store(&row->committed_watermark, op->watermark);
 	fby_store(&row->log_start, op->first);
 	fby_store(&row->high, op->end);
@@ -134,7 +141,7 @@ finish_round(struct fby_offsets *o)
 	bool all = true;
 
 	for (size_t i = 0; i < o->nparts; i++) {
-		if (o->parts[i].answers == 2)
+		if (o->parts[i].answers == 3)
 			decide(o, &o->parts[i]);
 		else
 			all = false;
@@ -203,7 +210,9 @@ fby_offsets_group(struct fby_offsets *o, rd_kafka_topic_partition_list_t *list)
 	if (ask_committed(o, list) == -1)
 		return;
 	for (int i = 0; i < list->cnt; i++)
-		if (list->elems[i].offset >= 0)
+		if (list->elems[i].err)
+			return;
+		else if (list->elems[i].offset >= 0)
 			min = FBY_MIN(min, watermark_of(&list->elems[i]));
 	o->group_watermark = min == INT64_MAX ? FBY_NONE : min;
 }
@@ -278,6 +287,19 @@ ask_ends(struct fby_offsets *o, struct fby_request *req,
 	rd_kafka_AdminOptions_destroy(opt);
 }
 
+static enum fby_start_reset
+reset_policy(const struct fby_manifest *m)
+{
+	const char *v = fby_kafka_setting(m, "auto.offset.reset");
+
+	if (v == NULL || strcmp(v, "earliest") == 0 ||
+	    strcmp(v, "smallest") == 0 || strcmp(v, "beginning") == 0)
+		return FBY_RESET_EARLIEST;
+	if (strcmp(v, "error") == 0)
+		return FBY_RESET_ERROR;
+	return FBY_RESET_LATEST;
+}
+
 /* Everything that is RESOLVING; NULL if nothing is. */
 static rd_kafka_topic_partition_list_t *
 gather(struct fby_offsets *o)
@@ -296,11 +318,18 @@ gather(struct fby_offsets *o)
 
 		if (pt->state != FBY_ROW_RESOLVING)
 			continue;
+		o->parts[o->nparts].round = pt->round;
 		o->parts[o->nparts++].pt = pt;
 		rd_kafka_topic_partition_list_add(list, pt->topic,
 		    pt->partition);
 	}
 	return list;
+}
+
+void
+fby_offsets_resolve_later(struct fby_offsets *o)
+{
+	retry_later(o);
 }
 
 void
@@ -314,6 +343,7 @@ fby_offsets_resolve(struct fby_offsets *o)
 	}
 	o->again = false;
 	o->failed = false;
+	o->reset = reset_policy(o->mst->manifest);
 	if (o->mst->group.rk == NULL || (list = gather(o)) == NULL)
 		return;
 	if (ask_committed(o, list) == -1) {
@@ -323,6 +353,9 @@ fby_offsets_resolve(struct fby_offsets *o)
 		for (int i = 0; i < list->cnt; i++) {
 			struct fby_offsets_part *op = &o->parts[i];
 
+			if (list->elems[i].err)
+				continue;
+			op->answers++;
 			op->committed = list->elems[i].offset >= 0 ?
 			    list->elems[i].offset :
 			    FBY_NONE;
@@ -345,19 +378,6 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 
 /* ---- life ------------------------------------------------------------- */
 
-static enum fby_start_reset
-reset_policy(const struct fby_manifest *m)
-{
-	const char *v = fby_kafka_setting(m, "auto.offset.reset");
-
-	if (v == NULL || strcmp(v, "earliest") == 0 ||
-	    strcmp(v, "smallest") == 0 || strcmp(v, "beginning") == 0)
-		return FBY_RESET_EARLIEST;
-	if (strcmp(v, "error") == 0)
-		return FBY_RESET_ERROR;
-	return FBY_RESET_LATEST;
-}
-
 void
 fby_offsets_init(struct fby_offsets *o, struct fby_master *mst)
 {
@@ -365,7 +385,6 @@ fby_offsets_init(struct fby_offsets *o, struct fby_master *mst)
 	o->mst = mst;
 	o->group_watermark = FBY_NONE;
 	o->committed_ms = COMMITTED_MIN_MS;
-	o->reset = reset_policy(mst->manifest);
 	o->starts.fn = on_starts;
 	o->ends.fn = on_ends;
 	evtimer_assign(&o->ev_retry, mst->base, on_retry, o);

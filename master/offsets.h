@@ -48,6 +48,9 @@ void fby_offsets_fini(struct fby_offsets *o);
 /* Ask for all that is RESOLVING; later calls are gathered. */
 void fby_offsets_resolve(struct fby_offsets *o);
 
+/* The same after a little while: it has just failed. */
+void fby_offsets_resolve_later(struct fby_offsets *o);
+
 /* Watermark of the group, from these partitions; the list is changed. */
 void fby_offsets_group(struct fby_offsets *o,
     rd_kafka_topic_partition_list_t *list);

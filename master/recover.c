@@ -55,8 +55,8 @@ take_row(struct fby_recover *r, const struct fby_shm *shm,
 	int64_t committed = fby_load(&row->committed);
 	const char *topic = fby_shm_name(shm, row->topic_off);
 
-	/* A start offset alone, or a partition given back, is no news. */
-	if (*topic == '\0' || fby_load(&row->state) < FBY_ROW_IDLE ||
+	/* A partition given back is no news. */
+	if (*topic == '\0' || fby_load(&row->state) == FBY_ROW_FREE ||
 	    fby_load(&row->state) >= FBY_ROW_NSTATES || acked <= committed ||
 	    acked > fby_load(&row->high))
 		return;
@@ -178,17 +178,48 @@ fby_recover_fini(struct fby_recover *r)
 	memset(r, 0, sizeof(*r));
 }
 
-bool
-fby_recover_find(const struct fby_recover *r, const char *topic,
-    int32_t partition, int64_t broker_committed, int64_t *acked,
-    int64_t *watermark)
+/*
+ * The old file is gone with this one's creation, so its news are written into
+ * it: the next master finds them if this one does not come that far.
+ */
+void
+fby_recover_carry_over(const struct fby_recover *r, struct fby_shm *shm)
 {
 	for (size_t i = 0; i < r->nitems; i++) {
 		const struct fby_recover_item *item = &r->items[i];
+		uint32_t n = fby_shm_row(shm, item->topic, item->partition);
+
+		if (n == FBY_NOROW)
+			continue;
+		fby_store(&shm->rows[n].committed, item->committed);
+		fby_store(&shm->rows[n].watermark, item->watermark);
+		fby_store(&shm->rows[n].high, item->acked);
+		fby_release(&shm->rows[n].acked, item->acked);
+		fby_store(&shm->rows[n].state, FBY_ROW_IDLE);
+	}
+}
+
+size_t
+fby_recover_pending(const struct fby_recover *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->nitems; i++)
+		n += !r->items[i].used;
+	return n;
+}
+
+bool
+fby_recover_find(struct fby_recover *r, const char *topic, int32_t partition,
+    int64_t broker_committed, int64_t *acked, int64_t *watermark)
+{
+	for (size_t i = 0; i < r->nitems; i++) {
+		struct fby_recover_item *item = &r->items[i];
 
 		if (item->partition != partition ||
 		    strcmp(item->topic, topic) != 0)
 			continue;
+		item->used = true;
 		/*
 		 * A commit of ours may have been confirmed unseen; anything
 		 * else outside of these bounds is somebody else's doing.

@@ -16,6 +16,7 @@
 #include <event2/event_struct.h>
 
 struct fby_master;
+struct fby_shm;
 
 struct fby_recover_item {
 	char *topic;
@@ -23,6 +24,7 @@ struct fby_recover_item {
 	int64_t committed; /* what the broker had confirmed to it */
 	int64_t acked;     /* above that */
 	int64_t watermark;
+	bool used; /* its partition has come */
 };
 
 struct fby_recover {
@@ -41,11 +43,17 @@ struct fby_recover {
 void fby_recover_start(struct fby_recover *r, struct fby_master *mst);
 void fby_recover_fini(struct fby_recover *r);
 
+/* Write what was read into the new ledger. */
+void fby_recover_carry_over(const struct fby_recover *r, struct fby_shm *shm);
+
+/* How many partitions it knows of that have not been ours yet. */
+size_t fby_recover_pending(const struct fby_recover *r);
+
 /*
  * True if the old ledger knows of records acked beyond the offset that the
  * broker has; never if another member has moved the group's offset since.
  */
-bool fby_recover_find(const struct fby_recover *r, const char *topic,
+bool fby_recover_find(struct fby_recover *r, const char *topic,
     int32_t partition, int64_t broker_committed, int64_t *acked,
     int64_t *watermark);
 

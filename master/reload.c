@@ -91,6 +91,8 @@ fby_reload_fini(struct fby_reload *r)
 	r->last = NULL;
 }
 
+#define NOT_NOW "the master is stopping or just starting; not reloaded"
+
 static void start(struct fby_reload *r);
 
 /* Takes text. */
@@ -132,7 +134,10 @@ finish(struct fby_reload *r, bool ok, char *text)
 	r->again = false;
 	r->waiters = r->later;
 	r->later = NULL;
-	start(r);
+	if (mst->state == FBY_CYCLE_RUNNING)
+		start(r);
+	else
+		finish(r, false, fby_strdup(NOT_NOW));
 }
 
 /* ---- comparing -------------------------------------------------------- */
@@ -167,7 +172,7 @@ adopt(struct fby_reload *r)
 
 	r->next = NULL;
 	r->next_fd = -1;
-	fby_cycle_adopt(r->mst, m, fd, r->mst->generation + 1);
+	fby_cycle_adopt(r->mst, m, fd, r->generation);
 }
 
 static void
@@ -204,11 +209,10 @@ go_roll(struct fby_reload *r, const struct changes *ch)
 	fby_notice("reload: replacing the workers one by one (%s)", ch->text.p);
 	r->state = FBY_RELOAD_ROLLING;
 	r->rolling_back = false;
-	fby_supervisor_roll(&r->mst->sup, r->next, r->next_fd,
-	    r->mst->generation + 1);
+	fby_supervisor_roll(&r->mst->sup, r->next, r->next_fd, r->generation);
 }
 
-/* Back to the manifest in force, as a generation of its own. */
+/* Back to the manifest in force: who runs it already stays. */
 static void
 roll_back(struct fby_reload *r)
 {
@@ -253,6 +257,13 @@ fby_reload_continue(struct fby_reload *r)
 		fby_clock_mono() - r->started_at));
 }
 
+void
+fby_reload_cancel(struct fby_reload *r)
+{
+	if (r->state != FBY_RELOAD_IDLE)
+		finish(r, false, fby_strdup("the master stops"));
+}
+
 /* ---- beginning -------------------------------------------------------- */
 
 static void
@@ -285,6 +296,7 @@ start(struct fby_reload *r)
 	struct fby_err err;
 
 	r->started_at = fby_clock_mono();
+	r->generation = FBY_MAX(r->generation, mst->generation) + 1;
 	fby_notify_reloading(&mst->notify);
 	fby_err_init(&err);
 	r->next = fby_manifest_load(mst->files, mst->nfiles, &err);
@@ -305,9 +317,7 @@ fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn, void *arg)
 	if (r->mst->state != FBY_CYCLE_RUNNING || r->state != FBY_RELOAD_IDLE) {
 		if (r->state == FBY_RELOAD_IDLE) {
 			if (fn)
-				fn(arg, false,
-				    "the master is stopping or "
-				    "just starting; not reloaded");
+				fn(arg, false, NOT_NOW);
 			return;
 		}
 		add_waiter(&r->later, fn, arg);

@@ -37,6 +37,7 @@ struct fby_reload {
 	bool again;
 	struct fby_manifest *next; /* being rolled to */
 	int next_fd;
+	unsigned generation; /* last given out; never twice */
 	bool rolling_back;
 	struct fby_reload_waiter *waiters, *later;
 	int64_t started_at;   /* monotonic */
@@ -56,6 +57,9 @@ void fby_reload_forget(struct fby_reload *r, void *arg);
 
 /* The old runtime has left: the new manifest is in force from here on. */
 void fby_reload_switched(struct fby_reload *r);
+
+/* The master stops: whoever waits is told so. */
+void fby_reload_cancel(struct fby_reload *r);
 
 /* The supervisor has settled, or the cycle has switched. */
 void fby_reload_continue(struct fby_reload *r);

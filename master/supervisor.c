@@ -115,6 +115,8 @@ fby_supervisor_ready(struct fby_supervisor *sup, struct fby_proc *pr)
 	}
 	fby_cycle_workers_ready(sup->mst);
 	fby_cycle_plan_soon(sup->mst);
+	/* Who retires without a lane will release none. */
+	fby_supervisor_check(sup);
 }
 
 /* ---- dying ------------------------------------------------------------ */
@@ -206,6 +208,7 @@ fby_supervisor_tick(struct fby_supervisor *sup)
 		if (fby_proc_is_alive(&sup->procs[i]))
 			fby_proc_watch(&sup->procs[i], now, sup->ticked_at);
 	sup->ticked_at = now;
+	fby_supervisor_check(sup);
 }
 
 /* ---- how many, and of which generation -------------------------------- */
@@ -327,16 +330,24 @@ void
 fby_supervisor_adopt(struct fby_supervisor *sup, int manifest_fd,
     unsigned generation)
 {
+	unsigned before = sup->generation;
+
 	sup->manifest_fd = manifest_fd;
 	sup->generation = generation;
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
 		struct fby_proc *pr = &sup->procs[i];
 
-		pr->generation = generation;
-		if (fby_proc_is_alive(pr))
+		if (fby_proc_is_alive(pr) && pr->generation == before) {
+			pr->generation = generation;
 			fby_store(&sup->mst->shm.slots[i].generation,
 			    generation);
+		} else if (pr->state == FBY_PROC_BACKOFF &&
+		    !evtimer_pending(&pr->ev_spawn, NULL)) {
+			/* Given up before; perhaps it likes this one. */
+			start(sup, pr);
+		}
 	}
+	fby_supervisor_check(sup);
 }
 
 /* ---- life ------------------------------------------------------------- */

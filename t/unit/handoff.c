@@ -36,8 +36,9 @@ on_revoke(void *arg, const struct fby_part *pt, int64_t drain_ms)
 }
 
 static void
-on_resolve(void *arg)
+on_resolve(void *arg, bool soon)
 {
+	(void)soon;
 	((struct world *)arg)->resolves++;
 }
 
@@ -260,6 +261,37 @@ a_second_worker_takes_over_half_without_ping_pong(void **state)
 }
 
 static void
+what_is_assigned_while_it_leaves_is_resolved_when_it_has(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	fby_handoff_revoke(&w->h, "t", 0, true, 0);
+	assert_int_equal(fby_handoff_assign(&w->h, "t", 0), 0);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_REVOKING);
+	fby_handoff_holder_gone(&w->h, 2);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_RESOLVING);
+	assert_int_equal(w->resolves, 2);
+	assert_false(w->h.parts[0].lost);
+}
+
+static void
+what_was_acked_before_a_new_resolution_is_remembered(void **state)
+{
+	struct world *w = *state;
+	unsigned round;
+
+	hold(w);
+	round = w->h.parts[0].round;
+	fby_release(&row(w, 0)->acked, 140);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_FAILED);
+	assert_int_equal(w->h.parts[0].resume, 140);
+	assert_int_not_equal(w->h.parts[0].round, round);
+	fby_handoff_resolved(&w->h, &w->h.parts[0], 140, FBY_NONE);
+	assert_int_equal(w->h.parts[0].resume, FBY_NONE);
+}
+
+static void
 revoking_nothing_leaves_at_once(void **state)
 {
 	struct world *w = *state;
@@ -293,6 +325,8 @@ main(void)
 		TEST(a_release_of_an_old_epoch_is_counted_and_ignored),
 		TEST(out_of_range_is_resolved_anew),
 		TEST(a_second_worker_takes_over_half_without_ping_pong),
+		TEST(what_is_assigned_while_it_leaves_is_resolved_when_it_has),
+		TEST(what_was_acked_before_a_new_resolution_is_remembered),
 		TEST(revoking_nothing_leaves_at_once),
 		TEST(a_full_ledger_refuses_the_partition_and_says_so),
 	};

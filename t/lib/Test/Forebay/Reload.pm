@@ -120,6 +120,30 @@ body reload_rolling => 'workers are replaced one by one', sub {
 	all_delivered($b, $f, $p, $generation);
 };
 
+# Who retires without a partition has nothing to release; and who crashes
+# again and again is replaced, too.
+body reload_without_lanes => 'workers without a partition are replaced', sub {
+	my ($b) = @_;
+	my $f = Test::Forebay->new(broker => $b, topic => $b->topic(1),
+	    workers => 2);
+
+	$f->start_ready(1);
+	my %old = map { $_ => 1 } $f->worker_pids;
+
+	$f->reload_ok(sub { $_[1]{memory} = { budget => '32MiB' } });
+	is(scalar(grep { $old{$_} } $f->worker_pids), 0, 'both are new');
+	# Twice within a second: the second time it is backed off from.
+	for (1, 2) {
+		my ($pid) = $f->worker_pids;
+
+		kill('KILL', $pid);
+		is_soon { !grep { $_ == $pid } $f->worker_pids } 'gone';
+	}
+	$f->reload_ok(sub { $_[1]{memory} = { budget => '16MiB' } },
+	    'also while one is down');
+	is_soon { $f->worker_pids == 2 && $f->held == 1 } 'all are back';
+};
+
 body reload_storm => 'a SIGHUP with a changed manifest every second', sub {
 	my ($b) = @_;
 	my ($f, $p, $generation) = busy($b);
