@@ -73,7 +73,7 @@ fby_supervisor_alive(const struct fby_supervisor *sup)
 }
 
 /* Partitions 0 and 1 of `orders`: ours, and given back. */
-static int
+FBY_UNUSED static int
 fake_master(void **state)
 {
 	char path[64];
@@ -108,7 +108,7 @@ fake_master(void **state)
 	return 0;
 }
 
-static int
+FBY_UNUSED static int
 fake_master_gone(void **state)
 {
 	(void)state;
