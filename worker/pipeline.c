@@ -171,12 +171,11 @@ touch(struct fby_lane *ln)
 	STAILQ_INSERT_TAIL(&ln->w->pl.touched, ln, touched);
 }
 
-/* May free the batch, and its lane if that is released. */
+/* The sink and the retries are done with it. */
 static void
-complete(struct fby_record *rec)
+drop_message(struct fby_record *rec)
 {
-	struct fby_batch *b = rec->b;
-	struct fby_lane *ln = b->ln;
+	struct fby_lane *ln = rec->b->ln;
 	uint64_t bytes = record_bytes(rec);
 
 	rd_kafka_message_destroy(rec->msg);
@@ -186,6 +185,16 @@ complete(struct fby_record *rec)
 	ln->open--;
 	if (rec->tries)
 		ln->suspects--;
+}
+
+/* May free the batch, and its lane if that is released. */
+static void
+complete(struct fby_record *rec)
+{
+	struct fby_batch *b = rec->b;
+	struct fby_lane *ln = b->ln;
+
+	drop_message(rec);
 	if (ln->state != FBY_LANE_DRAINED) {
 		fby_acks_done(&ln->acks, fby_record_seq(rec));
 		touch(ln);
@@ -533,16 +542,8 @@ static void
 give_back(struct fby_record *rec)
 {
 	struct fby_batch *b = rec->b;
-	struct fby_lane *ln = b->ln;
-	uint64_t bytes = record_bytes(rec);
 
-	rd_kafka_message_destroy(rec->msg);
-	rec->msg = NULL;
-	ln->w->pl.open_bytes -= bytes;
-	ln->open_bytes -= bytes;
-	ln->open--;
-	if (rec->tries)
-		ln->suspects--;
+	drop_message(rec);
 	batch_unhold(b);
 }
 
