@@ -221,7 +221,6 @@ on_answer(void *arg, rd_kafka_event_t *ev)
 	if (!err) {
 		c->commits++;
 		c->failures = 0;
-		c->last_at = fby_clock_wall();
 		fby_trouble_over(c->mst, FBY_TROUBLE_COMMIT);
 		if (c->again)
 			fby_commit_now(c);

@@ -22,7 +22,6 @@ struct fby_commit {
 	struct event ev_timer;
 	bool again;               /* asked for while under way */
 	unsigned failures;        /* in a row */
-	int64_t last_at;          /* wall clock of the last */
 	int64_t watermark_at;     /* monotonic: next without */
 	uint64_t commits, errors; /*   new offsets */
 	uint64_t refused;         /* rows that were not believed */

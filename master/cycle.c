@@ -391,7 +391,6 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	mst->ticks++;
 	if (mst->state == FBY_CYCLE_RECOVERING)
 		return;
 	fby_supervisor_tick(&mst->sup);

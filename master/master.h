@@ -97,7 +97,6 @@ struct fby_master {
 	struct event ev_resolve; /* start offsets are wanted */
 	struct event ev_sigs[8]; /* signal.c */
 	size_t nsigs;
-	uint64_t ticks;
 };
 
 /* ---- cycle.c ---------------------------------------------------------- */

@@ -316,6 +316,7 @@ fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn, void *arg)
 {
 	if (r->mst->state != FBY_CYCLE_RUNNING || r->state != FBY_RELOAD_IDLE) {
 		if (r->state == FBY_RELOAD_IDLE) {
+			fby_warn("reload: " NOT_NOW);
 			if (fn)
 				fn(arg, false, NOT_NOW);
 			return;

@@ -65,8 +65,8 @@ struct fby_ledger_row {
 	int32_t partition;
 	_Atomic int64_t committed; /* last the broker confirmed */
 	_Atomic int64_t committed_watermark;
-	_Atomic int64_t log_start;  /* first offset the broker has */
-	_Atomic int64_t granted_at; /* wall clock, ms */
+	_Atomic int64_t log_start; /* first offset the broker has */
+	uint64_t reserved;
 	/* ---- the holder's lines ---- */
 	alignas(
 	    FBY_CACHELINE) _Atomic int64_t acked; /* next offset to commit */
@@ -82,7 +82,7 @@ struct fby_ledger_row {
 	_Atomic uint64_t late;    /* older than the watermark when read */
 	_Atomic uint64_t stale;   /* completions that came too late */
 	_Atomic uint32_t flags;   /* enum fby_row_flag */
-	uint32_t reserved[7];
+	uint32_t spare[7];
 };
 
 enum fby_row_flag {
