@@ -157,6 +157,23 @@ out:
 	return o;
 }
 
+json_t *
+fby_client_peek(const char *dir)
+{
+	struct fby_str answer;
+	json_t *o = NULL;
+	int fd = fby_control_socket(dir, false);
+
+	if (fd == -1)
+		return NULL;
+	fby_str_init(&answer);
+	if (send_line(fd, "status\n") == 0 && read_all(fd, &answer) == 0)
+		o = json_loadb(answer.p, answer.len, 0, NULL);
+	close(fd);
+	fby_str_fini(&answer);
+	return o;
+}
+
 /* {"ok": …, "text": …}: text to the stream that fits, and the exit status. */
 static int
 print_result(const struct fby_client *cl, json_t *o)
@@ -209,6 +226,19 @@ int
 fby_client_reopen(const struct fby_client *cl)
 {
 	return print_result(cl, ask(cl, "reopen", false));
+}
+
+int
+fby_client_skip(const struct fby_client *cl, const char *record)
+{
+	char *line = fby_asprintf("skip %s", record ? record : "");
+	int status;
+
+	/* One line is one command. */
+	line[strcspn(line, "\r\n")] = '\0';
+	status = print_result(cl, ask(cl, line, false));
+	free(line);
+	return status;
 }
 
 int

@@ -9,6 +9,8 @@
 
 #include "shared/fby.h"
 
+#include <jansson.h>
+
 struct fby_client {
 	char **files; /* -c */
 	size_t nfiles;
@@ -16,9 +18,13 @@ struct fby_client {
 	bool json;
 };
 
+/* The status of the master in that directory; NULL: nobody answers. */
+json_t *fby_client_peek(const char *dir);
+
 int fby_client_status(const struct fby_client *cl);
 int fby_client_reload(const struct fby_client *cl);
 int fby_client_reopen(const struct fby_client *cl);
+int fby_client_skip(const struct fby_client *cl, const char *record);
 
 /* Wait until the process has gone. */
 int fby_client_drain(const struct fby_client *cl);

@@ -12,9 +12,9 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
+#include "shared/metadata.h"
 
 #include "master/master.h"
-#include "master/watermark.h"
 
 /* After a failure, and how often before a partition is let go without. */
 #define RETRY_MS 100
@@ -74,7 +74,7 @@ let_go(struct fby_commit *c, const struct fby_part *pt, const char *why)
 		 "records from %" PRId64 " on will be repeated",
 	    pt->topic, pt->partition, why,
 	    fby_load(&c->mst->shm.rows[pt->row].committed));
-	fby_handoff_revoke(&c->mst->handoff, pt->topic, pt->partition, true, 0);
+	fby_handoff_let_go(&c->mst->handoff, pt->row);
 }
 
 static rd_kafka_topic_partition_list_t *
@@ -88,7 +88,7 @@ collect(struct fby_commit *c)
 
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		const struct fby_part *pt = &h->parts[i];
-		char buf[FBY_WATERMARK_METADATA];
+		char buf[FBY_METADATA_MAX];
 		rd_kafka_topic_partition_t *tp;
 		size_t len;
 
@@ -108,7 +108,7 @@ collect(struct fby_commit *c)
 		tp = rd_kafka_topic_partition_list_add(list, pt->topic,
 		    pt->partition);
 		tp->offset = acked;
-		len = fby_watermark_encode(buf, watermark);
+		len = fby_metadata_encode(buf, watermark);
 		if (len == 0)
 			continue;
 		tp->metadata = strdup(buf); /* librdkafka frees it */
@@ -119,6 +119,38 @@ collect(struct fby_commit *c)
 	if (watermarks)
 		c->watermark_at = now + WATERMARK_MS;
 	return list;
+}
+
+/*
+ * With exactly-once the workers' transactions have committed what is acked;
+ * an OffsetCommit of ours might come after the next one, and rewind it.
+ */
+static void
+mirror(struct fby_commit *c)
+{
+	struct fby_handoff *h = &c->mst->handoff;
+	int64_t acked, watermark;
+	bool gone = false;
+
+	for (uint32_t i = 0; i < h->nparts; i++) {
+		const struct fby_part *pt = &h->parts[i];
+		struct fby_ledger_row *row = &c->mst->shm.rows[i];
+
+		if (!is_ours(pt) || pt->state == FBY_ROW_IDLE)
+			continue;
+		if (!read_row(c, pt, &acked, &watermark)) {
+			if (pt->state == FBY_ROW_RELEASED) {
+				let_go(c, pt, "it is not believed");
+				gone = true;
+			}
+			continue;
+		}
+		fby_store(&row->committed, acked);
+		fby_store(&row->committed_watermark, watermark);
+	}
+	fby_handoff_committed(h);
+	if (gone)
+		fby_handoff_check_left(h);
 }
 
 static void
@@ -136,6 +168,11 @@ fby_commit_now(struct fby_commit *c)
 	struct fby_group *g = &c->mst->group;
 	rd_kafka_resp_err_t err;
 
+	if (c->mst->manifest->host.delivery == FBY_EXACTLY_ONCE) {
+		mirror(c);
+		rearm(c, c->mst->manifest->host.commit_interval_ms);
+		return;
+	}
 	if (c->request.under_way) {
 		c->again = true;
 		return;
@@ -180,7 +217,7 @@ confirm(struct fby_commit *c, const rd_kafka_topic_partition_t *tp)
 	row = &c->mst->shm.rows[i];
 	fby_store(&row->committed, tp->offset);
 	fby_store(&row->committed_watermark,
-	    fby_watermark_decode(tp->metadata, tp->metadata_size));
+	    fby_metadata_decode(tp->metadata, tp->metadata_size));
 }
 
 static void

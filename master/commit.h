@@ -4,6 +4,8 @@
  * with its watermark as metadata; on an interval, before a partition leaves,
  * and at exit.  One is under way at a time.
  *
+ * With exactly-once it is the workers that commit, and nothing is sent here.
+ *
  * What the ledger says is checked before it is believed: not below what is
  * committed, not beyond the end of the log, of a partition that is ours.
  */

@@ -28,6 +28,7 @@
 #include "shared/proto.h"
 #include "shared/str.h"
 
+#include "master/backoff.h"
 #include "master/master.h"
 
 #define CONN_MAGIC 0x6c727463u /* "ctrl" */
@@ -41,12 +42,14 @@ struct fby_control_conn {
 	bool asked;    /* the line has come */
 	bool answered; /* goes when that is sent */
 	bool waiting;  /* for the end of the process */
+	char who[64];  /* "uid 0, pid 4711" */
 	LIST_ENTRY(fby_control_conn) entry;
 };
 
 struct fby_control {
 	struct fby_master *mst;
 	struct evconnlistener *listener;
+	struct fby_backoff backoff;
 	char *path;
 	size_t nconns;
 	LIST_HEAD(, fby_control_conn) conns;
@@ -110,6 +113,7 @@ conn_free(struct fby_control_conn *conn)
 {
 	FBY_BUG_ON(conn->magic != CONN_MAGIC);
 	fby_reload_forget(&conn->ctl->mst->reload, conn);
+	fby_quarantine_forget(&conn->ctl->mst->quarantine, conn);
 	LIST_REMOVE(conn, entry);
 	conn->ctl->nconns--;
 	bufferevent_free(conn->bev);
@@ -179,6 +183,12 @@ void
 fby_control_wait(struct fby_control_conn *conn)
 {
 	conn->waiting = true;
+}
+
+const char *
+fby_control_who(const struct fby_control_conn *conn)
+{
+	return conn->who;
 }
 
 static void
@@ -273,19 +283,18 @@ on_event(struct bufferevent *bev, short what, void *arg)
 /* ---- accepting -------------------------------------------------------- */
 
 static bool
-is_allowed(int fd)
+is_allowed(int fd, struct ucred *peer)
 {
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
+	socklen_t len = sizeof(*peer);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len) == -1) {
 		fby_warn("control: SO_PEERCRED: %s", strerror(errno));
 		return false;
 	}
-	if (peer.uid == 0 || peer.uid == geteuid())
+	if (peer->uid == 0 || peer->uid == geteuid())
 		return true;
-	fby_warn("control: user %u (pid %d) turned away", (unsigned)peer.uid,
-	    (int)peer.pid);
+	fby_warn("control: user %u (pid %d) turned away", (unsigned)peer->uid,
+	    (int)peer->pid);
 	return false;
 }
 
@@ -296,17 +305,20 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	struct timeval tv = fby_clock_tv(LINE_MS);
 	struct fby_control *ctl = arg;
 	struct fby_control_conn *conn;
+	struct ucred peer;
 
 	(void)listener;
 	(void)addr;
 	(void)len;
-	if (!is_allowed(fd)) {
+	if (!is_allowed(fd, &peer)) {
 		evutil_closesocket(fd);
 		return;
 	}
 	conn = fby_calloc(1, sizeof(*conn));
 	conn->magic = CONN_MAGIC;
 	conn->ctl = ctl;
+	snprintf(conn->who, sizeof(conn->who), "uid %u, pid %d",
+	    (unsigned)peer.uid, (int)peer.pid);
 	conn->bev = bufferevent_socket_new(ctl->mst->base, fd,
 	    BEV_OPT_CLOSE_ON_FREE);
 	if (conn->bev == NULL)
@@ -326,9 +338,10 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 static void
 on_accept_error(struct evconnlistener *listener, void *arg)
 {
+	struct fby_control *ctl = arg;
+
 	(void)listener;
-	(void)arg;
-	fby_warn("control: accept: %s", strerror(errno));
+	fby_backoff_rest(&ctl->backoff);
 }
 
 struct fby_control *
@@ -348,6 +361,7 @@ fby_control_open(struct fby_master *mst)
 	if (ctl->listener == NULL)
 		goto fail;
 	evconnlistener_set_error_cb(ctl->listener, on_accept_error);
+	fby_backoff_init(&ctl->backoff, mst->base, ctl->listener, "control");
 	return ctl;
 
 fail:
@@ -367,6 +381,7 @@ fby_control_close(struct fby_control *ctl)
 	if (ctl == NULL)
 		return;
 	if (ctl->listener) {
+		fby_backoff_fini(&ctl->backoff);
 		evconnlistener_free(ctl->listener);
 		unlink(ctl->path);
 	}
@@ -387,6 +402,7 @@ fby_control_finished(struct fby_control *ctl, int exit_code)
 	if (ctl == NULL || ctl->listener == NULL)
 		return;
 	/* Unlinked before anybody hears of it: the next master may come. */
+	fby_backoff_fini(&ctl->backoff);
 	evconnlistener_free(ctl->listener);
 	ctl->listener = NULL;
 	unlink(ctl->path);

@@ -50,6 +50,9 @@ void fby_control_result(struct fby_control_conn *conn, bool ok,
     const char *text);
 void fby_control_text(struct fby_control_conn *conn, const char *text);
 
+/* Who is talking, for the record: "uid 0, pid 4711". */
+const char *fby_control_who(const struct fby_control_conn *conn);
+
 /* The answer is what fby_control_finished() says. */
 void fby_control_wait(struct fby_control_conn *conn);
 

@@ -67,6 +67,13 @@ cmd_reopen(struct fby_master *mst, struct fby_control_conn *conn,
 }
 
 static void
+cmd_skip(struct fby_master *mst, struct fby_control_conn *conn,
+    const char *args)
+{
+	fby_quarantine_skip(mst, conn, args);
+}
+
+static void
 cmd_version(struct fby_master *mst, struct fby_control_conn *conn,
     const char *args)
 {
@@ -103,6 +110,8 @@ const struct fby_control_cmd fby_control_cmds[] = {
 	    "finish what is in flight, commit, exit; answers at the end" },
 	{ "stop", cmd_stop,
 	    "like drain, but waits less; answers at the end" },
+	{ "skip", cmd_skip,
+	    "go on without the record TOPIC/PARTITION@OFFSET" },
 	{ "reopen", cmd_reopen, "open the log file anew" },
 	{ "version", cmd_version, "versions of forebay and its libraries" },
 	{ "help", cmd_help, "this list" },

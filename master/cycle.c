@@ -71,14 +71,15 @@ fby_cycle_unready(const struct fby_master *mst)
 	if (mst->state != FBY_CYCLE_RUNNING)
 		return state_names[mst->state];
 	for (size_t i = 0; i < FBY_TROUBLE_N; i++) {
-		if (mst->troubles[i] == NULL)
+		/* Of some partitions only: an alarm, but not unready. */
+		if (mst->troubles[i] == NULL || i == FBY_TROUBLE_POISON)
 			continue;
 		snprintf(text, sizeof(text), "%s: %s", fby_trouble_names[i],
 		    mst->troubles[i]);
 		return text;
 	}
 	if (fby_runtime_is_foreign(mst->manifest))
-		return mst->child.pid ? NULL : "the runtime is not running";
+		return fby_child_unready(&mst->child);
 	if (mst->group.state == FBY_GROUP_JOINING ||
 	    mst->group.state == FBY_GROUP_CLOSED)
 		return fby_group_state_name(mst->group.state);
@@ -99,15 +100,23 @@ on_plan(evutil_socket_t fd, short what, void *arg)
 	struct fby_master *mst = arg;
 	uint32_t slots[FBY_SLOTS_MAX];
 	bool ready[FBY_SLOTS_MAX];
-	size_t n;
+	uint32_t wards[FBY_WARDS_MAX];
+	struct fby_handoff_plan pl = {
+		.slots = slots,
+		.ready = ready,
+		.wards = wards,
+		.drain_ms = mst->manifest->host.drain_timeout_ms,
+	};
 
 	(void)fd;
 	(void)what;
 	if (mst->state != FBY_CYCLE_RUNNING)
 		return;
-	n = fby_supervisor_eligible(&mst->sup, slots, ready);
-	fby_handoff_plan(&mst->handoff, slots, ready, n,
-	    mst->manifest->host.drain_timeout_ms);
+	fby_supervisor_need_wards(&mst->sup,
+	    fby_handoff_suspects(&mst->handoff));
+	pl.nslots = fby_supervisor_eligible(&mst->sup, slots, ready);
+	pl.nwards = fby_supervisor_wards(&mst->sup, wards);
+	fby_handoff_plan(&mst->handoff, &pl);
 }
 
 static void
@@ -162,6 +171,18 @@ op_plan(void *arg)
 	fby_cycle_plan_soon(arg);
 }
 
+static void
+op_alarm(void *arg)
+{
+	fby_quarantine_alarm(arg);
+}
+
+static void
+op_skipped(void *arg, const struct fby_part *pt, int64_t offset, bool done)
+{
+	fby_quarantine_skipped(arg, pt, offset, done);
+}
+
 static void leave(struct fby_master *mst, const char *why);
 
 static void
@@ -182,6 +203,8 @@ static const struct fby_handoff_ops handoff_ops = {
 	.commit = op_commit,
 	.left = op_left,
 	.plan = op_plan,
+	.alarm = op_alarm,
+	.skipped = op_skipped,
 };
 
 /* ---- starting --------------------------------------------------------- */
@@ -216,18 +239,35 @@ static int
 create_ledger(struct fby_master *mst)
 {
 	char *path = fby_asprintf("%s/ledger", mst->run_dir);
+	char *fresh = fby_asprintf("%s.new", path);
 	const struct fby_manifest *m = mst->manifest;
 	int rc;
 
-	rc = fby_shm_create(&mst->shm, path, FBY_SLOTS_MAX,
+	rc = fby_shm_create(&mst->shm, fresh, FBY_SLOTS_MAX,
 	    (uint32_t)m->host.max_partitions, m->name, m->source.group);
 	/* Its lock lives as long as any process that has it: recover.h. */
-	if (rc == -1 || (rc = flock(mst->shm.fd, LOCK_EX | LOCK_NB)) == -1)
-		fby_error("%s: %s", path, strerror(errno));
-	else
+	if (rc == 0)
+		rc = flock(mst->shm.fd, LOCK_EX | LOCK_NB);
+	if (rc == 0) {
 		fby_store(&mst->shm.head->master_pid, (uint32_t)getpid());
+		fby_recover_carry_over(&mst->recover, &mst->shm);
+		/* The old one, and its news, are there until now. */
+		rc = rename(fresh, path);
+	}
+	if (rc == -1)
+		fby_error("%s: %s", path, strerror(errno));
+	free(fresh);
 	free(path);
 	return rc;
+}
+
+static void
+set_policy(struct fby_master *mst)
+{
+	const struct fby_manifest *m = mst->manifest;
+
+	fby_handoff_policy(&mst->handoff, (unsigned)m->host.poison_kills,
+	    m->sinks[FBY_SINK_DEAD_LETTER].present);
 }
 
 void
@@ -238,8 +278,10 @@ fby_cycle_recovered(struct fby_master *mst)
 		event_base_loopbreak(mst->base);
 		return;
 	}
-	fby_recover_carry_over(&mst->recover, &mst->shm);
 	fby_handoff_init(&mst->handoff, &mst->shm, &handoff_ops, mst);
+	set_policy(mst);
+	/* A holder may have committed more than it lived to write down. */
+	mst->handoff.ask = mst->manifest->host.delivery == FBY_EXACTLY_ONCE;
 	fby_offsets_init(&mst->offsets, mst);
 	fby_commit_init(&mst->commit, mst);
 	fby_topics_init(&mst->topics, mst);
@@ -393,14 +435,23 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (mst->state == FBY_CYCLE_RECOVERING)
 		return;
+	fby_oom_look(&mst->oom, fby_clock_mono());
 	fby_supervisor_tick(&mst->sup);
 	fby_notify_watchdog(&mst->notify);
 	check_deadline(mst);
+	fby_child_tick(&mst->child);
 	if (mst->state == FBY_CYCLE_RUNNING) {
 		const char *unready = fby_cycle_unready(mst);
+		const char *poison = mst->troubles[FBY_TROUBLE_POISON];
 
-		fby_notify_status(&mst->notify, "%s",
-		    unready ? unready : "running");
+		/* Longer than the watchdog gives a hanging worker. */
+		fby_handoff_watch(&mst->handoff, fby_clock_mono(),
+		    mst->manifest->host.worker_timeout_ms + 2 * TICK_MS);
+		fby_notify_status(&mst->notify, "%s%s",
+		    unready    ? unready :
+			poison ? "running; poison: " :
+				 "running",
+		    unready || poison == NULL ? "" : poison);
 	}
 }
 
@@ -419,8 +470,10 @@ fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
 	mst->sup.manifest_fd = fd;
 	fby_log_set_level((enum fby_log_level)m->host.log_level);
 	mst->shm.head->group_off = fby_shm_intern(&mst->shm, m->source.group);
-	if (mst->state != FBY_CYCLE_RECOVERING && mst->commit.mst)
+	if (mst->state != FBY_CYCLE_RECOVERING && mst->commit.mst) {
 		fby_commit_rearm(&mst->commit);
+		set_policy(mst);
+	}
 	if (old != NULL) {
 		fby_manifest_free(old);
 		close(old_fd);
@@ -449,6 +502,8 @@ open_all(struct fby_master *mst)
 	event_add(&mst->ev_tick, &tick);
 	fby_signal_init(mst);
 	fby_supervisor_init(&mst->sup, mst);
+	fby_quarantine_init(&mst->quarantine, mst);
+	fby_oom_init(&mst->oom, "");
 	fby_group_init(&mst->group, mst);
 	fby_reload_init(&mst->reload, mst);
 	fby_child_init(&mst->child, mst);
@@ -469,6 +524,7 @@ close_all(struct fby_master *mst)
 	if (mst->base == NULL)
 		return;
 	fby_supervisor_fini(&mst->sup);
+	fby_oom_fini(&mst->oom);
 	fby_child_fini(&mst->child);
 	fby_group_fini(&mst->group);
 	if (mst->commit.mst) {
@@ -482,6 +538,7 @@ close_all(struct fby_master *mst)
 	if (mst->control)
 		fby_control_finished(mst->control, mst->exit_code);
 	fby_control_close(mst->control);
+	fby_quarantine_fini(&mst->quarantine);
 	fby_http_close(mst->http);
 	fby_signal_fini(mst);
 	event_del(&mst->ev_tick);

@@ -26,6 +26,7 @@
 #define POLL_MS 1000
 #define LEAVE_POLL_MS 5
 #define CLOSE_MS 5000
+#define JOIN_MS 30000
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 60000
 #define MAX_POLL_DEFAULT_MS 300000
@@ -50,6 +51,7 @@ set_state(struct fby_group *g, enum fby_group_state to)
 	fby_info("group %s: %s -> %s", g->mst->manifest->source.group,
 	    state_names[g->state], state_names[to]);
 	g->state = to;
+	g->since = fby_clock_mono();
 }
 
 /* ---- rebalance -------------------------------------------------------- */
@@ -88,6 +90,40 @@ answer(struct fby_group *g, bool assign)
 	}
 }
 
+/*
+ * Metadata without a generation is that of a client outside of any group: the
+ * broker would take offsets that come with it from anybody.
+ */
+static void
+tell_workers(struct fby_group *g, rd_kafka_consumer_group_metadata_t *md)
+{
+	struct fby_msg_group msg = { .size = 0 };
+	rd_kafka_error_t *error;
+	void *bytes = NULL;
+	size_t size = 0;
+
+	if (g->mst->manifest->host.delivery != FBY_EXACTLY_ONCE || g->epoch < 0)
+		return;
+	error = rd_kafka_consumer_group_metadata_write(md, &bytes, &size);
+	if (error) {
+		fby_error("group: %s", rd_kafka_error_string(error));
+		rd_kafka_error_destroy(error);
+		return;
+	}
+	if (FBY_COUNT_IF(size > sizeof(msg.bytes))) {
+		fby_error("group: metadata of %zu bytes are too large", size);
+	} else {
+		msg.size = (uint32_t)size;
+		memcpy(msg.bytes, bytes, size);
+		if (msg.size != g->metadata.size ||
+		    memcmp(msg.bytes, g->metadata.bytes, size) != 0) {
+			g->metadata = msg;
+			fby_supervisor_group(&g->mst->sup);
+		}
+	}
+	rd_kafka_mem_free(g->rk, bytes);
+}
+
 static void
 learn_identity(struct fby_group *g)
 {
@@ -101,7 +137,20 @@ learn_identity(struct fby_group *g)
 	if ((md = rd_kafka_consumer_group_metadata(g->rk)) == NULL)
 		return;
 	g->epoch = rd_kafka_consumer_group_metadata_generation_id(md);
+	tell_workers(g, md);
 	rd_kafka_consumer_group_metadata_destroy(md);
+}
+
+/*
+ * With group.protocol=consumer the member's epoch moves on without a word
+ * when partitions of others do.
+ */
+static void
+look_at_epoch(struct fby_group *g)
+{
+	if (!g->is_classic && g->state == FBY_GROUP_STEADY && g->rk != NULL &&
+	    g->mst->manifest->host.delivery == FBY_EXACTLY_ONCE)
+		learn_identity(g);
 }
 
 static void
@@ -244,6 +293,11 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 		break;
 	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
 	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+		g->is_login_refused = true;
+		fby_trouble_set(mst, FBY_TROUBLE_AUTH, "%s", text);
+		/* With the secrets as they are then. */
+		fby_topics_look(&mst->topics);
+		break;
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
@@ -260,6 +314,15 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 	default:
 		fby_info("kafka: %s: %s", rd_kafka_err2name(err), text);
 	}
+}
+
+void
+fby_group_logged_in(struct fby_group *g)
+{
+	if (!g->is_login_refused)
+		return;
+	g->is_login_refused = false;
+	fby_trouble_over(g->mst, FBY_TROUBLE_AUTH);
 }
 
 static void
@@ -311,6 +374,7 @@ dispatch(struct fby_group *g, rd_kafka_event_t *ev)
 		break;
 	case RD_KAFKA_EVENT_OFFSET_COMMIT:
 	case RD_KAFKA_EVENT_LISTOFFSETS_RESULT:
+	case RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT:
 		on_reply(g, ev);
 		break;
 	default:
@@ -385,12 +449,41 @@ on_queue(evutil_socket_t fd, short what, void *arg)
 	serve(arg);
 }
 
+/*
+ * A JoinGroup that reached a coordinator which was about to go is never
+ * answered, and librdkafka waits for it as long as a rebalance may take
+ * (max.poll.interval.ms).  Others may well drain for a while, so this is only
+ * for when that time is over, too, and the broker answers everything else.
+ */
+static void
+check_join(struct fby_group *g)
+{
+	struct fby_master *mst = g->mst;
+	int64_t now = fby_clock_mono();
+
+	if (mst->troubles[FBY_TROUBLE_BROKER] ||
+	    mst->troubles[FBY_TROUBLE_AUTH] || mst->troubles[FBY_TROUBLE_TOPIC])
+		g->since = now;
+	if (now - g->since < JOIN_MS + mst->manifest->host.drain_timeout_ms)
+		return;
+	fby_warn("group %s: no answer to the join; joining anew",
+	    mst->manifest->source.group);
+	fby_handoff_revoke_all(&mst->handoff, true, 0);
+	close_client(g);
+	fby_group_open(g);
+}
+
 static void
 on_poll(evutil_socket_t fd, short what, void *arg)
 {
+	struct fby_group *g = arg;
+
 	(void)fd;
 	(void)what;
-	serve(arg);
+	serve(g);
+	look_at_epoch(g);
+	if (g->rk && g->state == FBY_GROUP_JOINING)
+		check_join(g);
 }
 
 static void
@@ -542,6 +635,7 @@ close_client(struct fby_group *g)
 	g->rk = NULL;
 	g->efd = -1;
 	g->epoch = -1;
+	g->metadata.size = 0;
 	set_state(g, FBY_GROUP_CLOSED);
 }
 

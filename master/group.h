@@ -9,6 +9,11 @@
  * when all its partitions have been drained and committed, which the broker
  * allows for as long as max.poll.interval.ms.
  *
+ * With exactly-once the workers send offsets in the member's name: they get
+ * its metadata before the first grant and whenever it changes.  REVOKE of
+ * what was lost is on its way before, since the broker does not refuse an
+ * offset of a lost partition if it comes with the newest metadata.
+ *
  * Everything is asynchronous: events and replies come through one eventfd
  * into the master's loop.  A static member (group.instance.id) that stops in
  * order leaves by unsubscribing, which sends LeaveGroup; closing would not
@@ -20,6 +25,8 @@
 #include "shared/fby.h"
 
 #include <event2/event_struct.h>
+
+#include "shared/proto.h"
 
 #include "master/request.h"
 
@@ -55,16 +62,19 @@ struct fby_group {
 	int efd;                   /* readable: a queue has some */
 	struct event ev_queue, ev_poll, ev_retry;
 	enum fby_group_state state;
+	int64_t since;            /* monotonic: in this state */
 	int32_t epoch;            /* generation; -1: none */
 	char *member_id;          /* heap, NULL: none */
 	char *instance_id;        /* heap, NULL: dynamic */
 	rd_kafka_event_t *revoke; /* held until drained */
 	bool is_classic;          /* not group.protocol=consumer */
+	bool is_login_refused;    /* user or password, not permission */
 	bool closing;             /* LEAVING: close was called */
 	int64_t max_poll_ms;
 	int64_t close_by; /* monotonic deadline */
 	int64_t retry_ms; /* back-off of re-opening */
 	uint64_t rebalances;
+	struct fby_msg_group metadata; /* size 0: none that may be used */
 };
 
 void fby_group_init(struct fby_group *g, struct fby_master *mst);
@@ -74,6 +84,9 @@ void fby_group_init(struct fby_group *g, struct fby_master *mst);
  * the log; it is tried again with a back-off.
  */
 int fby_group_open(struct fby_group *g);
+
+/* A broker has answered something that only a log-in gets. */
+void fby_group_logged_in(struct fby_group *g);
 
 /* Every partition of the REVOKE has left: answer it. */
 void fby_group_unassign(struct fby_group *g);

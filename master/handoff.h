@@ -15,11 +15,22 @@
  *	       │                                    │    │ released,    │
  *	       │          acked is committed        │    │ or died      │
  *	       └──────────── RELEASED ◀─────────────┴────┴──────────────┘
- *	                     (leaving)                     (moving)
+ *	                     (leaving)              │      (moving)
+ *	                         ▲                  │ its next record is
+ *	                 revoked │                  ▼ condemned
+ *	                         └──────────── QUARANTINED ──skip──▶ IDLE
+ *
+ * What kills workers is in poison.h; here are the consequences.  A suspect is
+ * granted to a ward only, a worker that holds nothing else then; if there are
+ * more suspects than wards, they wait for their turn.  A condemned record goes
+ *to the dead-letter topic, or its partition is QUARANTINED: nobody gets it
+ *until the record is skipped, what was acked before it is committed, and
+ *another host starts anew with it.
  *
  * Always true: a row has at most one holder; its epoch changes only in
  * IDLE → HELD, that is after RELEASED or waitpid(2); a partition that leaves
  * is FREE only when all it had acked is committed, unless it was lost.
+ * (So what is RESOLVING anew, with acks of before, leaves through RELEASED.)
  *
  * No librdkafka, no processes, no clock: what has to be done is asked of the
  * ops, so that the whole machine is tested with recorded calls.
@@ -31,6 +42,10 @@
 
 #include "shared/proto.h"
 #include "shared/shm.h"
+
+#include "master/poison.h"
+
+struct fby_str;
 
 /* One partition that is, or was, ours; its number is its row's. */
 struct fby_part {
@@ -49,6 +64,13 @@ struct fby_part {
 	unsigned round;    /* how often it has been RESOLVING */
 	int64_t resume;    /* acked before that, or FBY_NONE */
 	bool again;        /* resolve anew after its release */
+	bool anew;         /* its topic is not the one that was committed */
+	struct fby_poison poison;
+	bool isolated;      /* granted as a suspect */
+	bool quarantined;   /* goes there, or is there */
+	int64_t granted_at; /* monotonic: seen to be; 0: not yet */
+	int64_t skip;       /* left out after its release; FBY_NONE */
+	int64_t skip_from;  /* if this is still what is acked */
 };
 
 struct fby_handoff_ops {
@@ -62,6 +84,11 @@ struct fby_handoff_ops {
 	void (*left)(void *arg);
 	/* A plan should be made. */
 	void (*plan)(void *arg);
+	/* One more, or one less, is QUARANTINED. */
+	void (*alarm)(void *arg);
+	/* What a skip had to wait for is there: has it been done? */
+	void (*skipped)(void *arg, const struct fby_part *pt, int64_t offset,
+	    bool done);
 };
 
 struct fby_handoff {
@@ -70,8 +97,12 @@ struct fby_handoff {
 	void *arg;
 	struct fby_part *parts; /* indexed by row */
 	uint32_t nparts;
-	uint64_t grants, moves, lost; /* counters */
-	uint64_t stale;               /* messages of an old epoch */
+	bool ask; /* what is acked is no start: the broker is asked */
+	unsigned poison_kills;         /* then a record is condemned */
+	bool has_dead_letter;          /* somewhere for it to go */
+	uint64_t grants, moves, lost;  /* counters */
+	uint64_t stale;                /* messages of an old epoch */
+	uint64_t quarantined, skipped; /* partitions, records */
 };
 
 void fby_handoff_init(struct fby_handoff *h, struct fby_shm *shm,
@@ -102,6 +133,19 @@ void fby_handoff_resolved(struct fby_handoff *h, struct fby_part *pt,
 /* `committed` of some rows has changed. */
 void fby_handoff_committed(struct fby_handoff *h);
 
+/*
+ * Its last commit will not come: it is RELEASED no longer, and begins anew if
+ * it is ours again already.  fby_handoff_check_left() is the caller's.
+ */
+void fby_handoff_let_go(struct fby_handoff *h, uint32_t row);
+
+/*
+ * The topic has been deleted and created anew: what was read of it is finished
+ * within drain_ms, then its partitions are resolved with `anew` set.
+ */
+void fby_handoff_anew(struct fby_handoff *h, const char *topic,
+    int64_t drain_ms);
+
 /* ---- from the workers ------------------------------------------------- */
 
 void fby_handoff_released(struct fby_handoff *h, uint32_t slot, uint32_t row,
@@ -110,14 +154,52 @@ void fby_handoff_released(struct fby_handoff *h, uint32_t slot, uint32_t row,
 /* waitpid(2) has returned the holder of these rows. */
 void fby_handoff_holder_gone(struct fby_handoff *h, uint32_t slot);
 
+/*
+ * The same, of one who may have died of a record; `row` and `offset` say what
+ * it had last given to the sink (FBY_NOROW: nothing).
+ */
+void fby_handoff_holder_died(struct fby_handoff *h, uint32_t slot, uint32_t row,
+    int64_t offset);
+
 /* ---- planning --------------------------------------------------------- */
 
+struct fby_handoff_plan {
+	const uint32_t *slots; /* may hold lanes, ascending */
+	const bool *ready;     /* and may be granted to now; same length */
+	size_t nslots;
+	const uint32_t *wards; /* for suspects, ready */
+	size_t nwards;
+	int64_t drain_ms;
+};
+
+/* Bring lanes to where the balance, and suspicion, want them. */
+void fby_handoff_plan(struct fby_handoff *h, const struct fby_handoff_plan *pl);
+
 /*
- * Bring lanes to where the balance wants them.  `slots` may hold lanes,
- * ascending; only those in `ready` (same length) are granted to now.
+ * Every second: who has got past what was suspected, and who has been in a
+ * ward for longer than limit_ms while others wait for it.
  */
-void fby_handoff_plan(struct fby_handoff *h, const uint32_t *slots,
-    const bool *ready, size_t nslots, int64_t drain_ms);
+void fby_handoff_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms);
+
+/*
+ * Of the manifest in force: how often a record may kill, and whether there is
+ * a dead-letter topic.  A new one is tried for what is held back.
+ */
+void fby_handoff_policy(struct fby_handoff *h, unsigned poison_kills,
+    bool has_dead_letter);
+
+/* How many partitions need a ward. */
+size_t fby_handoff_suspects(const struct fby_handoff *h);
+
+/* ---- by hand ---------------------------------------------------------- */
+
+/*
+ * Go on without the record at `offset`, which must be the next one to be
+ * acked.  FBY_DONE: it is left out; FBY_AGAIN: its holder was told to release
+ * it, ops skipped() follows; FBY_FAIL: `why` says what is in the way.
+ */
+enum fby_rc fby_handoff_skip(struct fby_handoff *h, struct fby_part *pt,
+    int64_t offset, struct fby_str *why);
 
 /* How many partitions are in the state; of a slot: held or being revoked. */
 size_t fby_handoff_count(const struct fby_handoff *h, enum fby_row_state state);

@@ -14,6 +14,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
+#include "master/backoff.h"
 #include "master/master.h"
 #include "master/metrics.h"
 
@@ -32,9 +34,13 @@
 
 struct fby_http {
 	struct fby_master *mst;
+	struct fby_backoff backoff;
 	struct evhttp *evhttp; /* NULL: turned off */
 	char address[NI_MAXHOST + 10];
 };
+
+/* The one of this process: a listener's argument is evhttp's own. */
+static struct fby_http *opened;
 
 /* ---- answers ---------------------------------------------------------- */
 
@@ -240,11 +246,20 @@ find_address(struct fby_http *http, int fd)
 	    ss.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
+static void
+on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	(void)listener;
+	(void)arg;
+	fby_backoff_rest(&opened->backoff);
+}
+
 struct fby_http *
 fby_http_open(struct fby_master *mst)
 {
 	const char *where = mst->manifest->host.http_listen;
 	struct fby_http *http = fby_calloc(1, sizeof(*http));
+	struct evhttp_bound_socket *bound = NULL;
 	int fd;
 
 	http->mst = mst;
@@ -255,9 +270,14 @@ fby_http_open(struct fby_master *mst)
 		return NULL;
 	}
 	http->evhttp = evhttp_new(mst->base);
-	if (http->evhttp == NULL ||
-	    evhttp_accept_socket(http->evhttp, fd) == -1)
+	if (http->evhttp != NULL)
+		bound = evhttp_accept_socket_with_handle(http->evhttp, fd);
+	if (bound == NULL)
 		fby_mem_fatal();
+	opened = http;
+	fby_backoff_init(&http->backoff, mst->base,
+	    evhttp_bound_socket_get_listener(bound), "http");
+	evconnlistener_set_error_cb(http->backoff.listener, on_accept_error);
 	evhttp_set_allowed_methods(http->evhttp,
 	    EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
 	evhttp_set_max_headers_size(http->evhttp, HEADERS_BYTES);
@@ -274,6 +294,8 @@ fby_http_close(struct fby_http *http)
 {
 	if (http == NULL)
 		return;
+	fby_backoff_fini(&http->backoff);
+	opened = NULL;
 	if (http->evhttp)
 		evhttp_free(http->evhttp);
 	free(http);

@@ -18,9 +18,12 @@
 #include "shared/title.h"
 
 #include "master/client.h"
+#include "master/compare.h"
 #include "master/master.h"
 #include "master/metrics.h"
+#include "master/program.h"
 #include "master/rundir.h"
+#include "master/runtimes.h"
 #include "master/screen.h"
 #include "master/shmdump.h"
 #include "master/status.h"
@@ -65,7 +68,9 @@ load(char *const *files, size_t n)
 	fby_err_init(&err);
 	m = fby_manifest_load(files, n, &err);
 	/* Secrets that are missing are better known now than later. */
-	if (m && !fby_runtime_is_foreign(m) && fby_kafka_try(m, &err) == -1) {
+	if (m &&
+	    (fby_program_try(m, &err) == -1 ||
+		(!fby_runtime_is_foreign(m) && fby_kafka_try(m, &err) == -1))) {
 		fby_manifest_free(m);
 		m = NULL;
 	}
@@ -136,6 +141,32 @@ cmd_dump(const struct fby_options *o)
 }
 
 static int
+cmd_runtimes(const struct fby_options *o)
+{
+	struct fby_manifest *m;
+	struct fby_err err;
+	char **files, *text;
+	size_t n;
+
+	choose_files(&o->client, &files, &n);
+	fby_err_init(&err);
+	/* A chosen one that is missing is what this is to show. */
+	m = fby_manifest_load(files, n, &err);
+	if (m == NULL) {
+		text = fby_err_text(&err);
+		fputs(text, stderr);
+		free(text);
+	} else {
+		fby_runtimes_show(m,
+		    o->client.dir ? o->client.dir : fby_manifest_run_dir(m),
+		    o->client.json);
+	}
+	fby_err_fini(&err);
+	fby_manifest_free(m);
+	return m ? 0 : FBY_EXIT_USAGE;
+}
+
+static int
 cmd_status(const struct fby_options *o)
 {
 	return fby_client_status(&o->client);
@@ -145,6 +176,12 @@ static int
 cmd_reload(const struct fby_options *o)
 {
 	return fby_client_reload(&o->client);
+}
+
+static int
+cmd_skip(const struct fby_options *o)
+{
+	return fby_client_skip(&o->client, o->arg);
 }
 
 static int
@@ -198,6 +235,22 @@ cmd_version(const struct fby_options *o)
 	return 0;
 }
 
+static int
+cmd_compare(const struct fby_options *o)
+{
+	struct fby_manifest *m;
+	char **files;
+	size_t n;
+	int status;
+
+	choose_files(&o->client, &files, &n);
+	if ((m = load(files, n)) == NULL)
+		return FBY_EXIT_USAGE;
+	status = fby_compare(m, o);
+	fby_manifest_free(m);
+	return status;
+}
+
 /* conf/METRICS.md is this. */
 static int
 cmd_metrics(const struct fby_options *o)
@@ -243,6 +296,11 @@ static const struct fby_command commands[] = {
 	{ "dump", FBY_TAKES_FILES, NULL,
 	    "Print the manifest with all defaults, secrets hidden",
 	    MANIFEST_MORE, cmd_dump },
+	{ "runtimes", FIND | JSON, NULL,
+	    "List who can move the records, and who does",
+	    "NUMAFLOW_RUNTIME of the manifest chooses; `runtimes` of its Host "
+	    "document\nmakes programs known.  A version is what PROGRAM "
+	    "--version says within 2 s.\n\n" MANIFEST_MORE, cmd_runtimes },
 	{ "status", FIND | JSON, NULL,
 	    "Show workers, partitions, lag and watermarks", MASTER_MORE,
 	    cmd_status },
@@ -258,10 +316,23 @@ static const struct fby_command commands[] = {
 	    MASTER_MORE, cmd_stop },
 	{ "reopen", FIND | JSON, NULL, "Open the log file anew",
 	    MASTER_MORE, cmd_reopen },
+	{ "skip", FIND | JSON | FBY_TAKES_ARG, "TOPIC/PARTITION@OFFSET",
+	    "Go on without a record that cannot be delivered",
+	    "It has to be the next record to be acknowledged of a partition "
+	    "that is held back\nby it, or held up.  The record is counted as "
+	    "dropped; the log says who did it.\n" MASTER_MORE, cmd_skip },
 	{ "shm", FIND | JSON | FBY_TAKES_ARG, "FILE",
 	    "Show the ledger, also the one that a killed master left",
 	    "FILE is a ledger or the directory it is in.  It is not changed."
 	    "\n" MASTER_MORE, cmd_shm },
+	{ "compare",
+	    FBY_TAKES_FILES | JSON | FBY_TAKES_LIBEXEC | FBY_TAKES_COMPARE_ALL,
+	    NULL, "Show side by side what each runtime costs",
+	    "Every run has a consumer group of its own, which is deleted at "
+	    "the end; the one of\nthe manifest is not touched.  Records go "
+	    "nowhere unless --sink as-is.  Exit status\n0: all runs went "
+	    "well; 1: not all did, or something could not be made.",
+	    cmd_compare },
 	{ "version", JSON, NULL,
 	    "Show the versions of forebay and its libraries", NULL,
 	    cmd_version },

@@ -21,6 +21,8 @@
 #include "master/handoff.h"
 #include "master/notify.h"
 #include "master/offsets.h"
+#include "master/oom.h"
+#include "master/quarantine.h"
 #include "master/recover.h"
 #include "master/reload.h"
 #include "master/runtime.h"
@@ -33,16 +35,23 @@ struct fby_control;
 struct fby_http;
 struct fby_manifest;
 
+/* clang-format off */
 /*
- *	            ┌──────────┐  old workers gone,   ┌─────────┐
- *	 start ────▶│RECOVERING├────────────────────▶ │ RUNNING │
- *	            └──────────┘  ledger read         └──┬───▲──┘
- *	                               QUIT TERM, switch │   │ switched over
- *	                                              ┌──▼───┴──┐
- *	                                              │DRAINING │ lanes
- *released, └──┬──────┘ last commit done ┌──▼──────┐ │ LEAVING │ out of the
- *group, └──┬──────┘ workers exit ┌──▼──────┐ │ STOPPED │ └─────────┘
+ *	            +------------+  old workers gone,  +---------+
+ *	 start ---->| RECOVERING |-------------------->| RUNNING |<---+
+ *	            +------------+  ledger read        +---------+    |
+ *	                                QUIT TERM, switch |           | switched
+ *	                                                  v           | over
+ *	                  lanes released, last      +----------+      |
+ *	                  commit done               | DRAINING |      |
+ *	                                            +----------+      |
+ *	                                                  |           |
+ *	                                                  v           |
+ *	 +---------+  out of the group, workers exited +---------+    |
+ *	 | STOPPED |<----------------------------------| LEAVING |----+
+ *	 +---------+                                   +---------+
  */
+/* clang-format on */
 #define FBY_CYCLE_STATES(S)                                      \
 	S(RECOVERING, "reading the ledger of the master before") \
 	S(RUNNING, "running")                                    \
@@ -87,6 +96,8 @@ struct fby_master {
 	struct fby_handoff handoff;
 	struct fby_commit commit;
 	struct fby_reload reload;
+	struct fby_quarantine quarantine;
+	struct fby_oom oom;
 	struct fby_child child;
 	struct fby_notify notify;
 	struct fby_control *control;

@@ -86,6 +86,8 @@ MASTER(recovered, mst->offsets.recovered)
 MASTER(grants, mst->handoff.grants)
 MASTER(moves, mst->handoff.moves)
 MASTER(lost, mst->handoff.lost)
+MASTER(quarantined, mst->handoff.quarantined)
+MASTER(skipped, mst->handoff.skipped)
 MASTER(stale_messages, mst->handoff.stale)
 MASTER(workers_alive, fby_supervisor_alive(&mst->sup))
 MASTER(worker_deaths, mst->sup.deaths)
@@ -147,7 +149,12 @@ PART(part_at_end, (fby_load(&row->flags) & FBY_ROW_AT_END) != 0)
 PART(part_read, fby_load(&row->read))
 PART(part_read_bytes, fby_load(&row->read_bytes))
 PART(part_delivered, fby_load(&row->delivered))
+PART(part_fallback, fby_load(&row->fallback))
+PART(part_dead_lettered, fby_load(&row->dead_lettered))
 PART(part_dropped, fby_load(&row->dropped))
+PART(part_returned, fby_load(&row->returned))
+PART(part_held, fby_status_held(row))
+PART(part_quarantined, fby_load(&row->state) == FBY_ROW_QUARANTINED)
 PART(part_late, fby_load(&row->late))
 PART(part_stale, fby_load(&row->stale))
 /* clang-format on */
@@ -279,6 +286,28 @@ own_arenas(struct out *o, const struct metric *m)
 			fby_om_sample(o->s, &m->f, labels.p,
 			    (double)fby_load(&sl->arena_bytes[a]));
 		}
+	}
+	fby_str_fini(&labels);
+}
+
+/* Who it is: a roll from one runtime to another is seen here. */
+static void
+own_worker_info(struct out *o, const struct metric *m)
+{
+	struct fby_str labels;
+	char slot[16];
+
+	fby_str_init(&labels);
+	for (uint32_t i = 0; i < FBY_MIN(o->nslots, FBY_SLOTS_MAX); i++) {
+		const struct fby_proc *pr = &o->mst->sup.procs[i];
+
+		if (pr->pid <= 0 || pr->runtime == NULL)
+			continue;
+		snprintf(slot, sizeof(slot), "%" PRIu32, i);
+		fby_str_reset(&labels);
+		fby_om_label(&labels, "worker", slot);
+		fby_om_label(&labels, "runtime", pr->runtime);
+		fby_om_sample(o->s, &m->f, labels.p, 1);
 	}
 	fby_str_fini(&labels);
 }
@@ -419,8 +448,8 @@ static const struct metric metrics[] = {
 	OWN("forebay_state", STATESET, NULL, "forebay_state",
 	    own_cycle_state, "What the master is doing."),
 	OWN("forebay_trouble", GAUGE, NULL, "trouble", own_troubles,
-	    "1 for what keeps records from flowing; `forebay status` says "
-	    "why."),
+	    "1 for what keeps records from flowing, all or (poison) those "
+	    "of some partitions; `forebay status` says why."),
 	M("forebay_manifest_generation", GAUGE, NULL, generation,
 	    "Number of the manifest in force, from 1; a reload adds one."),
 	OWN("forebay_reloads", COUNTER, NULL, "result", own_reloads,
@@ -456,6 +485,10 @@ static const struct metric metrics[] = {
 	    "worker to another."),
 	M("forebay_partitions_lost", COUNTER, NULL, lost, "Partitions that "
 	    "the group took away without asking."),
+	M("forebay_quarantined", COUNTER, NULL, quarantined, "Partitions that "
+	    "were held back because a record kept killing its worker."),
+	M("forebay_skipped", COUNTER, NULL, skipped, "Records that were left "
+	    "out by hand (`forebay skip`); they are dropped ones, too."),
 	M("forebay_stale_messages", COUNTER, NULL, stale_messages,
 	    "Messages of workers about grants that were over."),
 	M("forebay_workers", GAUGE, NULL, workers_alive, "Workers alive."),
@@ -500,12 +533,23 @@ static const struct metric metrics[] = {
 	    "it from being read."),
 	P("at_end", GAUGE, NULL, part_at_end, "1 while the position is the "
 	    "end of the log."),
-	P("read", COUNTER, NULL, part_read, "Records read."),
+	P("quarantined", GAUGE, NULL, part_quarantined, "1 while it is held "
+	    "back because its next record kills workers."),
+	P("held", GAUGE, NULL, part_held, "Records read and neither done nor "
+	    "returned: what is left of read."),
 	P("read_bytes", COUNTER, "bytes", part_read_bytes, "Bytes of keys "
 	    "and values read."),
 	P("delivered", COUNTER, NULL, part_delivered, "Records delivered."),
+	P("fallback", COUNTER, NULL, part_fallback, "Records delivered to the "
+	    "fallback sink."),
+	P("dead_lettered", COUNTER, NULL, part_dead_lettered, "Records sent "
+	    "to the dead-letter topic."),
 	P("dropped", COUNTER, NULL, part_dropped, "Records dropped by "
-	    "retryStrategy."),
+	    "retryStrategy, or by hand."),
+	P("returned", COUNTER, NULL, part_returned, "Records that a worker "
+	    "gave back, or died with, unfinished; they are read again."),
+	P("read", COUNTER, NULL, part_read, "Records read: those delivered, "
+	    "fallback, dead_lettered, dropped, returned and held together."),
 	P("late", COUNTER, NULL, part_late, "Records that were older than "
 	    "the watermark when they were read."),
 	P("stale", COUNTER, NULL, part_stale, "Completions that came after "
@@ -516,6 +560,8 @@ static const struct metric metrics[] = {
 	    "threads, user and system."),
 	W("resident_memory_bytes", GAUGE, "bytes", worker_rss,
 	    "Resident memory."),
+	OWN("forebay_worker", INFO, NULL, "worker, runtime", own_worker_info,
+	    "Which runtime a worker is of."),
 	OWN("forebay_worker_arena_bytes", GAUGE, "bytes", "worker, arena",
 	    own_arenas, "Allocated memory by subsystem."),
 	W("in_flight", GAUGE, NULL, worker_in_flight, "Records in flight."),

@@ -17,9 +17,9 @@
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
+#include "shared/metadata.h"
 
 #include "master/master.h"
-#include "master/watermark.h"
 
 #define RETRY_MS 500
 #define REQUEST_MS 10000
@@ -63,36 +63,130 @@ retry_later(struct fby_offsets *o)
 		evtimer_add(&o->ev_retry, &tv);
 }
 
+/*
+ * Why an item of the master before is not used, or NULL.  A commit of its may
+ * have been confirmed unseen; anything else outside of its bounds is somebody
+ * else's doing.
+ */
+static const char *
+distrust(const struct fby_offsets_part *op, const struct fby_recover_item *item)
+{
+	if (op->committed < item->committed || op->committed > item->acked)
+		return "the group has gone on without us";
+	if (item->acked > op->end)
+		return "the log ends before that, it is not believed";
+	return NULL;
+}
+
 /* The ledger of the master before may know of acks that were not committed. */
 static int64_t
 recovered(struct fby_offsets *o, const struct fby_offsets_part *op,
     int64_t *watermark)
 {
 	const struct fby_part *pt = op->pt;
-	int64_t acked;
+	struct fby_recover_item *item;
+	const char *why;
+	bool first;
 
-	if (!fby_recover_find(&o->mst->recover, pt->topic, pt->partition,
-		op->committed, &acked, watermark) ||
-	    acked > op->end)
+	item = fby_recover_find(&o->mst->recover, pt->topic, pt->partition);
+	if (item == NULL || o->mst->manifest->host.delivery == FBY_EXACTLY_ONCE)
 		return FBY_NONE;
-	fby_notice("partition %s/%d: the ledger has acks up to %" PRId64
-		   ", the broker has %" PRId64 " committed; going on from the "
-		   "ledger's",
+	first = !item->used;
+	item->used = true;
+	if ((why = distrust(op, item)) == NULL && op->committed == item->acked)
+		return FBY_NONE;
+	/* Later on it is no news that we have gone on ourselves. */
+	if (why == NULL || first)
+		fby_log(why ? FBY_LOG_WARN : FBY_LOG_NOTICE,
+		    "partition %s/%d: the ledger has acks up to %" PRId64
+		    ", the broker has %" PRId64
+		    " committed and ends at %" PRId64 ": %s",
+		    pt->topic, pt->partition, item->acked, op->committed,
+		    op->end, why ? why : "going on from the ledger's");
+	if (why)
+		return FBY_NONE;
+	*watermark = FBY_MAX(*watermark, item->watermark);
+	o->recovered++;
+	return item->acked;
+}
+
+/*
+ * Lost and ours again: as long as nobody has committed in between, what we had
+ * acked is done, by the same right as after the death of a master.
+ */
+static int64_t
+kept(struct fby_offsets *o, const struct fby_offsets_part *op,
+    int64_t *watermark)
+{
+	const struct fby_part *pt = op->pt;
+	const struct fby_ledger_row *row = &o->mst->shm.rows[pt->row];
+	int64_t acked = fby_acquire(&row->acked);
+
+	if (op->committed == FBY_NONE || pt->resume != FBY_NONE ||
+	    op->committed != fby_load(&row->committed) ||
+	    acked <= op->committed || acked > op->end)
+		return FBY_NONE;
+	*watermark = FBY_MAX(*watermark, fby_load(&row->watermark));
+	fby_notice("partition %s/%d: ours again, and nobody has committed "
+		   "since; going on from our own acks, at %" PRId64
+		   " after %" PRId64,
 	    pt->topic, pt->partition, acked, op->committed);
 	o->recovered++;
 	return acked;
 }
 
 static void
+resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
+    int64_t committed, int64_t start, int64_t watermark)
+{
+	struct fby_ledger_row *row = &o->mst->shm.rows[op->pt->row];
+
+	fby_store(&row->committed, committed);
+	fby_store(&row->committed_watermark, op->watermark);
+	fby_store(&row->log_start, op->first);
+	fby_store(&row->high, op->end);
+	fby_handoff_resolved(&o->mst->handoff, op->pt, start, watermark);
+}
+
+/*
+ * Nothing of this topic has been read, whatever is committed under its name:
+ * also with auto.offset.reset: latest, which means "from when this group was
+ * first seen".
+ */
+static void
+start_anew(struct fby_offsets *o, const struct fby_offsets_part *op)
+{
+	const struct fby_part *pt = op->pt;
+
+	if (o->reset == FBY_RESET_ERROR) {
+		fby_trouble_set(o->mst, FBY_TROUBLE_OFFSETS,
+		    "%s/%d: the topic was deleted and created anew, and "
+		    "auto.offset.reset is error",
+		    pt->topic, pt->partition);
+		retry_later(o);
+		return;
+	}
+	o->resets++;
+	fby_warn("partition %s/%d: the topic was deleted and created anew; "
+		 "the committed offset %" PRId64 " means nothing in it, "
+		 "starting at %" PRId64,
+	    pt->topic, pt->partition, op->committed, op->first);
+	resolved(o, op, FBY_NONE, op->first, op->watermark);
+}
+
+static void
 decide(struct fby_offsets *o, const struct fby_offsets_part *op)
 {
 	struct fby_part *pt = op->pt;
-	struct fby_ledger_row *row = &o->mst->shm.rows[pt->row];
 	int64_t start, watermark = op->watermark, acked, committed;
 
 	/* It may have been revoked while the answers were under way. */
 	if (pt->state != FBY_ROW_RESOLVING || pt->round != op->round) {
 		o->again = true;
+		return;
+	}
+	if (pt->anew) {
+		start_anew(o, op);
 		return;
 	}
 	/* What we have acked ourselves, and could not commit yet, counts. */
@@ -123,16 +217,14 @@ decide(struct fby_offsets *o, const struct fby_offsets_part *op)
 	case FBY_START_COMMITTED:
 	case FBY_START_FRESH:
 		acked = recovered(o, op, &watermark);
+		if (acked == FBY_NONE)
+			acked = kept(o, op, &watermark);
 		if (acked >= 0)
 			start = FBY_MAX(acked, pt->resume);
 		break;
 	}
-	fby_store(&row->committed,
-	    committed == FBY_NONE ? FBY_NONE : op->committed);
-	fby_store(&row->committed_watermark, op->watermark);
-	fby_store(&row->log_start, op->first);
-	fby_store(&row->high, op->end);
-	fby_handoff_resolved(&o->mst->handoff, pt, start, watermark);
+	resolved(o, op, committed == FBY_NONE ? FBY_NONE : op->committed, start,
+	    watermark);
 }
 
 static void
@@ -199,7 +291,7 @@ ask_committed(struct fby_offsets *o, rd_kafka_topic_partition_list_t *list)
 static int64_t
 watermark_of(const rd_kafka_topic_partition_t *tp)
 {
-	return fby_watermark_decode(tp->metadata, tp->metadata_size);
+	return fby_metadata_decode(tp->metadata, tp->metadata_size);
 }
 
 void

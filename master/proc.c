@@ -16,9 +16,11 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
+#include "shared/mem.h"
 #include "shared/str.h"
 
 #include "master/master.h"
+#include "master/program.h"
 #include "master/spawn.h"
 
 #define START_MS 15000 /* to READY */
@@ -109,6 +111,11 @@ fby_proc_grant(struct fby_proc *pr, const struct fby_part *pt)
 		.epoch = pt->epoch,
 		.start = pt->start,
 		.watermark = pt->watermark,
+		.isolate_until = pt->isolated ? pt->poison.until : FBY_NONE,
+		.kills = pt->poison.condemned &&
+			pr->mst->handoff.has_dead_letter ?
+		    pt->poison.kills :
+		    0,
 	};
 
 	fby_channel_send(&pr->ch, FBY_MSG_GRANT, &msg.msg, sizeof(msg), -1);
@@ -136,6 +143,16 @@ fby_proc_drain(struct fby_proc *pr, int64_t drain_ms)
 	fby_proc_set_state(pr, FBY_PROC_DRAINING);
 	pr->exit_by = fby_clock_mono() + drain_ms + GRACE_MS;
 	fby_channel_send(&pr->ch, FBY_MSG_DRAIN, &msg.msg, sizeof(msg), -1);
+}
+
+void
+fby_proc_group(struct fby_proc *pr)
+{
+	struct fby_msg_group msg = pr->mst->group.metadata;
+
+	if (msg.size > 0)
+		fby_channel_send(&pr->ch, FBY_MSG_GROUP, &msg.msg, sizeof(msg),
+		    -1);
 }
 
 /* ---- starting --------------------------------------------------------- */
@@ -190,23 +207,27 @@ static pid_t
 start_program(struct fby_proc *pr, const struct fby_proc_start *how,
     int channel)
 {
-	char env[64], name[] = "forebay-worker";
-	const char *add[] = { env };
-	char *argv[] = { name, NULL };
+	const struct fby_program *p = how->program;
+	const char **vars = fby_calloc(p->nvars + 1, sizeof(*vars));
 	struct fby_spawn sp = {
-		.exec_fd = how->exec_fd,
-		.argv = argv,
+		.exec_fd = p->exec_fd,
+		.argv = p->argv,
 		.fds = { -1, STDOUT_FILENO, STDERR_FILENO, channel,
-		    pr->mst->shm.fd, how->manifest_fd },
-		.nfds = 6,
+		    pr->mst->shm.fd, how->manifest_fd, p->settings_fd },
+		.nfds = p->settings_fd == -1 ? 6 : 7,
 		.cpu = how->cpu,
 	};
+	char slot[64];
 	pid_t pid;
 
-	snprintf(env, sizeof(env), FBY_ENV_SLOT "=%u", pr->slot);
-	sp.envp = fby_spawn_env(add, 1);
+	for (size_t i = 0; i < p->nvars; i++)
+		vars[i] = p->vars[i];
+	snprintf(slot, sizeof(slot), FBY_ENV_SLOT "=%u", pr->slot);
+	vars[p->nvars] = slot;
+	sp.envp = fby_spawn_env(vars, p->nvars + 1);
 	pid = fby_spawn(&sp);
 	fby_spawn_env_free(sp.envp);
+	free(vars);
 	return pid;
 }
 
@@ -232,9 +253,11 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 	}
 	fby_channel_init(&pr->ch, pr->mst->base, fds[0], on_msg, on_closed, pr);
 	pr->generation = how->generation;
+	free(pr->runtime);
+	pr->runtime = fby_strdup(how->program->name);
 	pr->spawned_at = pr->beat_at = fby_clock_mono();
 	pr->beat = 0;
-	pr->killed = false;
+	pr->killed = pr->stopped = false;
 	pr->release_by = pr->exit_by = 0;
 	fby_proc_set_state(pr, FBY_PROC_STARTING);
 	fby_store(&slot->cpu, how->cpu);
@@ -282,9 +305,54 @@ obituary(const struct fby_proc *pr, int status)
 	fby_str_fini(&s);
 }
 
+/*
+ * May a record be to blame?  Never for what somebody has done from outside:
+ * only signals that a fault raises, the out-of-memory killer, our own
+ * watchdog, and exits that the worker did not want.
+ */
+static bool
+is_fault(struct fby_proc *pr, int status)
+{
+	if (WIFSIGNALED(status)) {
+		switch (WTERMSIG(status)) {
+		case SIGSEGV:
+		case SIGBUS:
+		case SIGILL:
+		case SIGFPE:
+		case SIGABRT:
+		case SIGSYS:
+		case SIGTRAP:
+			return true;
+		case SIGKILL:
+			if (pr->killed)
+				return !pr->stopped;
+			return fby_oom_struck(&pr->mst->oom, fby_clock_mono());
+		default:
+			return false;
+		}
+	}
+	switch (WEXITSTATUS(status)) {
+	case FBY_EXIT_OK:
+	case FBY_EXIT_CONFIG:
+	case FBY_EXIT_ABI:
+	case FBY_EXIT_PROTO:
+	case FBY_EXIT_KAFKA:
+	case FBY_EXIT_SETUP:
+	case FBY_SPAWN_FAILED:
+		return false;
+	default:
+		return true;
+	}
+}
+
 bool
 fby_proc_bury(struct fby_proc *pr, int status)
 {
+	/* Only while it hands records over is it the record's own. */
+	uint32_t row = fby_load(&slot_of(pr)->activity) == FBY_ACTIVITY_SINK ?
+	    fby_load(&slot_of(pr)->activity_row) :
+	    FBY_NOROW;
+	int64_t offset = fby_load(&slot_of(pr)->activity_offset);
 	bool expected = pr->state == FBY_PROC_DRAINING && WIFEXITED(status) &&
 	    WEXITSTATUS(status) == FBY_EXIT_OK;
 
@@ -299,19 +367,43 @@ fby_proc_bury(struct fby_proc *pr, int status)
 	clear_slot(pr);
 	fby_store(&slot_of(pr)->pid, 0);
 	fby_store(&slot_of(pr)->state, FBY_SLOT_EMPTY);
-	fby_handoff_holder_gone(&pr->mst->handoff, pr->slot);
+	if (!expected && is_fault(pr, status))
+		fby_handoff_holder_died(&pr->mst->handoff, pr->slot, row,
+		    offset);
+	else
+		fby_handoff_holder_gone(&pr->mst->handoff, pr->slot);
 	return expected;
 }
 
 /* ---- watchdog --------------------------------------------------------- */
+
+/* By a debugger, or SIGSTOP: then it is no record that keeps it. */
+static bool
+is_stopped(pid_t pid)
+{
+	char path[64], buf[512] = "";
+	const char *p = NULL;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return false;
+	if (read(fd, buf, sizeof(buf) - 1) > 0)
+		p = strrchr(buf, ')');
+	close(fd);
+	return p && (p[2] == 'T' || p[2] == 't');
+}
 
 static void
 kill_hung(struct fby_proc *pr, const char *why)
 {
 	if (pr->killed)
 		return;
-	fby_error("worker %u (pid %d) %s, while %s; killed", pr->slot, pr->pid,
-	    why, fby_activity_name(fby_load(&slot_of(pr)->activity)));
+	pr->stopped = is_stopped(pr->pid);
+	fby_error("worker %u (pid %d) %s, while %s%s; killed", pr->slot,
+	    pr->pid, why, fby_activity_name(fby_load(&slot_of(pr)->activity)),
+	    pr->stopped ? ", and stopped by somebody" : "");
 	pr->killed = true;
 	pr->mst->sup.hangs++;
 	kill(pr->pid, SIGKILL);
@@ -377,6 +469,8 @@ void
 fby_proc_fini(struct fby_proc *pr)
 {
 	fby_channel_fini(&pr->ch);
+	free(pr->runtime);
+	pr->runtime = NULL;
 	if (!fby_proc_is_alive(pr))
 		return;
 	kill(pr->pid, SIGKILL);

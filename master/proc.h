@@ -22,6 +22,7 @@
 
 struct fby_master;
 struct fby_part;
+struct fby_program;
 
 #define FBY_PROC_STATES(S)                       \
 	S(EMPTY, "no process")                   \
@@ -45,6 +46,7 @@ struct fby_proc {
 	int place;   /* -1: of none (any more) */
 	int32_t pid; /* 0: none */
 	unsigned generation;
+	char *runtime; /* of its last start, heap; NULL: none yet */
 	struct fby_channel ch;
 	struct event ev_spawn; /* end of the back-off */
 	int64_t spawned_at;    /* monotonic */
@@ -53,6 +55,7 @@ struct fby_proc {
 	int64_t release_by;    /* told to release; 0: not */
 	int64_t exit_by;       /* told to exit; 0: not */
 	bool killed;           /* by our watchdog */
+	bool stopped;          /* and SIGSTOP was why */
 	uint64_t read_before;  /* for the rate */
 	double rate;           /* records/s, last second */
 };
@@ -73,7 +76,7 @@ int fby_proc_open_program(const char *dir) FBY_MUSTCHECK;
 
 /* What a process is started with. */
 struct fby_proc_start {
-	int exec_fd;     /* of fby_proc_open_program */
+	const struct fby_program *program;
 	int manifest_fd; /* sealed */
 	unsigned generation;
 	int cpu; /* -1: not pinned */
@@ -88,12 +91,16 @@ void fby_proc_revoke(struct fby_proc *pr, const struct fby_part *pt,
     int64_t drain_ms);
 void fby_proc_drain(struct fby_proc *pr, int64_t drain_ms);
 
+/* The member's metadata, if there are any that may be used. */
+void fby_proc_group(struct fby_proc *pr);
+
 /* Watchdog and rate; `since` is when it was looked at before. */
 void fby_proc_watch(struct fby_proc *pr, int64_t now, int64_t since);
 
 /*
  * waitpid(2) has returned it: says so, clears its slot and gives its rows
- * back to the hand-over.  True if its exit was asked for and in order.
+ * back to the hand-over, with blame if it may have died of a record.  True if
+ * its exit was asked for and in order.
  */
 bool fby_proc_bury(struct fby_proc *pr, int status);
 

@@ -46,27 +46,39 @@ put_aside(const struct fby_master *mst, const char *why)
 	free(path);
 }
 
+/*
+ * Could this have been written by us?  If not the broker's offset stands, and
+ * some records are repeated; the other way round they would be lost.
+ */
+static bool
+is_credible(const struct fby_recover_item *item, int64_t high)
+{
+	return item->partition >= 0 && item->committed >= FBY_NONE &&
+	    item->acked >= 0 && item->acked <= high &&
+	    item->watermark >= FBY_NONE;
+}
+
 static void
 take_row(struct fby_recover *r, const struct fby_shm *shm,
     const struct fby_ledger_row *row)
 {
-	struct fby_recover_item *item;
-	int64_t acked = fby_acquire(&row->acked);
-	int64_t committed = fby_load(&row->committed);
+	struct fby_recover_item item = {
+		.partition = row->partition,
+		.acked = fby_acquire(&row->acked),
+		.committed = fby_load(&row->committed),
+		.watermark = fby_load(&row->watermark),
+	};
 	const char *topic = fby_shm_name(shm, row->topic_off);
+	uint32_t state = fby_load(&row->state);
 
 	/* A partition given back is no news. */
-	if (*topic == '\0' || fby_load(&row->state) == FBY_ROW_FREE ||
-	    fby_load(&row->state) >= FBY_ROW_NSTATES || acked <= committed ||
-	    acked > fby_load(&row->high))
+	if (*topic == '\0' || state == FBY_ROW_FREE ||
+	    state >= FBY_ROW_NSTATES || item.acked <= item.committed ||
+	    !is_credible(&item, fby_load(&row->high)))
 		return;
+	item.topic = fby_strdup(topic);
 	r->items = fby_realloc(r->items, (r->nitems + 1) * sizeof(*r->items));
-	item = &r->items[r->nitems++];
-	item->topic = fby_strdup(topic);
-	item->partition = row->partition;
-	item->committed = committed;
-	item->acked = acked;
-	item->watermark = fby_load(&row->watermark);
+	r->items[r->nitems++] = item;
 }
 
 static void
@@ -83,6 +95,9 @@ read_ledger(struct fby_recover *r)
 	} else if (strcmp(fby_shm_name(&shm, shm.head->name_off), m->name) ||
 	    strcmp(fby_shm_name(&shm, shm.head->group_off), m->source.group)) {
 		put_aside(r->mst, "belongs to another manifest or group");
+	} else if (m->host.delivery == FBY_EXACTLY_ONCE) {
+		fby_notice("ledger of the master before: the broker knows "
+			   "better, since the workers commit");
 	} else {
 		for (uint32_t i = 0; i < shm.head->nrows; i++)
 			take_row(r, &shm, &shm.rows[i]);
@@ -179,8 +194,8 @@ fby_recover_fini(struct fby_recover *r)
 }
 
 /*
- * The old file is gone with this one's creation, so its news are written into
- * it: the next master finds them if this one does not come that far.
+ * The old file is gone when this one takes its name, so its news are written
+ * into it: the next master finds them if this one does not come that far.
  */
 void
 fby_recover_carry_over(const struct fby_recover *r, struct fby_shm *shm)
@@ -209,27 +224,12 @@ fby_recover_pending(const struct fby_recover *r)
 	return n;
 }
 
-bool
-fby_recover_find(struct fby_recover *r, const char *topic, int32_t partition,
-    int64_t broker_committed, int64_t *acked, int64_t *watermark)
+struct fby_recover_item *
+fby_recover_find(struct fby_recover *r, const char *topic, int32_t partition)
 {
-	for (size_t i = 0; i < r->nitems; i++) {
-		struct fby_recover_item *item = &r->items[i];
-
-		if (item->partition != partition ||
-		    strcmp(item->topic, topic) != 0)
-			continue;
-		item->used = true;
-		/*
-		 * A commit of ours may have been confirmed unseen; anything
-		 * else outside of these bounds is somebody else's doing.
-		 */
-		if (broker_committed < item->committed ||
-		    broker_committed >= item->acked)
-			return false;
-		*acked = item->acked;
-		*watermark = FBY_MAX(*watermark, item->watermark);
-		return true;
-	}
-	return false;
+	for (size_t i = 0; i < r->nitems; i++)
+		if (r->items[i].partition == partition &&
+		    strcmp(r->items[i].topic, topic) == 0)
+			return &r->items[i];
+	return NULL;
 }

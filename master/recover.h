@@ -49,12 +49,8 @@ void fby_recover_carry_over(const struct fby_recover *r, struct fby_shm *shm);
 /* How many partitions it knows of that have not been ours yet. */
 size_t fby_recover_pending(const struct fby_recover *r);
 
-/*
- * True if the old ledger knows of records acked beyond the offset that the
- * broker has; never if another member has moved the group's offset since.
- */
-bool fby_recover_find(struct fby_recover *r, const char *topic,
-    int32_t partition, int64_t broker_committed, int64_t *acked,
-    int64_t *watermark);
+/* What the old ledger knows of that partition, or NULL. */
+struct fby_recover_item *fby_recover_find(struct fby_recover *r,
+    const char *topic, int32_t partition);
 
 #endif

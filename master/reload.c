@@ -181,7 +181,7 @@ go_live(struct fby_reload *r, const struct changes *ch)
 	struct fby_master *mst = r->mst;
 
 	adopt(r);
-	fby_supervisor_tell(&mst->sup, FBY_MSG_MANIFEST, mst->manifest_fd);
+	fby_supervisor_inform(&mst->sup, mst->manifest, mst->manifest_fd);
 	/* They run the new one now: nothing to replace. */
 	fby_supervisor_adopt(&mst->sup, mst->manifest_fd, mst->generation);
 	finish(r, true,
@@ -229,6 +229,7 @@ void
 fby_reload_continue(struct fby_reload *r)
 {
 	struct fby_supervisor *sup = &r->mst->sup;
+	bool same;
 
 	if (r->state == FBY_RELOAD_SWITCHING) {
 		if (r->next == NULL)
@@ -251,9 +252,12 @@ fby_reload_continue(struct fby_reload *r)
 			       "the manifest before is still in force"));
 		return;
 	}
+	same = strcmp(r->mst->manifest->runtime, r->next->runtime) == 0;
 	adopt(r);
 	finish(r, true,
-	    fby_asprintf("workers replaced in %" PRId64 " ms",
+	    fby_asprintf("%s%s%sworkers replaced in %" PRId64 " ms",
+		same ? "" : "runtime is now \"",
+		same ? "" : r->mst->manifest->runtime, same ? "" : "\", ",
 		fby_clock_mono() - r->started_at));
 }
 
@@ -265,6 +269,19 @@ fby_reload_cancel(struct fby_reload *r)
 }
 
 /* ---- beginning -------------------------------------------------------- */
+
+/*
+ * Workers take over from workers, whoever wrote them, while the group notices
+ * nothing.  A runtime that is a member of its own needs ours to leave.
+ */
+static bool
+must_leave(const struct fby_manifest *a, const struct fby_manifest *b,
+    enum fby_policy policy)
+{
+	if (!fby_runtime_is_foreign(a) && !fby_runtime_is_foreign(b))
+		return false;
+	return strcmp(a->runtime, b->runtime) != 0 || policy > FBY_POLICY_LIVE;
+}
 
 static void
 choose_way(struct fby_reload *r)
@@ -278,8 +295,7 @@ choose_way(struct fby_reload *r)
 	policy = fby_manifest_diff(mst->manifest, r->next, on_change, &ch);
 	if (policy == FBY_POLICY_RESTART)
 		finish(r, false, fby_err_text(&ch.refused));
-	else if (strcmp(mst->manifest->runtime, r->next->runtime) != 0 ||
-	    (fby_runtime_is_foreign(r->next) && policy > FBY_POLICY_LIVE))
+	else if (must_leave(mst->manifest, r->next, policy))
 		go_switch(r);
 	else if (policy == FBY_POLICY_ROLL)
 		go_roll(r, &ch);
@@ -300,7 +316,7 @@ start(struct fby_reload *r)
 	fby_notify_reloading(&mst->notify);
 	fby_err_init(&err);
 	r->next = fby_manifest_load(mst->files, mst->nfiles, &err);
-	if (r->next == NULL ||
+	if (r->next == NULL || fby_program_try(r->next, &err) == -1 ||
 	    (!fby_runtime_is_foreign(r->next) &&
 		fby_kafka_try(r->next, &err) == -1))
 		finish(r, false, fby_err_text(&err));

@@ -8,7 +8,9 @@
  *	                    ├─▶ ROLLING: workers replaced one by one ──▶ IDLE
  *	                    │       └─ a new one does not start: back to the
  *	                    │          old manifest, the same way
- *	                    └─▶ SWITCHING to another runtime ──────────▶ IDLE
+ *	                    └─▶ SWITCHING from or to a runtime that is
+ *	                        no worker of ours: out of the group, ▶ IDLE
+ *	                        or into it
  *
  * Requests that come meanwhile are gathered into one more reload at the end.
  */

@@ -10,6 +10,7 @@
 #include "master/render.h"
 
 #include "shared/clock.h"
+#include "shared/mem.h"
 #include "shared/str.h"
 
 #include "master/human.h"
@@ -42,7 +43,7 @@ struct column {
 #define C(title, rank, key, kind)                                             \
 	{ { title, kind != TEXT && kind < WATERMARK, rank }, key, kind }
 /* clang-format on */
-#define MAX_COLUMNS 20
+#define MAX_COLUMNS 24
 
 /* ---- reading the JSON ------------------------------------------------- */
 
@@ -109,6 +110,55 @@ show(const json_t *o, const char *key, enum kind kind, int64_t now,
 		return fby_clock_text(n, buf);
 	}
 	return "?";
+}
+
+/* ---- texts of others -------------------------------------------------- */
+
+/* What a terminal would act on is escaped; the ends of lines stay. */
+static void
+make_printable_text(json_t *v)
+{
+	struct fby_str s;
+
+	fby_str_init(&s);
+	for (const char *p = json_string_value(v); *p;) {
+		size_t len = strcspn(p, "\n");
+
+		fby_str_printable(&s, p, len);
+		p += len;
+		if (*p == '\n')
+			fby_str_add(&s, p++, 1);
+	}
+	json_string_set(v, s.p);
+	fby_str_fini(&s);
+}
+
+static void
+make_printable(json_t *v)
+{
+	const char *key;
+	json_t *item;
+	size_t i;
+
+	if (json_is_string(v))
+		make_printable_text(v);
+	json_object_foreach(v, key, item) make_printable(item);
+	json_array_foreach(v, i, item) make_printable(item);
+}
+
+/*
+ * Topics and errors are the broker's words, and in a ledger that is damaged
+ * anything can stand.
+ */
+static json_t *
+printable_copy(const json_t *o)
+{
+	json_t *copy = json_deep_copy(o);
+
+	if (copy == NULL)
+		fby_mem_fatal();
+	make_printable(copy);
+	return copy;
 }
 
 /* ---- pieces ----------------------------------------------------------- */
@@ -180,16 +230,18 @@ troubles(struct fby_str *s, const json_t *status, const struct fby_render *r)
 {
 	const json_t *list = json_object_get(status, "troubles");
 	const json_t *manifest = json_object_get(status, "manifest");
+	size_t serious = 0;
 	char what[64];
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *o = json_array_get(list, i);
 
+		serious += strcmp(text(o, "what"), "poison") != 0;
 		snprintf(what, sizeof(what), "TROUBLE, %s", text(o, "what"));
 		complain(s, r, RED, what, text(o, "text"));
 	}
-	/* The reason is one of the troubles, if there are any. */
-	if (is_false(status, "ready") && json_array_size(list) == 0)
+	/* The reason is one of the troubles, if there are any that count. */
+	if (is_false(status, "ready") && serious == 0)
 		complain(s, r, YELLOW, "NOT READY", text(status, "reason"));
 	if (is_false(manifest, "last_ok"))
 		complain(s, r, YELLOW, "LAST RELOAD REFUSED",
@@ -268,6 +320,7 @@ workers(struct fby_str *s, const json_t *list, const struct fby_render *r)
 		C("WORKER", 0, "slot", EXACT),
 		C("PID", 0, "pid", EXACT),
 		C("CPU", 2, "cpu", EXACT),
+		C("RUNTIME", 3, "runtime", TEXT),
 		C("STATE", 1, "state", TEXT),
 		C("PARTITIONS", 0, "partitions", EXACT),
 		C("RECORDS/S", 0, "records_per_s", COUNT),
@@ -292,6 +345,8 @@ note(const json_t *o)
 {
 	if (strcmp(text(o, "state"), "HELD") != 0)
 		return text(o, "state");
+	if (is_true(o, "isolated"))
+		return "isolated";
 	if (is_true(o, "paused"))
 		return "paused";
 	if (is_true(o, "idle"))
@@ -304,7 +359,11 @@ partition_sgr(const json_t *o, const char *key)
 {
 	bool fine = is_true(o, "at_end");
 
-	return strcmp(key, "note") == 0 && !fine ? YELLOW : NULL;
+	if (strcmp(key, "note") != 0)
+		return NULL;
+	if (strcmp(text(o, "state"), "QUARANTINED") == 0)
+		return RED;
+	return fine ? NULL : YELLOW;
 }
 
 static void
@@ -347,7 +406,12 @@ incidents(struct fby_str *s, const json_t *counters)
 	static const struct {
 		const char *key, *what;
 	} list[] = {
-		{ "dropped", "dropped by retryStrategy" },
+		{ "dropped", "dropped by retryStrategy or by hand" },
+		{ "skipped", "skipped by hand" },
+		{ "fallback", "delivered to the fallback sink" },
+		{ "dead_lettered", "sent to the dead-letter topic" },
+		{ "quarantined", "partitions held back by poison pills" },
+		{ "returned", "given back unfinished and read again" },
 		{ "sink_errors", "sink errors" },
 		{ "late", "late records" },
 		{ "deaths", "workers died" },
@@ -375,8 +439,9 @@ incidents(struct fby_str *s, const json_t *counters)
 }
 
 char *
-fby_render_status(const json_t *status, const struct fby_render *r)
+fby_render_status(const json_t *any, const struct fby_render *r)
 {
+	json_t *status = printable_copy(any);
 	struct fby_str s;
 
 	fby_str_init(&s);
@@ -385,6 +450,7 @@ fby_render_status(const json_t *status, const struct fby_render *r)
 	workers(&s, json_object_get(status, "workers"), r);
 	partitions(&s, json_object_get(status, "partitions"), r);
 	incidents(&s, json_object_get(status, "counters"));
+	json_decref(status);
 	return fby_str_take(&s);
 }
 
@@ -424,15 +490,20 @@ static const struct column shm_rows[] = {
 	C("IN FLIGHT", 3, "in_flight", EXACT),
 	C("READ", 4, "read", EXACT),
 	C("DELIVERED", 4, "delivered", EXACT),
+	C("FALLBACK", 4, "fallback", EXACT),
+	C("DEAD LETTER", 4, "dead_lettered", EXACT),
 	C("DROPPED", 4, "dropped", EXACT),
+	C("RETURNED", 4, "returned", EXACT),
+	C("HELD", 4, "held", EXACT),
 	C("LATE", 6, "late", EXACT),
 	C("STALE", 6, "stale", EXACT),
 };
 /* clang-format on */
 
 char *
-fby_render_shm(const json_t *shm, const struct fby_render *r)
+fby_render_shm(const json_t *any, const struct fby_render *r)
 {
+	json_t *shm = printable_copy(any);
 	char size[FBY_HUMAN];
 	struct fby_str s;
 
@@ -458,5 +529,6 @@ fby_render_shm(const json_t *shm, const struct fby_render *r)
 	    FBY_NELEM(shm_slots), NULL);
 	table(&s, json_object_get(shm, "rows"), r, shm_rows,
 	    FBY_NELEM(shm_rows), NULL);
+	json_decref(shm);
 	return fby_str_take(&s);
 }

@@ -31,21 +31,32 @@
 bool
 fby_runtime_is_foreign(const struct fby_manifest *m)
 {
-	return strcmp(m->runtime, "c") != 0;
+	return !fby_manifest_has_workers(m);
 }
 
+/* The manifest was checked. */
 static const struct fby_runtime *
-find(const struct fby_manifest *m)
+chosen(const struct fby_child *c)
 {
-	for (size_t i = 0; i < m->host.nruntimes; i++)
-		if (strcmp(m->host.runtimes[i].name, m->runtime) == 0)
-			return &m->host.runtimes[i];
-	return NULL;
+	const struct fby_manifest *m = c->mst->manifest;
+	const struct fby_runtime *rt = fby_manifest_runtime_find(m, m->runtime);
+
+	FBY_BUG_ON(rt == NULL);
+	return rt;
 }
+
+static size_t
+number_of(const struct fby_replica *r)
+{
+	return (size_t)(r - r->c->replicas);
+}
+
+/* ---- starting --------------------------------------------------------- */
 
 /* What a pod's main container gets; later entries win over earlier ones. */
 static char **
-make_env(const struct fby_manifest *m, const struct fby_runtime *rt)
+make_env(const struct fby_manifest *m, const struct fby_runtime *rt,
+    size_t replica)
 {
 	struct fby_pool *pool = fby_pool_new(FBY_ARENA_CONFIG);
 	char *object = fby_manifest_object(m);
@@ -59,8 +70,9 @@ make_env(const struct fby_manifest *m, const struct fby_runtime *rt)
 	    fby_base64_encode(pool, object, strlen(object)));
 	vars[n++] = fby_psprintf(pool, "NUMAFLOW_MONO_VERTEX_NAME=%s", m->name);
 	vars[n++] = fby_psprintf(pool, "NUMAFLOW_NAMESPACE=%s", m->namespace_);
-	vars[n++] = fby_psprintf(pool, "NUMAFLOW_POD=%s-mv-0", m->name);
-	vars[n++] = "NUMAFLOW_REPLICA=0";
+	vars[n++] = fby_psprintf(pool, "NUMAFLOW_POD=%s-mv-%zu", m->name,
+	    replica);
+	vars[n++] = fby_psprintf(pool, "NUMAFLOW_REPLICA=%zu", replica);
 	vars[n++] = fby_psprintf(pool, "NUMAFLOW_CPU_REQUEST=%zu",
 	    fby_cpus_workers(m, ncpus));
 	vars[n++] = "NUMAFLOW_READ_AHEAD=false";
@@ -76,25 +88,26 @@ make_env(const struct fby_manifest *m, const struct fby_runtime *rt)
 }
 
 static void
-spawn_later(struct fby_child *c)
+spawn_later(struct fby_replica *r)
 {
+	struct fby_child *c = r->c;
 	struct timeval tv;
 
-	c->backoff_ms = c->backoff_ms == 0 ?
+	r->backoff_ms = r->backoff_ms == 0 ?
 	    BACKOFF_MIN_MS :
-	    FBY_MIN(c->backoff_ms * 2, BACKOFF_MAX_MS);
-	tv = fby_clock_tv(c->backoff_ms);
-	evtimer_add(&c->ev_spawn, &tv);
+	    FBY_MIN(r->backoff_ms * 2, BACKOFF_MAX_MS);
+	tv = fby_clock_tv(r->backoff_ms);
+	evtimer_add(&r->ev_spawn, &tv);
 	fby_trouble_set(c->mst, FBY_TROUBLE_RUNTIME,
 	    "runtime \"%s\" is not running; started again in %" PRId64 " s",
-	    c->mst->manifest->runtime, c->backoff_ms / 1000);
+	    c->mst->manifest->runtime, r->backoff_ms / 1000);
 }
 
 static void
-spawn(struct fby_child *c)
+spawn(struct fby_replica *r)
 {
-	const struct fby_manifest *m = c->mst->manifest;
-	const struct fby_runtime *rt = find(m);
+	struct fby_child *c = r->c;
+	const struct fby_runtime *rt = chosen(c);
 	struct fby_spawn sp = {
 		.exec_fd = -1,
 		.fds = { -1, STDOUT_FILENO, STDERR_FILENO },
@@ -104,11 +117,10 @@ spawn(struct fby_child *c)
 	};
 	pid_t pid;
 
-	FBY_BUG_ON(rt == NULL); /* the manifest was checked */
 	sp.argv = fby_calloc(rt->command.n + 1, sizeof(*sp.argv));
 	for (size_t i = 0; i < rt->command.n; i++)
 		sp.argv[i] = fby_strdup(rt->command.v[i]);
-	sp.envp = make_env(m, rt);
+	sp.envp = make_env(c->mst->manifest, rt, number_of(r));
 	pid = fby_spawn(&sp);
 	for (size_t i = 0; i < rt->command.n; i++)
 		free(sp.argv[i]);
@@ -117,12 +129,11 @@ spawn(struct fby_child *c)
 	if (pid == -1) {
 		fby_error("runtime \"%s\": fork: %s", rt->name,
 		    strerror(errno));
-		spawn_later(c);
+		spawn_later(r);
 		return;
 	}
-	c->pid = pid;
-	c->killed = false;
-	c->spawned_at = fby_clock_mono();
+	r->pid = pid;
+	r->spawned_at = fby_clock_mono();
 	c->spawns++;
 	fby_notice("runtime \"%s\" started: %s (pid %d)", rt->name,
 	    rt->command.v[0], pid);
@@ -131,13 +142,27 @@ spawn(struct fby_child *c)
 static void
 on_spawn(evutil_socket_t fd, short what, void *arg)
 {
-	struct fby_child *c = arg;
+	struct fby_replica *r = arg;
 
 	(void)fd;
 	(void)what;
-	if (c->wanted && c->pid == 0)
-		spawn(c);
+	if (r->c->wanted && r->pid == 0)
+		spawn(r);
 }
+
+void
+fby_child_start(struct fby_child *c)
+{
+	c->wanted = true;
+	c->nreplicas = (size_t)chosen(c)->replicas;
+	FBY_BUG_ON(c->nreplicas > FBY_REPLICAS_MAX);
+	for (size_t i = 0; i < c->nreplicas; i++) {
+		c->replicas[i].backoff_ms = 0;
+		spawn(&c->replicas[i]);
+	}
+}
+
+/* ---- stopping --------------------------------------------------------- */
 
 static void
 on_kill(evutil_socket_t fd, short what, void *arg)
@@ -146,27 +171,14 @@ on_kill(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (c->pid == 0)
-		return;
-	fby_error("runtime (pid %d) did not stop in time; killed", c->pid);
-	kill(-c->pid, SIGKILL);
-}
+	for (size_t i = 0; i < c->nreplicas; i++) {
+		int32_t pid = c->replicas[i].pid;
 
-void
-fby_child_init(struct fby_child *c, struct fby_master *mst)
-{
-	memset(c, 0, sizeof(*c));
-	c->mst = mst;
-	evtimer_assign(&c->ev_spawn, mst->base, on_spawn, c);
-	evtimer_assign(&c->ev_kill, mst->base, on_kill, c);
-}
-
-void
-fby_child_start(struct fby_child *c)
-{
-	c->wanted = true;
-	c->backoff_ms = 0;
-	spawn(c);
+		if (pid == 0)
+			continue;
+		fby_error("runtime (pid %d) did not stop in time; killed", pid);
+		kill(-pid, SIGKILL);
+	}
 }
 
 void
@@ -175,44 +187,112 @@ fby_child_stop(struct fby_child *c, int64_t drain_ms)
 	struct timeval tv = fby_clock_tv(drain_ms);
 
 	c->wanted = false;
-	evtimer_del(&c->ev_spawn);
-	if (c->pid == 0) {
-		fby_cycle_child_gone(c->mst);
-		return;
+	fby_probe_cancel(&c->probe);
+	for (size_t i = 0; i < c->nreplicas; i++) {
+		evtimer_del(&c->replicas[i].ev_spawn);
+		if (c->replicas[i].pid > 0)
+			kill(-c->replicas[i].pid, SIGTERM);
 	}
-	kill(-c->pid, SIGTERM);
-	evtimer_add(&c->ev_kill, &tv);
+	if (fby_child_alive(c) == 0)
+		fby_cycle_child_gone(c->mst);
+	else
+		evtimer_add(&c->ev_kill, &tv);
+}
+
+static struct fby_replica *
+find(struct fby_child *c, int32_t pid)
+{
+	for (size_t i = 0; i < c->nreplicas; i++)
+		if (c->replicas[i].pid == pid)
+			return &c->replicas[i];
+	return NULL;
+}
+
+static void
+say(const struct fby_child *c, int32_t pid, int status)
+{
+	const enum fby_log_level level = c->wanted ? FBY_LOG_ERR :
+						     FBY_LOG_NOTICE;
+
+	if (WIFSIGNALED(status))
+		fby_log(level, "runtime (pid %d) was ended by signal %d", pid,
+		    WTERMSIG(status));
+	else if (WEXITSTATUS(status) == FBY_SPAWN_FAILED)
+		fby_error("runtime (pid %d) could not be executed", pid);
+	else
+		fby_log(level, "runtime (pid %d) exited with code %d%s", pid,
+		    WEXITSTATUS(status),
+		    c->wanted && WEXITSTATUS(status) == 0 ?
+			"; nobody had asked it to" :
+			"");
 }
 
 bool
 fby_child_reaped(struct fby_child *c, int32_t pid, int status)
 {
-	bool failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+	struct fby_replica *r = find(c, pid);
 
-	if (c->pid == 0 || pid != c->pid)
+	if (r == NULL)
 		return false;
-	c->pid = 0;
-	evtimer_del(&c->ev_kill);
-	if (WIFSIGNALED(status))
-		fby_log(c->wanted ? FBY_LOG_ERR : FBY_LOG_NOTICE,
-		    "runtime (pid %d) was ended by signal %d", pid,
-		    WTERMSIG(status));
-	else if (WEXITSTATUS(status) == FBY_SPAWN_FAILED)
-		fby_error("runtime (pid %d) could not be executed", pid);
-	else
-		fby_log(c->wanted ? FBY_LOG_ERR : FBY_LOG_NOTICE,
-		    "runtime (pid %d) exited with code %d%s", pid,
-		    WEXITSTATUS(status),
-		    c->wanted && !failed ? "; nobody had asked it to" : "");
-	if (!c->wanted) {
+	r->pid = 0;
+	say(c, pid, status);
+	if (c->wanted) {
+		c->deaths++;
+		if (fby_clock_mono() - r->spawned_at >= OLD_MS)
+			r->backoff_ms = 0;
+		spawn_later(r);
+	} else if (fby_child_alive(c) == 0) {
+		evtimer_del(&c->ev_kill);
 		fby_cycle_child_gone(c->mst);
-		return true;
 	}
-	c->deaths++;
-	if (fby_clock_mono() - c->spawned_at >= OLD_MS)
-		c->backoff_ms = 0;
-	spawn_later(c);
 	return true;
+}
+
+/* ---- readiness -------------------------------------------------------- */
+
+void
+fby_child_tick(struct fby_child *c)
+{
+	const struct fby_runtime *rt;
+
+	if (!c->wanted)
+		return;
+	rt = chosen(c);
+	if (fby_child_alive(c) < c->nreplicas) {
+		fby_probe_cancel(&c->probe);
+		return;
+	}
+	/* What was started again lives: the alarm is over. */
+	if (c->mst->troubles[FBY_TROUBLE_RUNTIME])
+		fby_trouble_over(c->mst, FBY_TROUBLE_RUNTIME);
+	if (rt->readiness.present)
+		fby_probe_ask(&c->probe, c->mst->base,
+		    (uint16_t)rt->readiness.port, rt->readiness.path);
+}
+
+const char *
+fby_child_unready(const struct fby_child *c)
+{
+	if (c->nreplicas == 0 || fby_child_alive(c) < c->nreplicas)
+		return "the runtime is not running";
+	if (chosen(c)->readiness.present && !c->probe.is_ready)
+		return "the runtime does not say that it is ready";
+	return NULL;
+}
+
+/* ---- life ------------------------------------------------------------- */
+
+void
+fby_child_init(struct fby_child *c, struct fby_master *mst)
+{
+	memset(c, 0, sizeof(*c));
+	c->mst = mst;
+	for (size_t i = 0; i < FBY_REPLICAS_MAX; i++) {
+		c->replicas[i].c = c;
+		evtimer_assign(&c->replicas[i].ev_spawn, mst->base, on_spawn,
+		    &c->replicas[i]);
+	}
+	evtimer_assign(&c->ev_kill, mst->base, on_kill, c);
 }
 
 void
@@ -220,10 +300,15 @@ fby_child_fini(struct fby_child *c)
 {
 	if (c->mst == NULL)
 		return;
-	evtimer_del(&c->ev_spawn);
 	evtimer_del(&c->ev_kill);
-	if (c->pid > 0) {
-		kill(-c->pid, SIGKILL);
-		waitpid(c->pid, NULL, 0);
+	fby_probe_cancel(&c->probe);
+	for (size_t i = 0; i < c->nreplicas; i++) {
+		struct fby_replica *r = &c->replicas[i];
+
+		evtimer_del(&r->ev_spawn);
+		if (r->pid > 0) {
+			kill(-r->pid, SIGKILL);
+			waitpid(r->pid, NULL, 0);
+		}
 	}
 }

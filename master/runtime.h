@@ -2,7 +2,7 @@
 /*
  * Another runtime in our place: a command that gets what a Numaflow pod's
  * main container gets (the base64 object and its companions in the
- * environment), supervised with back-off.
+ * environment), supervised with back-off; as many of them as `replicas` says.
  */
 #ifndef FBY_RUNTIME_H
 #define FBY_RUNTIME_H
@@ -11,19 +11,43 @@
 
 #include <event2/event_struct.h>
 
+#include "master/probe.h"
+
 struct fby_manifest;
 struct fby_master;
 
-struct fby_child {
-	struct fby_master *mst;
-	int32_t pid; /* 0: none */
-	bool wanted;
-	bool killed;
+#define FBY_REPLICAS_MAX 64
+
+struct fby_child;
+
+/* One process of it. */
+struct fby_replica {
+	struct fby_child *c;
+	int32_t pid;        /* 0: none */
 	int64_t spawned_at; /* monotonic */
 	int64_t backoff_ms;
-	struct event ev_spawn, ev_kill;
+	struct event ev_spawn;
+};
+
+struct fby_child {
+	struct fby_master *mst;
+	bool wanted;
+	struct fby_replica replicas[FBY_REPLICAS_MAX];
+	size_t nreplicas;
+	struct event ev_kill;
+	struct fby_probe probe;
 	uint64_t spawns, deaths;
 };
+
+static inline size_t
+fby_child_alive(const struct fby_child *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->nreplicas; i++)
+		n += c->replicas[i].pid > 0;
+	return n;
+}
 
 void fby_child_init(struct fby_child *c, struct fby_master *mst);
 void fby_child_fini(struct fby_child *c);
@@ -35,7 +59,13 @@ void fby_child_stop(struct fby_child *c, int64_t drain_ms);
 /* True if it was ours. */
 bool fby_child_reaped(struct fby_child *c, int32_t pid, int status);
 
-/* True if the manifest names a runtime other than our own workers. */
+/* Every second. */
+void fby_child_tick(struct fby_child *c);
+
+/* NULL if all of it runs and says that it is ready; else one sentence. */
+const char *fby_child_unready(const struct fby_child *c);
+
+/* True if the manifest names a runtime that is no worker of ours. */
 bool fby_runtime_is_foreign(const struct fby_manifest *m);
 
 #endif

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "shared/mem.h"
@@ -85,6 +86,8 @@ become(const struct fby_spawn *sp, const int *high)
 			_exit(FBY_SPAWN_FAILED);
 	if (sp->own_group)
 		setpgid(0, 0);
+	if (sp->on_orphan)
+		prctl(PR_SET_PDEATHSIG, (unsigned long)sp->on_orphan);
 	if (sp->cpu >= 0) {
 		cpu_set_t set;
 

@@ -18,6 +18,7 @@ struct fby_spawn {
 	size_t nfds;    /* at least 3 */
 	int cpu;        /* to be pinned to; -1: as the master */
 	bool own_group; /* a process group of its own */
+	int on_orphan;  /* signal for it when the calling thread ends; 0 */
 };
 
 /* What the child exits with when it could not become the program. */

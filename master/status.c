@@ -92,6 +92,18 @@ fby_status_lag(const struct fby_ledger_row *row)
 	return FBY_MAX(high - from, 0);
 }
 
+/* `read` is loaded last: it is never behind what became of the records. */
+uint64_t
+fby_status_held(const struct fby_ledger_row *row)
+{
+	uint64_t done = fby_acquire(&row->delivered) +
+	    fby_acquire(&row->fallback) + fby_acquire(&row->dead_lettered) +
+	    fby_acquire(&row->dropped) + fby_acquire(&row->returned);
+	uint64_t read = fby_load(&row->read);
+
+	return read > done ? read - done : 0;
+}
+
 int64_t
 fby_status_oldest_age(const struct fby_ledger_row *row)
 {
@@ -125,6 +137,29 @@ fby_status_total_lag(const struct fby_master *mst)
 	return total;
 }
 
+/* What became of what was read; read = all of the others, at any moment. */
+static void
+outcomes(json_t *o, const struct fby_ledger_row *row)
+{
+	uint64_t delivered = fby_acquire(&row->delivered);
+	uint64_t fallback = fby_acquire(&row->fallback);
+	uint64_t dead_lettered = fby_acquire(&row->dead_lettered);
+	uint64_t dropped = fby_acquire(&row->dropped);
+	uint64_t returned = fby_acquire(&row->returned);
+	/* Last: it is never behind them. */
+	uint64_t read = fby_load(&row->read);
+
+	set(o, "read", count(read));
+	set(o, "delivered", count(delivered));
+	set(o, "fallback", count(fallback));
+	set(o, "dead_lettered", count(dead_lettered));
+	set(o, "dropped", count(dropped));
+	set(o, "returned", count(returned));
+	set(o, "held",
+	    json_integer((json_int_t)(read - delivered - fallback -
+		dead_lettered - dropped - returned)));
+}
+
 json_t *
 fby_status_row(const struct fby_ledger_row *row)
 {
@@ -150,10 +185,8 @@ fby_status_row(const struct fby_ledger_row *row)
 	set(o, "oldest_age_ms",
 	    fby_status_known(
 		fby_load(&row->in_flight) ? fby_status_oldest_age(row) : -1));
-	set(o, "read", count(fby_load(&row->read)));
+	outcomes(o, row);
 	set(o, "read_bytes", count(fby_load(&row->read_bytes)));
-	set(o, "delivered", count(fby_load(&row->delivered)));
-	set(o, "dropped", count(fby_load(&row->dropped)));
 	set(o, "late", count(fby_load(&row->late)));
 	set(o, "stale", count(fby_load(&row->stale)));
 	set(o, "at_end", json_boolean(flags & FBY_ROW_AT_END));
@@ -235,9 +268,12 @@ workers(const struct fby_master *mst)
 		set(o, "pid", p->pid > 0 ? json_integer(p->pid) : json_null());
 		set(o, "state", fby_status_text(fby_proc_state_name(p->state)));
 		set(o, "generation", json_integer(p->generation));
+		set(o, "runtime", fby_status_text(p->runtime));
 		set(o, "partitions",
 		    json_integer(
 			(json_int_t)fby_handoff_count_slot(&mst->handoff, i)));
+		set(o, "ward",
+		    json_boolean(fby_supervisor_is_ward(&mst->sup, p)));
 		set(o, "records_per_s", rate(p->pid > 0 ? p->rate : 0));
 		if (p->pid <= 0)
 			forget_dead(o);
@@ -283,6 +319,11 @@ partitions(const struct fby_master *mst)
 		set(o, "state",
 		    fby_status_text(fby_row_state_name((uint32_t)pt->state)));
 		set(o, "holder", held ? json_integer(pt->slot) : json_null());
+		set(o, "isolated", json_boolean(pt->isolated));
+		set(o, "held_back_at",
+		    pt->state == FBY_ROW_QUARANTINED ?
+			json_integer(pt->poison.culprit) :
+			json_null());
 		json_array_append_new(list, o);
 	}
 	free(sorted);
@@ -330,17 +371,23 @@ manifest(const struct fby_master *mst)
 	return o;
 }
 
-/* The process of another runtime, if there is one. */
+/* The processes of another runtime, if there are any. */
 static json_t *
 child(const struct fby_master *mst)
 {
 	const struct fby_child *c = &mst->child;
-	json_t *o;
+	json_t *o, *pids;
 
-	if (c->pid <= 0 && !c->wanted)
+	if (c->nreplicas == 0 || (!c->wanted && fby_child_alive(c) == 0))
 		return json_null();
 	o = json_object();
-	set(o, "pid", c->pid > 0 ? json_integer(c->pid) : json_null());
+	pids = json_array();
+	for (size_t i = 0; i < c->nreplicas; i++)
+		json_array_append_new(pids,
+		    fby_status_known(
+			c->replicas[i].pid > 0 ? c->replicas[i].pid : -1));
+	set(o, "pid", json_incref(json_array_get(pids, 0)));
+	set(o, "pids", pids);
 	set(o, "spawns", count(c->spawns));
 	set(o, "deaths", count(c->deaths));
 	return o;
@@ -373,7 +420,8 @@ static json_t *
 counters(const struct fby_master *mst)
 {
 	uint64_t read = 0, bytes = 0, delivered = 0, dropped = 0, late = 0,
-		 stale = 0, errors = 0, survived = fby_bug_counted();
+		 stale = 0, errors = 0, fallback = 0, dead_lettered = 0,
+		 returned = 0, held = 0, survived = fby_bug_counted();
 	json_t *o = json_object();
 
 	for (uint32_t i = 0; i < nrows(mst); i++) {
@@ -385,6 +433,10 @@ counters(const struct fby_master *mst)
 		dropped += fby_load(&row->dropped);
 		late += fby_load(&row->late);
 		stale += fby_load(&row->stale);
+		fallback += fby_load(&row->fallback);
+		dead_lettered += fby_load(&row->dead_lettered);
+		returned += fby_load(&row->returned);
+		held += fby_status_held(row);
 	}
 	for (uint32_t i = 0; i < nslots(mst); i++) {
 		errors += fby_load(&mst->shm.slots[i].sink_errors);
@@ -393,7 +445,11 @@ counters(const struct fby_master *mst)
 	set(o, "read", count(read));
 	set(o, "read_bytes", count(bytes));
 	set(o, "delivered", count(delivered));
+	set(o, "fallback", count(fallback));
+	set(o, "dead_lettered", count(dead_lettered));
 	set(o, "dropped", count(dropped));
+	set(o, "returned", count(returned));
+	set(o, "held", count(held));
 	set(o, "late", count(late));
 	set(o, "stale", count(stale));
 	set(o, "sink_errors", count(errors));
@@ -405,6 +461,8 @@ counters(const struct fby_master *mst)
 	set(o, "grants", count(mst->handoff.grants));
 	set(o, "moves", count(mst->handoff.moves));
 	set(o, "lost", count(mst->handoff.lost));
+	set(o, "quarantined", count(mst->handoff.quarantined));
+	set(o, "skipped", count(mst->handoff.skipped));
 	set(o, "stale_messages", count(mst->handoff.stale));
 	set(o, "deaths", count(mst->sup.deaths));
 	set(o, "hangs", count(mst->sup.hangs));

@@ -28,6 +28,12 @@ json_t *fby_status_row(const struct fby_ledger_row *row);
 /* high - max(committed, log start), never negative; FBY_NONE: unknown. */
 int64_t fby_status_lag(const struct fby_ledger_row *row);
 
+/*
+ * Records that were read and are neither done nor given back: read less
+ * delivered, fallback, dead-lettered, dropped and returned; never negative.
+ */
+uint64_t fby_status_held(const struct fby_ledger_row *row);
+
 /* Age of the oldest record in flight, ms; 0 if nothing is in flight. */
 int64_t fby_status_oldest_age(const struct fby_ledger_row *row);
 

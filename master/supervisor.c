@@ -50,7 +50,7 @@ static void
 start(struct fby_supervisor *sup, struct fby_proc *pr)
 {
 	const struct fby_proc_start how = {
-		.exec_fd = sup->exec_fd,
+		.program = &sup->program,
 		.manifest_fd = sup->manifest_fd,
 		.generation = sup->generation,
 		.cpu = place_of(sup, pr)->cpu,
@@ -100,6 +100,7 @@ fby_supervisor_ready(struct fby_supervisor *sup, struct fby_proc *pr)
 	if (pr->state != FBY_PROC_STARTING || pl == NULL)
 		return;
 	fby_proc_set_state(pr, FBY_PROC_READY);
+	fby_proc_group(pr);
 	fby_info("worker %u (pid %d) is ready after %" PRId64 " ms", pr->slot,
 	    pr->pid, fby_clock_mono() - pr->spawned_at);
 	if (pl->next == pr->slot) {
@@ -315,12 +316,21 @@ fby_supervisor_roll(struct fby_supervisor *sup, const struct fby_manifest *m,
 	int cpus[FBY_WORKERS_MAX];
 	size_t ncpus = fby_cpus_usable(m, cpus);
 
+	if (fby_program_set(&sup->program, m, sup->exec_fd) == -1) {
+		sup->failed = true;
+		fby_trouble_set(sup->mst, FBY_TROUBLE_WORKERS,
+		    "workers cannot be started; the log says why");
+		fby_supervisor_check(sup);
+		return;
+	}
 	sup->manifest_fd = manifest_fd;
 	sup->generation = generation;
 	sup->failed = false;
 	sup->want = fby_cpus_workers(m, ncpus);
 	for (size_t i = 0; i < sup->want; i++)
 		sup->places[i].cpu = fby_cpus_pin(m, cpus, ncpus, i);
+	for (size_t i = 0; i < sup->nwards; i++)
+		sup->places[sup->want++].cpu = -1;
 	settle_places(sup);
 	fby_cycle_plan_soon(sup->mst);
 	fby_supervisor_check(sup);
@@ -358,13 +368,14 @@ fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst)
 	memset(sup, 0, sizeof(*sup));
 	sup->mst = mst;
 	sup->exec_fd = sup->manifest_fd = -1;
+	sup->program = (struct fby_program)FBY_PROGRAM_INIT;
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
 		struct fby_proc *pr = &sup->procs[i];
 
 		fby_proc_init(pr, mst, i);
 		evtimer_assign(&pr->ev_spawn, mst->base, on_spawn_timer, pr);
 	}
-	for (size_t i = 0; i < FBY_WORKERS_MAX; i++)
+	for (size_t i = 0; i < FBY_PLACES_MAX; i++)
 		sup->places[i].slot = sup->places[i].next = FBY_NOSLOT;
 }
 
@@ -372,6 +383,7 @@ void
 fby_supervisor_stop(struct fby_supervisor *sup, int64_t drain_ms)
 {
 	sup->want = 0;
+	sup->nwards = 0;
 	settle_places(sup);
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
 		if (fby_proc_is_alive(&sup->procs[i]))
@@ -387,6 +399,8 @@ fby_supervisor_fini(struct fby_supervisor *sup)
 		evtimer_del(&sup->procs[i].ev_spawn);
 		fby_proc_fini(&sup->procs[i]);
 	}
+	if (sup->mst)
+		fby_program_fini(&sup->program);
 	if (sup->exec_fd != -1)
 		close(sup->exec_fd);
 	sup->exec_fd = -1;
@@ -406,6 +420,57 @@ fby_supervisor_tell(struct fby_supervisor *sup, enum fby_msg_type type, int fd)
 	}
 }
 
+void
+fby_supervisor_inform(struct fby_supervisor *sup, const struct fby_manifest *m,
+    int manifest_fd)
+{
+	if (!fby_manifest_has_workers(m) ||
+	    fby_program_set(&sup->program, m, sup->exec_fd) == -1)
+		return;
+	if (sup->program.settings_fd != -1)
+		manifest_fd = sup->program.settings_fd;
+	fby_supervisor_tell(sup, FBY_MSG_MANIFEST, manifest_fd);
+}
+
+void
+fby_supervisor_group(struct fby_supervisor *sup)
+{
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
+		if (fby_proc_is_alive(&sup->procs[i]))
+			fby_proc_group(&sup->procs[i]);
+}
+
+void
+fby_supervisor_need_wards(struct fby_supervisor *sup, size_t n)
+{
+	n = FBY_MIN(n, FBY_WARDS_MAX);
+	if (sup->want == 0 || n == sup->nwards)
+		return;
+	/* Who is in the last of them shall not have to move. */
+	if (n < sup->nwards && n > 0)
+		return;
+	for (; sup->nwards < n; sup->nwards++)
+		sup->places[sup->want++].cpu = -1;
+	if (n == 0) {
+		sup->want -= sup->nwards;
+		sup->nwards = 0;
+	}
+	settle_places(sup);
+	fby_supervisor_check(sup);
+}
+
+size_t
+fby_supervisor_wards(const struct fby_supervisor *sup,
+    uint32_t wards[FBY_WARDS_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = sup->nplaces - sup->nwards; i < sup->nplaces; i++)
+		if (sup->procs[sup->places[i].slot].state == FBY_PROC_READY)
+			wards[n++] = sup->places[i].slot;
+	return n;
+}
+
 size_t
 fby_supervisor_eligible(const struct fby_supervisor *sup,
     uint32_t slots[FBY_SLOTS_MAX], bool ready[FBY_SLOTS_MAX])
@@ -415,6 +480,8 @@ fby_supervisor_eligible(const struct fby_supervisor *sup,
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
 		const struct fby_proc *pr = &sup->procs[i];
 
+		if (fby_supervisor_is_ward(sup, pr))
+			continue;
 		/* A successor takes over when it is ready, not before. */
 		if (pr->state != FBY_PROC_READY &&
 		    (pr->state != FBY_PROC_STARTING || pr->place < 0 ||

@@ -16,12 +16,16 @@
 
 #include "master/cpus.h"
 #include "master/proc.h"
+#include "master/program.h"
 
 struct fby_manifest;
 struct fby_master;
 struct fby_part;
 
-#define FBY_SLOTS_MAX (2 * FBY_WORKERS_MAX)
+#define FBY_WARDS_MAX 4
+/* Each may have a successor. */
+#define FBY_PLACES_MAX (FBY_WORKERS_MAX + FBY_WARDS_MAX)
+#define FBY_SLOTS_MAX (2 * FBY_PLACES_MAX)
 
 struct fby_place {
 	int cpu;       /* -1: not pinned */
@@ -34,15 +38,17 @@ struct fby_place {
 struct fby_supervisor {
 	struct fby_master *mst;
 	struct fby_proc procs[FBY_SLOTS_MAX];
-	struct fby_place places[FBY_WORKERS_MAX];
-	size_t nplaces;         /* in use */
-	size_t want;            /* 0 while stopping */
-	int exec_fd;            /* worker program, O_PATH */
-	int manifest_fd;        /* for new workers, borrowed */
-	unsigned generation;    /* of that manifest */
-	bool failed;            /* a successor did not start */
-	int64_t ticked_at;      /* monotonic */
-	uint64_t deaths, hangs; /* counters */
+	struct fby_place places[FBY_PLACES_MAX];
+	size_t nplaces;             /* in use */
+	size_t want;                /* 0 while stopping */
+	size_t nwards;              /* the last of them are wards */
+	int exec_fd;                /* forebay-worker, O_PATH */
+	struct fby_program program; /* what new workers are */
+	int manifest_fd;            /* for new workers, borrowed */
+	unsigned generation;        /* of that manifest */
+	bool failed;                /* a successor did not start */
+	int64_t ticked_at;          /* monotonic */
+	uint64_t deaths, hangs;     /* counters */
 };
 
 void fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst);
@@ -79,9 +85,35 @@ void fby_supervisor_ready(struct fby_supervisor *sup, struct fby_proc *pr);
 /* A lane has been released: a retiring worker may be free to go. */
 void fby_supervisor_check(struct fby_supervisor *sup);
 
+/* MANIFEST to every live worker, and to those that will come. */
+void fby_supervisor_inform(struct fby_supervisor *sup,
+    const struct fby_manifest *m, int manifest_fd);
+
 /* To every live worker. */
 void fby_supervisor_tell(struct fby_supervisor *sup, enum fby_msg_type type,
     int fd);
+
+/*
+ * Workers beside the others, not pinned, each for one partition that is
+ * suspected of killing workers: so many if that is possible, and until none
+ * is needed any more.
+ */
+void fby_supervisor_need_wards(struct fby_supervisor *sup, size_t n);
+
+/* The slots of those that are ready; the number. */
+size_t fby_supervisor_wards(const struct fby_supervisor *sup,
+    uint32_t wards[FBY_WARDS_MAX]);
+
+static inline bool
+fby_supervisor_is_ward(const struct fby_supervisor *sup,
+    const struct fby_proc *pr)
+{
+	return pr->place >= 0 &&
+	    (size_t)pr->place >= sup->nplaces - sup->nwards;
+}
+
+/* The group's metadata have changed. */
+void fby_supervisor_group(struct fby_supervisor *sup);
 
 /* Slots that may hold lanes, ascending, and which are ready; the number. */
 size_t fby_supervisor_eligible(const struct fby_supervisor *sup,

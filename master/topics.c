@@ -10,8 +10,10 @@
 #include <librdkafka/rdkafka.h>
 
 #include "shared/clock.h"
+#include "shared/kafka.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
+#include "shared/mem.h"
 #include "shared/str.h"
 
 #include "master/master.h"
@@ -21,13 +23,17 @@
 #define WAIT_MIN_MS 200
 #define WAIT_MAX_MS 2000
 #define WAIT_IN_TROUBLE_MS 50
+#define IDS_MS 1000
+#define IDS_FIRST_MS 50
+#define IDS_TIMEOUT_MS 5000
 
 void
 fby_topics_look(struct fby_topics *t)
 {
 	char *const *troubles = t->mst->troubles;
-	struct timeval tv = fby_clock_tv(
-	    troubles[FBY_TROUBLE_TOPIC] || troubles[FBY_TROUBLE_BROKER] ?
+	struct timeval tv = fby_clock_tv(troubles[FBY_TROUBLE_TOPIC] ||
+		    troubles[FBY_TROUBLE_BROKER] ||
+		    t->mst->group.is_login_refused ?
 		LOOK_IN_TROUBLE_MS :
 		LOOK_MS);
 
@@ -56,7 +62,8 @@ static int
 ask(struct fby_topics *t, const char *name, struct fby_str *missing,
     rd_kafka_topic_partition_list_t *list)
 {
-	bool in_trouble = t->mst->troubles[FBY_TROUBLE_BROKER] != NULL;
+	bool in_trouble = t->mst->troubles[FBY_TROUBLE_BROKER] != NULL ||
+	    t->mst->group.is_login_refused;
 	rd_kafka_t *rk = t->mst->group.rk;
 	rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, name, NULL);
 	const rd_kafka_metadata_t *md;
@@ -92,8 +99,10 @@ look(struct fby_topics *t)
 	fby_str_init(&missing);
 	while (n < topics->n && ask(t, topics->v[n], &missing, list) == 0)
 		n++;
-	if (n > 0)
+	if (n > 0) {
 		fby_trouble_over(t->mst, FBY_TROUBLE_BROKER);
+		fby_group_logged_in(&t->mst->group);
+	}
 	if (missing.len > 0)
 		fby_trouble_set(t->mst, FBY_TROUBLE_TOPIC, "%s", missing.p);
 	else if (n == topics->n)
@@ -105,6 +114,104 @@ look(struct fby_topics *t)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* ---- which topic is it? ----------------------------------------------- */
+
+static struct fby_topics_id *
+find_id(struct fby_topics *t, const char *name)
+{
+	struct fby_topics_id *id;
+
+	for (size_t i = 0; i < t->nids; i++)
+		if (strcmp(t->ids[i].name, name) == 0)
+			return &t->ids[i];
+	t->ids = fby_realloc(t->ids, (t->nids + 1) * sizeof(*t->ids));
+	id = &t->ids[t->nids++];
+	*id = (struct fby_topics_id){ .name = fby_strdup(name) };
+	return id;
+}
+
+static void
+keep_id(struct fby_topics *t, const char *name, const rd_kafka_Uuid_t *uuid)
+{
+	int64_t high = rd_kafka_Uuid_most_significant_bits(uuid);
+	int64_t low = rd_kafka_Uuid_least_significant_bits(uuid);
+	struct fby_topics_id *id = find_id(t, name);
+	bool known = id->high != 0 || id->low != 0;
+
+	/* Brokers before 2.8 have no ids. */
+	if ((id->high == high && id->low == low) || (high == 0 && low == 0))
+		return;
+	id->high = high;
+	id->low = low;
+	if (!known)
+		return;
+	fby_warn("topic %s: deleted and created anew", name);
+	fby_handoff_anew(&t->mst->handoff, name,
+	    t->mst->manifest->host.drain_timeout_ms);
+}
+
+static void
+on_described(void *arg, rd_kafka_event_t *ev)
+{
+	const rd_kafka_TopicDescription_t **topics;
+	struct fby_topics *t = arg;
+	size_t n = 0;
+
+	if (rd_kafka_event_error(ev)) {
+		fby_debug("topics: %s", rd_kafka_event_error_string(ev));
+		return;
+	}
+	topics = rd_kafka_DescribeTopics_result_topics(
+	    rd_kafka_event_DescribeTopics_result(ev), &n);
+	for (size_t k = 0; k < n; k++) {
+		const rd_kafka_TopicDescription_t *topic = topics[k];
+
+		if (!rd_kafka_error_code(
+			rd_kafka_TopicDescription_error(topic)))
+			keep_id(t, rd_kafka_TopicDescription_name(topic),
+			    rd_kafka_TopicDescription_topic_id(topic));
+	}
+}
+
+static void
+ask_ids(struct fby_topics *t)
+{
+	const struct fby_strings *names = &t->mst->manifest->topics;
+	rd_kafka_t *rk = t->mst->group.rk;
+	rd_kafka_AdminOptions_t *opt;
+	rd_kafka_TopicCollection_t *topics;
+
+	topics =
+	    rd_kafka_TopicCollection_of_topic_names((const char **)(uintptr_t)
+							names->v,
+		names->n);
+	opt = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+	rd_kafka_AdminOptions_set_request_timeout(opt, IDS_TIMEOUT_MS, NULL, 0);
+	rd_kafka_AdminOptions_set_opaque(opt, &t->describe);
+	t->describe.under_way = true;
+	rd_kafka_DescribeTopics(rk, topics, opt, t->mst->group.replies);
+	rd_kafka_AdminOptions_destroy(opt);
+	rd_kafka_TopicCollection_destroy(topics);
+}
+
+static void
+on_ids(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_topics *t = arg;
+	const struct fby_group *g = &t->mst->group;
+	/* At first soon: what changes before we know it is not seen. */
+	struct timeval tv = fby_clock_tv(t->nids ? IDS_MS : IDS_FIRST_MS);
+
+	(void)fd;
+	(void)what;
+	evtimer_add(&t->ev_ids, &tv);
+	if (g->rk && g->state != FBY_GROUP_LEAVING && !t->describe.under_way &&
+	    !t->mst->troubles[FBY_TROUBLE_BROKER])
+		ask_ids(t);
+}
+
+/* ---- every few seconds ------------------------------------------------ */
+
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -113,6 +220,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (g->rk && g->is_login_refused)
+		fby_kafka_login_anew(g->rk, t->mst->manifest, FBY_KAFKA_MEMBER);
 	if (g->rk && g->state != FBY_GROUP_LEAVING)
 		look(t);
 	fby_topics_look(t);
@@ -132,18 +241,29 @@ fby_topics_init(struct fby_topics *t, struct fby_master *mst)
 	memset(t, 0, sizeof(*t));
 	t->mst = mst;
 	t->wait_ms = WAIT_MIN_MS;
+	t->describe.fn = on_described;
+	t->describe.arg = t;
 	evtimer_assign(&t->ev_timer, mst->base, on_timer, t);
+	evtimer_assign(&t->ev_ids, mst->base, on_ids, t);
 	fby_topics_look(t);
+	on_ids(-1, 0, t);
 }
 
 void
 fby_topics_forget(struct fby_topics *t)
 {
 	fby_trouble_over(t->mst, FBY_TROUBLE_TOPIC);
+	t->describe.under_way = false;
 }
 
 void
 fby_topics_fini(struct fby_topics *t)
 {
 	evtimer_del(&t->ev_timer);
+	evtimer_del(&t->ev_ids);
+	for (size_t i = 0; i < t->nids; i++)
+		free(t->ids[i].name);
+	free(t->ids);
+	t->ids = NULL;
+	t->nids = 0;
 }

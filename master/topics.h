@@ -5,6 +5,10 @@
  * missing and never that it is there; and an answer, whatever it says, is how
  * we learn that a broker can be reached again.
  *
+ * A topic that is deleted and created anew has the same name and offsets that
+ * start again.  An offset of the one before can be one of the new one, too, so
+ * range does not tell; its id does, and is asked for every second.
+ *
  * The look waits for its answer, for a fraction of a second (see offsets.c
  * for why), and hardly at all while no broker can be reached.
  */
@@ -15,12 +19,23 @@
 
 #include <event2/event_struct.h>
 
+#include "master/request.h"
+
 struct fby_master;
+
+/* Which of the topics that may have had this name. */
+struct fby_topics_id {
+	char *name;
+	int64_t high, low;
+};
 
 struct fby_topics {
 	struct fby_master *mst;
-	struct event ev_timer;
+	struct event ev_timer, ev_ids;
 	int64_t wait_ms;
+	struct fby_request describe;
+	struct fby_topics_id *ids; /* those seen so far */
+	size_t nids;
 };
 
 void fby_topics_init(struct fby_topics *t, struct fby_master *mst);

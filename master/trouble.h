@@ -3,6 +3,9 @@
  * What stands between the operator and a good night: at most one sentence of
  * each kind, said once in the log when it appears or changes and once when it
  * is over, and shown by `forebay status`, /readyz and systemctl meanwhile.
+ *
+ * POISON is the one that does not make us unready: some partitions are held
+ * back, all others go on, and nobody would be helped by taking us out.
  */
 #ifndef FBY_TROUBLE_H
 #define FBY_TROUBLE_H
@@ -20,7 +23,8 @@ struct fby_master;
 	T(COMMIT, "commit")      \
 	T(WORKERS, "workers")    \
 	T(RUNTIME, "runtime")    \
-	T(RELOAD, "reload")
+	T(RELOAD, "reload")      \
+	T(POISON, "poison")
 
 enum fby_trouble {
 #define T(name, word) FBY_TROUBLE_##name,

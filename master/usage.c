@@ -13,7 +13,7 @@
 
 #include "shared/mem.h"
 
-enum { OPT_JSON = 256, OPT_LIBEXEC };
+enum { OPT_JSON = 256, OPT_LIBEXEC, OPT_COMPARE };
 
 /* clang-format off */
 static const struct option long_options[] = {
@@ -21,6 +21,11 @@ static const struct option long_options[] = {
 	{ "directory", required_argument, NULL, 'd' },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "libexec", required_argument, NULL, OPT_LIBEXEC },
+#define O(id, name, arg, help)                                  \
+	{ name, sizeof(arg) > 1 ? required_argument : no_argument, NULL, \
+	    OPT_COMPARE + FBY_OPT_##id },
+	FBY_COMPARE_OPTIONS(O)
+#undef O
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ 0 },
@@ -38,6 +43,11 @@ static const struct {
 	    "JSON instead of text" },
 	{ FBY_TAKES_LIBEXEC, " [--libexec DIR]", "    --libexec DIR",
 	    "where forebay-worker is" },
+#define O(id, name, arg, help)                                              \
+	{ (unsigned)FBY_TAKES_COMPARE << FBY_OPT_##id, NULL,            \
+	    "    --" name " " arg, help },
+	FBY_COMPARE_OPTIONS(O)
+#undef O
 };
 /* clang-format on */
 
@@ -59,8 +69,10 @@ print_usage(const struct fby_command *commands, const struct fby_command *c)
 	printf(c == commands ? "usage: forebay [%s]" : "usage: forebay %s",
 	    c->name);
 	for (size_t i = 0; i < FBY_NELEM(options); i++)
-		if (c->takes & options[i].takes)
+		if (options[i].usage && (c->takes & options[i].takes))
 			fputs(options[i].usage, stdout);
+	if (c->takes & FBY_TAKES_COMPARE)
+		fputs(" [OPTION]...", stdout);
 	if (c->takes & FBY_TAKES_ARG)
 		printf(" [%s]", c->arg);
 	fputs("\n", stdout);
@@ -93,7 +105,9 @@ print_all(const struct fby_command *commands)
 			printf("  %-9s %s\n", c->name, c->sentence);
 	puts("");
 	for (size_t i = 0; i < FBY_NELEM(options); i++)
-		printf("  %-22s %s\n", options[i].option, options[i].help);
+		if (options[i].usage)
+			printf("  %-22s %s\n", options[i].option,
+			    options[i].help);
 	printf("  %-22s %s\n  %-22s %s\n\n", "-h, --help", "this text",
 	    "-V, --version", "the version");
 	puts("`forebay help COMMAND` says more.  See also forebay(8) and "
@@ -170,7 +184,12 @@ read_options(struct line *l, int argc, char **argv)
 			l->version = true;
 			break;
 		default:
-			return -1;
+			if (opt < OPT_COMPARE)
+				return -1;
+			opt -= OPT_COMPARE;
+			l->given |= (unsigned)FBY_TAKES_COMPARE << opt;
+			l->o.compare[opt] = optarg ? optarg : "";
+			break;
 		}
 	}
 }

@@ -17,7 +17,38 @@ enum fby_takes {
 	FBY_TAKES_JSON = 4,    /* --json */
 	FBY_TAKES_LIBEXEC = 8, /* --libexec DIR */
 	FBY_TAKES_ARG = 16,    /* one argument */
+	FBY_TAKES_COMPARE = 32 /* and up: what only `compare` takes */
 };
+
+/* Of `compare`: name, argument if it has one, help. */
+/* clang-format off */
+#define FBY_COMPARE_OPTIONS(O)                                              \
+	O(RUNTIMES, "runtimes", "A,B",                                      \
+	    "which runtimes; else all that are installed")                  \
+	O(MODE, "mode", "batch,single",                                     \
+	    "batches as limits say (default), or one record at a time")     \
+	O(RECORDS, "records", "N",                                          \
+	    "so many of each topic; else all that are there")               \
+	O(FOR, "for", "TIME", "at most so long for each run, e.g. 60s")     \
+	O(ROUNDS, "rounds", "N", "so many runs of each (3)")                \
+	O(SINK, "sink", "SINK", "blackhole (default), or as-is: the real one") \
+	O(CREATE, "create", "",                                           \
+	    "may make topics of its own; measures latency, too")            \
+	O(SIZE, "size", "100,1024",                                         \
+	    "topics with records of so many bytes; with --create")          \
+	O(RATE, "rate", "N", "records per second for latency (100)")        \
+	O(LATENCY, "latency", "TIME", "how long it is measured (5s)")       \
+	O(HTML, "html", "FILE", "a page with plots")
+/* clang-format on */
+
+enum fby_compare_option {
+#define O(id, name, arg, help) FBY_OPT_##id,
+	FBY_COMPARE_OPTIONS(O)
+#undef O
+	    FBY_OPT_N
+};
+
+#define FBY_TAKES_COMPARE_ALL (((1u << FBY_OPT_N) - 1) * FBY_TAKES_COMPARE)
 
 struct fby_command;
 
@@ -25,7 +56,8 @@ struct fby_options {
 	const struct fby_command *commands; /* all of them */
 	struct fby_client client;           /* -c -d --json */
 	const char *libexec;
-	const char *arg; /* NULL: none */
+	const char *arg;                /* NULL: none */
+	const char *compare[FBY_OPT_N]; /* NULL: not given */
 };
 
 struct fby_command {

@@ -39,6 +39,8 @@ type_size(unsigned type)
 		return sizeof(struct fby_msg_ready);
 	case FBY_MSG_RELEASED:
 		return sizeof(struct fby_msg_released);
+	case FBY_MSG_GROUP:
+		return sizeof(struct fby_msg_group);
 	case FBY_MSG_MANIFEST:
 	case FBY_MSG_REOPEN:
 		return sizeof(struct fby_msg);
@@ -91,6 +93,14 @@ take_fd(struct msghdr *mh)
 	return fd;
 }
 
+static void
+refuse_packet(struct fby_channel *ch, int fd, const char *why)
+{
+	if (fd != -1)
+		close(fd);
+	close_channel(ch, why, true);
+}
+
 /* True if there may be more. */
 static bool
 read_packet(struct fby_channel *ch)
@@ -108,7 +118,8 @@ read_packet(struct fby_channel *ch)
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		/* Not CMSG_SPACE, padding is room for a second descriptor. */
+		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	ssize_t n;
 	int fd;
@@ -116,19 +127,22 @@ read_packet(struct fby_channel *ch)
 	n = recvmsg(ch->fd, &mh, MSG_CMSG_CLOEXEC);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return errno == EINTR;
+	/* Even a packet without a byte can bring one along. */
+	fd = n == -1 ? -1 : take_fd(&mh);
 	if (n <= 0) {
 		/* A reset is how the end looks if we had unsent packets. */
-		close_channel(ch,
-		    n == 0 || errno == ECONNRESET ? NULL : strerror(errno),
-		    true);
+		refuse_packet(ch, fd,
+		    n == 0 || errno == ECONNRESET ? NULL : strerror(errno));
 		return false;
 	}
-	fd = take_fd(&mh);
 	if ((size_t)n < sizeof(buf.msg) || buf.msg.abi != FBY_ABI ||
 	    buf.msg.size != (size_t)n || type_size(buf.msg.type) != (size_t)n) {
-		if (fd != -1)
-			close(fd);
-		close_channel(ch, "packet of an unknown type or size", true);
+		refuse_packet(ch, fd, "packet of an unknown type or size");
+		return false;
+	}
+	/* Cut off, and not because this process can have no more of them. */
+	if ((mh.msg_flags & MSG_CTRUNC) && fd != -1) {
+		refuse_packet(ch, fd, "packet with several descriptors");
 		return false;
 	}
 	ch->on_msg(ch->arg, &buf.msg, fd);

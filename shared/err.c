@@ -29,7 +29,9 @@ int
 fby_err_add(struct fby_err *err, struct fby_pos pos, const char *fmt, ...)
 {
 	struct fby_err_item *item;
+	struct fby_str s;
 	va_list ap;
+	char *text;
 
 	err->total++;
 	if (err->n == FBY_ERR_MAX)
@@ -38,8 +40,13 @@ fby_err_add(struct fby_err *err, struct fby_pos pos, const char *fmt, ...)
 	item->pos = pos;
 	item->order = err->n++;
 	va_start(ap, fmt);
-	item->text = fby_vasprintf(fmt, ap);
+	text = fby_vasprintf(fmt, ap);
 	va_end(ap);
+	/* Keys, tags and library texts can hold what a terminal acts on. */
+	fby_str_init(&s);
+	fby_str_printable(&s, text, strlen(text));
+	item->text = fby_str_take(&s);
+	free(text);
 	return -1;
 }
 

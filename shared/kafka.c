@@ -23,11 +23,15 @@
 
 #define SESSION_MS 15000
 #define HEARTBEAT_MS 1000
+#define TRANSACTION_MS 10000
+#define PREFETCH_MIN (64 * INT64_C(1024))
+#define PREFETCH_MAX (1024 * INT64_C(1024))
+#define FETCH_MAX (50 * 1024 * INT64_C(1024)) /* librdkafka's default */
 
 enum {
 	MEMBER = 1 << FBY_KAFKA_MEMBER,
 	FETCHER = 1 << FBY_KAFKA_FETCHER,
-	PRODUCER = 1 << FBY_KAFKA_PRODUCER,
+	PRODUCER = ((1 << FBY_SINK_N) - 1) << FBY_KAFKA_PRODUCER,
 	CONSUMER = MEMBER | FETCHER,
 	ALL = CONSUMER | PRODUCER,
 };
@@ -45,8 +49,6 @@ static const struct setting defaults[] = {
 	/* How long a partition that is granted waits for the fetch under way.
 	 */
 	{ FETCHER, "fetch.wait.max.ms", "100" },
-	/* Per partition; the default of 64 MB breaks every budget. */
-	{ FETCHER, "queued.max.messages.kbytes", "4096" },
 	{ PRODUCER, "enable.idempotence", "true" },
 	{ PRODUCER, "linger.ms", "5" },
 	/* Then it is the retry strategy's turn. */
@@ -88,17 +90,34 @@ struct build {
 	struct fby_err *err;
 };
 
-static const char *
-client_path(enum fby_kafka_client client)
+static bool
+is_producer(enum fby_kafka_client client)
 {
-	return client == FBY_KAFKA_PRODUCER ? "spec.sink.kafka" :
-					      "spec.source.kafka";
+	return client >= FBY_KAFKA_PRODUCER;
+}
+
+static enum fby_sink_role
+role_of(enum fby_kafka_client client)
+{
+	return (enum fby_sink_role)(client - FBY_KAFKA_PRODUCER);
+}
+
+static const char *
+client_path(const struct fby_manifest *m, enum fby_kafka_client client)
+{
+	if (!is_producer(client))
+		return "spec.source.kafka";
+	if (role_of(client) == FBY_SINK_DEAD_LETTER)
+		return fby_manifest_sink_path(FBY_SINK_DEAD_LETTER);
+	return fby_psprintf(m->pool, "%s.kafka",
+	    fby_manifest_sink_path(role_of(client)));
 }
 
 static const struct fby_kafka *
 client_kafka(const struct fby_manifest *m, enum fby_kafka_client client)
 {
-	return client == FBY_KAFKA_PRODUCER ? &m->sink.kafka : &m->source;
+	return is_producer(client) ? &m->sinks[role_of(client)].kafka :
+				     &m->source;
 }
 
 const char *
@@ -184,8 +203,8 @@ hash(uint64_t h, const char *p, size_t len)
  * The same after a crash or a boot, another on each host and for each run
  * directory.  /etc/machine-id alone is the same in clones of an image.
  */
-static const char *
-instance_id(const struct fby_manifest *m)
+const char *
+fby_kafka_host_id(const struct fby_manifest *m)
 {
 	const char *dir = fby_manifest_run_dir(m);
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -233,7 +252,7 @@ set_member_defaults(const struct build *b)
 	int rc = 0;
 
 	if (fby_kafka_setting(b->m, "group.instance.id") == NULL)
-		rc |= set(b, "group.instance.id", instance_id(b->m), pos);
+		rc |= set(b, "group.instance.id", fby_kafka_host_id(b->m), pos);
 	if (is_new_protocol(b->m))
 		return rc; /* the broker says how long */
 	snprintf(text, sizeof(text), "%" PRId64, session);
@@ -241,6 +260,74 @@ set_member_defaults(const struct build *b)
 	snprintf(text, sizeof(text), "%" PRId64,
 	    FBY_MAX(FBY_MIN(HEARTBEAT_MS, session / 3), 1));
 	rc |= set(b, "heartbeat.interval.ms", text, pos);
+	return rc;
+}
+
+/* ---- memory ----------------------------------------------------------- */
+
+/*
+ * Half of the worker's budget is for what is prefetched: 16 busy partitions
+ * with a full queue and a fetch under way fill it.  What many partitions make
+ * of it is watched by the worker (prefetch.c), which knows how many it has.
+ * librdkafka's own default is 64 MB for each partition.
+ */
+static int
+set_prefetch(const struct build *b)
+{
+	const struct fby_pos pos = fby_manifest_pos(b->m, b->path);
+	int64_t bytes = b->m->host.memory.budget_bytes / 64;
+	char text[32];
+	int rc = 0;
+
+	bytes = FBY_MAX(FBY_MIN(bytes, PREFETCH_MAX), PREFETCH_MIN);
+	snprintf(text, sizeof(text), "%" PRId64, bytes / 1024);
+	rc |= set(b, "queued.max.messages.kbytes", text, pos);
+	snprintf(text, sizeof(text), "%" PRId64, bytes);
+	rc |= set(b, "fetch.message.max.bytes", text, pos);
+	snprintf(text, sizeof(text), "%" PRId64,
+	    FBY_MIN(b->m->host.memory.budget_bytes / 4, FETCH_MAX));
+	rc |= set(b, "fetch.max.bytes", text, pos);
+	return rc;
+}
+
+/* ---- transactions ----------------------------------------------------- */
+
+static bool
+is_exactly_once(const struct build *b)
+{
+	return b->m->host.delivery == FBY_EXACTLY_ONCE;
+}
+
+/*
+ * What was committed by a transaction that is not decided yet must not be
+ * skipped by who asks where to start, and read_uncommitted would.
+ */
+static const struct setting stable_offsets[] = {
+	{ MEMBER, "isolation.level", "read_committed" }, { 0, NULL, NULL }
+};
+
+/*
+ * The first request of a transaction is refused until the markers of the one
+ * before are written, mostly for a millisecond or two.  (That and `linger.ms`
+ * made ten times the throughput with small transactions.)
+ *
+ * transaction.timeout.ms: how long a worker that is no more, and has no
+ * successor of its name, holds up the topic's readers.
+ */
+static int
+set_transaction(const struct build *b)
+{
+	const struct fby_pos pos = fby_manifest_pos(b->m, b->path);
+	const char *own = fby_kafka_settings_find(b->k,
+	    "transaction.timeout.ms");
+	char text[32];
+	int rc = 0;
+
+	snprintf(text, sizeof(text), "%d", TRANSACTION_MS);
+	rc |= set(b, "transaction.timeout.ms", text, pos);
+	rc |= set(b, "message.timeout.ms", own ? own : text, pos);
+	rc |= set(b, "linger.ms", "1", pos);
+	rc |= set(b, "retry.backoff.ms", "2", pos);
 	return rc;
 }
 
@@ -271,7 +358,7 @@ set_events(const struct build *b)
 	if (b->client == FBY_KAFKA_MEMBER)
 		events |= RD_KAFKA_EVENT_REBALANCE |
 		    RD_KAFKA_EVENT_OFFSET_COMMIT;
-	if (b->client == FBY_KAFKA_PRODUCER)
+	if (is_producer(b->client))
 		events |= RD_KAFKA_EVENT_DR;
 	rd_kafka_conf_set_events(b->conf, events);
 }
@@ -287,11 +374,17 @@ build(const struct build *b)
 	rc |= set_table(b, defaults);
 	if (b->client == FBY_KAFKA_MEMBER)
 		rc |= set_member_defaults(b);
+	if (b->client == FBY_KAFKA_FETCHER)
+		rc |= set_prefetch(b);
+	if (is_producer(b->client) && is_exactly_once(b))
+		rc |= set_transaction(b);
 	rc |= set_config(b);
 	rc |= set_brokers(b);
-	if (b->client != FBY_KAFKA_PRODUCER)
+	if (!is_producer(b->client))
 		rc |= set(b, "group.id", b->k->group, pos);
 	rc |= set_table(b, forced);
+	if (is_exactly_once(b))
+		rc |= set_table(b, stable_offsets);
 	set_events(b);
 	rc |= fby_kafka_auth_set(b->m, b->k, b->path, b->conf, b->err);
 	return rc;
@@ -305,7 +398,7 @@ fby_kafka_conf(const struct fby_manifest *m, enum fby_kafka_client client,
 		.m = m,
 		.k = client_kafka(m, client),
 		.client = client,
-		.path = client_path(client),
+		.path = client_path(m, client),
 		.conf = rd_kafka_conf_new(),
 		.err = err,
 	};
@@ -321,13 +414,13 @@ rd_kafka_t *
 fby_kafka_new(const struct fby_manifest *m, enum fby_kafka_client client,
     rd_kafka_conf_t *conf, struct fby_err *err)
 {
-	const char *path = client_path(client);
+	const char *path = client_path(m, client);
 	rd_kafka_error_t *error;
 	rd_kafka_t *rk;
 	char why[512];
 
-	rk = rd_kafka_new(client == FBY_KAFKA_PRODUCER ? RD_KAFKA_PRODUCER :
-							 RD_KAFKA_CONSUMER,
+	rk = rd_kafka_new(is_producer(client) ? RD_KAFKA_PRODUCER :
+						RD_KAFKA_CONSUMER,
 	    conf, why, sizeof(why));
 	if (rk == NULL) {
 		rd_kafka_conf_destroy(conf);
@@ -345,20 +438,34 @@ fby_kafka_new(const struct fby_manifest *m, enum fby_kafka_client client,
 	return rk;
 }
 
+void
+fby_kafka_login_anew(rd_kafka_t *rk, const struct fby_manifest *m,
+    enum fby_kafka_client client)
+{
+	fby_kafka_auth_renew(m, client_kafka(m, client), rk);
+}
+
+bool
+fby_kafka_is_login_error(int code)
+{
+	return code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+	    code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
+}
+
 int
 fby_kafka_try(const struct fby_manifest *m, struct fby_err *err)
 {
-	static const enum fby_kafka_client clients[] = {
-		FBY_KAFKA_MEMBER,
-		FBY_KAFKA_PRODUCER,
-	};
 	rd_kafka_conf_t *conf;
 	int rc = 0;
 
-	for (size_t i = 0; i < FBY_NELEM(clients); i++) {
-		if (!client_kafka(m, clients[i])->present)
+	for (int i = 0; i < FBY_KAFKA_CLIENTS; i++) {
+		enum fby_kafka_client client = (enum fby_kafka_client)i;
+
+		/* The fetcher's secrets are the member's. */
+		if (client == FBY_KAFKA_FETCHER ||
+		    !client_kafka(m, client)->present)
 			continue;
-		conf = fby_kafka_conf(m, clients[i], err);
+		conf = fby_kafka_conf(m, client, err);
 		if (conf)
 			rd_kafka_conf_destroy(conf);
 		else
@@ -411,11 +518,14 @@ int
 fby_kafka_check(const struct fby_manifest *m, struct fby_err *err)
 {
 	static const char source[] = "spec.source.kafka.config";
-	static const char sink[] = "spec.sink.kafka.config";
 	int rc = 0;
 
 	rc |= fby_kafka_settings_check(&m->source, true, source, err);
-	rc |= fby_kafka_settings_check(&m->sink.kafka, false, sink, err);
+	for (int i = FBY_SINK_PRIMARY; i < FBY_SINK_DEAD_LETTER; i++)
+		rc |= fby_kafka_settings_check(&m->sinks[i].kafka, false,
+		    fby_psprintf(m->pool, "%s.kafka.config",
+			fby_manifest_sink_path((enum fby_sink_role)i)),
+		    err);
 	if (rc == 0)
 		rc |= check_member(m, source, err);
 	return rc;

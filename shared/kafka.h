@@ -15,15 +15,17 @@
 #include "shared/fby.h"
 
 #include "shared/err.h"
+#include "shared/manifest.h"
 
-struct fby_manifest;
 typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_conf_s rd_kafka_conf_t;
 
 enum fby_kafka_client {
 	FBY_KAFKA_MEMBER,   /* the master: group member, fetches nothing */
 	FBY_KAFKA_FETCHER,  /* a worker's consumer: assign() only */
-	FBY_KAFKA_PRODUCER, /* a worker's sink.kafka */
+	FBY_KAFKA_PRODUCER, /* a worker's, for FBY_SINK_PRIMARY */
+	/* and those for the other roles: FBY_KAFKA_PRODUCER + role */
+	FBY_KAFKA_CLIENTS = FBY_KAFKA_PRODUCER + FBY_SINK_N
 };
 
 /*
@@ -42,6 +44,22 @@ rd_kafka_conf_t *fby_kafka_conf(const struct fby_manifest *m,
 rd_kafka_t *fby_kafka_new(const struct fby_manifest *m,
     enum fby_kafka_client client, rd_kafka_conf_t *conf,
     struct fby_err *err) FBY_MUSTCHECK;
+
+/*
+ * Its log-in was refused: user name and password are read once more, for the
+ * next attempt.  So mended secrets are taken without a restart.
+ */
+void fby_kafka_login_anew(rd_kafka_t *rk, const struct fby_manifest *m,
+    enum fby_kafka_client client);
+
+/* Is it a refusal that other secrets could turn? */
+bool fby_kafka_is_login_error(int code);
+
+/*
+ * A name that no other host and no other run directory has, the same after a
+ * crash: for what the broker is to know again.
+ */
+const char *fby_kafka_host_id(const struct fby_manifest *m);
 
 /*
  * `config:` lines of both ends, tried against the librdkafka in use.  Every

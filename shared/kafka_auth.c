@@ -199,3 +199,45 @@ fby_kafka_auth_set(const struct fby_manifest *m, const struct fby_kafka *k,
 	}
 	return rc ? -1 : 0;
 }
+
+/* ---- once more -------------------------------------------------------- */
+
+static const struct fby_sasl_user *
+user_of(const struct fby_sasl *sasl)
+{
+	switch ((enum fby_sasl_mechanism)sasl->mechanism) {
+	case FBY_SASL_PLAIN:
+		return &sasl->plain;
+	case FBY_SASL_SCRAM_256:
+		return &sasl->scram256;
+	case FBY_SASL_SCRAM_512:
+		return &sasl->scram512;
+	default:
+		return NULL;
+	}
+}
+
+void
+fby_kafka_auth_renew(const struct fby_manifest *m, const struct fby_kafka *k,
+    rd_kafka_t *rk)
+{
+	const struct fby_sasl_user *user = user_of(&k->sasl);
+	char *name = NULL, *password = NULL;
+	rd_kafka_error_t *error;
+	struct fby_err err;
+
+	if (!k->sasl.present || user == NULL)
+		return;
+	fby_err_init(&err);
+	if (fby_secret_read(m, &user->user, "userSecret", &name, &err) == 0 &&
+	    fby_secret_read(m, &user->password, "passwordSecret", &password,
+		&err) == 0 &&
+	    name != NULL && password != NULL) {
+		error = rd_kafka_sasl_set_credentials(rk, name, password);
+		if (error != NULL)
+			rd_kafka_error_destroy(error);
+	}
+	fby_secret_free(name);
+	fby_secret_free(password);
+	fby_err_fini(&err);
+}

@@ -47,7 +47,8 @@ struct fby_ledger_head {
 	S(IDLE, "ours, held by no worker")                    \
 	S(HELD, "granted")                                    \
 	S(REVOKING, "told to drain, not released yet")        \
-	S(RELEASED, "released, last commit under way")
+	S(RELEASED, "released, last commit under way")        \
+	S(QUARANTINED, "held back: its next record kills workers")
 
 enum fby_row_state {
 #define S(name, what) FBY_ROW_##name,
@@ -82,7 +83,10 @@ struct fby_ledger_row {
 	_Atomic uint64_t late;    /* older than the watermark when read */
 	_Atomic uint64_t stale;   /* completions that came too late */
 	_Atomic uint32_t flags;   /* enum fby_row_flag */
-	uint32_t spare[7];
+	uint32_t spare;
+	_Atomic uint64_t fallback; /* written to the fallback sink */
+	_Atomic uint64_t dead_lettered;
+	_Atomic uint64_t returned; /* given back unfinished: read again */
 };
 
 enum fby_row_flag {
@@ -165,6 +169,8 @@ struct fby_ledger_slot {
 	_Atomic uint64_t cpu_us; /* user and system, all threads */
 	alignas(FBY_CACHELINE) _Atomic uint64_t arena_bytes[FBY_SLOT_ARENAS];
 	_Atomic uint64_t batches;
+	_Atomic uint64_t fallback_writes, success_writes;
+	_Atomic uint64_t dead_letter_writes;
 	alignas(FBY_CACHELINE) struct fby_ledger_hist hist[FBY_HIST_N];
 };
 

@@ -107,18 +107,54 @@ struct fby_retry_strategy {
 	int on_failure; /* enum fby_on_failure */
 };
 
-struct fby_sink {
-	bool log, blackhole;
-	struct fby_kafka kafka;
-	struct fby_retry_strategy retry;
+/* Where a record may go; the first is the only one that must be there. */
+#define FBY_SINK_ROLES(R)                              \
+	R(PRIMARY, "sink", "spec.sink")                \
+	R(FALLBACK, "fallback", "spec.sink.fallback")  \
+	R(SUCCESS, "onSuccess", "spec.sink.onSuccess") \
+	R(DEAD_LETTER, "deadLetter", "spec.deadLetter")
+
+enum fby_sink_role {
+#define R(name, word, path) FBY_SINK_##name,
+	FBY_SINK_ROLES(R)
+#undef R
+	    FBY_SINK_N
 };
 
+struct fby_sink {
+	bool present, log, blackhole;
+	struct fby_kafka kafka;
+};
+
+struct fby_tags { /* bypass: what a record's tags must be like */
+	bool present;
+	int op; /* enum fby_tag_op */
+	struct fby_strings values;
+};
+
+enum fby_tag_op { FBY_TAG_OR, FBY_TAG_AND, FBY_TAG_NOT };
+
+enum fby_delivery { FBY_AT_LEAST_ONCE, FBY_EXACTLY_ONCE };
+
 /* ---- Host ------------------------------------------------------------- */
+
+/* Who is started instead of forebay-worker, and how it is spoken to. */
+enum fby_runtime_protocol {
+	FBY_RUNTIME_NUMAFLOW, /* as a pod's main container: all by itself */
+	FBY_RUNTIME_WORKER    /* as forebay-worker: shared/README */
+};
 
 struct fby_runtime {
 	const char *name;
 	struct fby_strings command; /* program and arguments */
 	struct fby_strings env;     /* NAME=value */
+	int protocol;               /* enum fby_runtime_protocol */
+	int64_t replicas;           /* numaflow: processes */
+	struct {
+		bool present;
+		int64_t port;     /* on 127.0.0.1 */
+		const char *path; /* NULL: it is enough to connect */
+	} readiness;              /* numaflow only */
 };
 
 struct fby_host {
@@ -143,9 +179,14 @@ struct fby_host {
 		} idle;
 	} watermark;
 	struct {
-		int64_t budget_bytes; /* in flight, for each worker */
+		int64_t budget_bytes; /* prefetched and in flight */
 		int64_t max_records;  /* in flight, for each worker */
 	} memory;
+	int delivery; /* enum fby_delivery */
+	struct {
+		int64_t max_records, max_delay_ms;
+	} transaction;
+	int64_t poison_kills; /* then it is the record's fault */
 	struct fby_runtime *runtimes;
 	size_t nruntimes;
 };
@@ -167,7 +208,9 @@ struct fby_manifest {
 	struct fby_strings env;          /* containerTemplate.env: NAME=value */
 	struct fby_kafka source;
 	struct fby_strings topics; /* of the source, trimmed, unique */
-	struct fby_sink sink;
+	struct fby_sink sinks[FBY_SINK_N];
+	struct fby_retry_strategy retry;
+	struct fby_tags bypass[FBY_SINK_N]; /* DEAD_LETTER: never */
 	int64_t read_batch_size;
 	int64_t read_timeout_ms;
 	int64_t concurrency;
@@ -199,6 +242,24 @@ struct fby_manifest *fby_manifest_unpack(int fd,
 
 /* Where run files lie: runDirectory, $RUNTIME_DIRECTORY, /run/forebay/NAME. */
 const char *fby_manifest_run_dir(const struct fby_manifest *m);
+
+/* Registered, or known without that; NULL for "c" and for the unknown. */
+const struct fby_runtime *
+fby_manifest_runtime_find(const struct fby_manifest *m, const char *name);
+
+/* Are the records moved by workers of ours, be they forebay-worker's or not? */
+bool fby_manifest_has_workers(const struct fby_manifest *m);
+
+/* "numaflow", "worker" */
+const char *fby_manifest_protocol_word(int protocol);
+
+/* "sink", "fallback", ... for the log; "spec.sink", ... */
+const char *fby_manifest_sink_word(enum fby_sink_role role);
+const char *fby_manifest_sink_path(enum fby_sink_role role);
+
+/* Which sink a record with these tags goes to first: `bypass`. */
+enum fby_sink_role fby_manifest_route(const struct fby_manifest *m,
+    const struct fby_strings *tags);
 
 /* The place of a directive, "spec.source.kafka.topic", or the nearest one. */
 struct fby_pos fby_manifest_pos(const struct fby_manifest *m, const char *path);

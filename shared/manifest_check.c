@@ -24,7 +24,7 @@
 struct check {
 	struct fby_manifest *m;
 	struct fby_err *err;
-	bool is_c;
+	bool is_c, has_workers;
 };
 
 static const struct fby_node *
@@ -145,9 +145,9 @@ check_containers(const struct check *c, const char *path)
 
 /* ---- source and sink -------------------------------------------------- */
 
-static size_t
-count_keys(const struct fby_node *map, const char *const *keys, size_t n,
-    struct fby_str *names)
+size_t
+fby_manifest_count_keys(const struct fby_node *map, const char *const *keys,
+    size_t n, struct fby_str *names)
 {
 	size_t found = 0;
 
@@ -172,11 +172,16 @@ check_source(const struct check *c)
 	if (source == NULL || source->kind != FBY_NODE_MAP)
 		return;
 	fby_str_init(&names);
-	n = count_keys(source, all, FBY_NELEM(all), &names);
+	n = fby_manifest_count_keys(source, all, FBY_NELEM(all), &names);
 	if (n == 0)
 		fby_err_add(c->err, source->pos,
 		    "spec.source: found none, required is kafka%s",
-		    c->is_c ? "" : ", or what the runtime reads from");
+		    c->has_workers ? "" : ", or what the runtime reads from");
+	else if (c->has_workers && !c->is_c && !c->m->source.present)
+		fby_err_add(c->err, source->pos,
+		    "spec.source: found %s, allowed is kafka with the runtime "
+		    "\"%s\", whose partitions are given to it",
+		    names.p, c->m->runtime);
 	if (n > 1 && !c->is_c)
 		fby_err_add(c->err, source->pos,
 		    "spec.source: found %s, allowed is one of them", names.p);
@@ -188,78 +193,6 @@ check_source(const struct check *c)
 		    "spec.streaming: found "
 		    "true, allowed with a Kafka source is false");
 	fby_str_fini(&names);
-}
-
-/* `blackhole:` with nothing after it looks set, but is null. */
-static bool
-has_null_sink(const struct check *c, const struct fby_node *sink)
-{
-	static const char *const empty[] = { "log", "blackhole" };
-	const struct fby_item *item;
-
-	for (size_t i = 0; i < FBY_NELEM(empty); i++) {
-		item = fby_yaml_item(sink, empty[i]);
-		if (item == NULL)
-			continue;
-		fby_err_add(c->err, item->key_pos,
-		    "spec.sink.%s: found "
-		    "nothing, which counts as not set; write `%s: {}`",
-		    empty[i], empty[i]);
-		return true;
-	}
-	return false;
-}
-
-static void
-check_sink(const struct check *c)
-{
-	static const char *const all[] = { "log", "blackhole", "kafka",
-		"udsink", "serve", "sqs", "pulsar" };
-	const struct fby_node *sink = mvtx_node(c, "spec.sink");
-	struct fby_str names;
-	size_t n;
-
-	if (sink == NULL || sink->kind != FBY_NODE_MAP)
-		return;
-	fby_str_init(&names);
-	n = count_keys(sink, all, FBY_NELEM(all), &names);
-	if (n == 0 && !has_null_sink(c, sink))
-		fby_err_add(c->err, sink->pos,
-		    "spec.sink: found none, "
-		    "required is log, blackhole or kafka%s",
-		    c->is_c ? "" : ", or what the runtime writes to");
-	/* Upstream takes the first of them, in an order of its own. */
-	if (n > 1)
-		fby_err_add(c->err, sink->pos,
-		    "spec.sink: found %s, allowed is one of them", names.p);
-	fby_str_fini(&names);
-}
-
-static void
-check_retry(const struct check *c)
-{
-	static const char path[] = "spec.sink.retryStrategy";
-	const struct fby_retry_strategy *retry = &c->m->sink.retry;
-
-	if (retry->cap_ms < retry->interval_ms)
-		fby_err_add(c->err,
-		    place(c, "spec.sink.retryStrategy.backoff.cap"),
-		    "%s.backoff.cap: found %s, allowed is no less than "
-		    "interval, %s",
-		    path, fby_units_duration_text(c->m->pool, retry->cap_ms),
-		    fby_units_duration_text(c->m->pool, retry->interval_ms));
-	if (!(retry->jitter < 1))
-		fby_err_add(c->err,
-		    place(c, "spec.sink.retryStrategy.backoff.jitter"),
-		    "%s.backoff.jitter: found %g, allowed is less than 1", path,
-		    retry->jitter);
-	if (retry->on_failure != FBY_ON_FAILURE_FALLBACK)
-		return;
-	if (c->is_c || mvtx_node(c, "spec.sink.fallback") == NULL)
-		fby_err_add(c->err,
-		    place(c, "spec.sink.retryStrategy.onFailure"),
-		    "%s.onFailure: fallback needs sink.fallback%s", path,
-		    c->is_c ? ", which the C workers do not have yet" : "");
 }
 
 /* ---- Kafka ------------------------------------------------------------ */
@@ -463,12 +396,15 @@ check_group_by(const struct check *c)
 void
 fby_manifest_check(struct fby_manifest *m, struct fby_err *err)
 {
-	const struct check c = { m, err, strcmp(m->runtime, "c") == 0 };
+	const struct check c = {
+		.m = m,
+		.err = err,
+		.is_c = strcmp(m->runtime, "c") == 0,
+		.has_workers = fby_manifest_has_workers(m),
+	};
 
 	check_name(&c);
 	check_source(&c);
-	check_sink(&c);
-	check_retry(&c);
 	check_containers(&c, "spec.sidecars");
 	check_containers(&c, "spec.initContainers");
 	check_update(&c);
@@ -476,11 +412,16 @@ fby_manifest_check(struct fby_manifest *m, struct fby_err *err)
 	check_group_by(&c);
 	read_topics(&c);
 	check_kafka(&c, "spec.source.kafka", &m->source);
-	check_kafka(&c, "spec.sink.kafka", &m->sink.kafka);
+	for (int i = FBY_SINK_PRIMARY; i < FBY_SINK_DEAD_LETTER; i++)
+		check_kafka(&c,
+		    fby_psprintf(m->pool, "%s.kafka",
+			fby_manifest_sink_path((enum fby_sink_role)i)),
+		    &m->sinks[i].kafka);
+	fby_manifest_check_sinks(m, err);
 	check_drain(&c);
 	check_idle(&c);
 	if (m->concurrency == 0)
 		m->concurrency = m->read_batch_size;
-	if (c.is_c && fby_kafka_check(m, err) == -1)
+	if (c.has_workers && m->source.present && fby_kafka_check(m, err) == -1)
 		return;
 }

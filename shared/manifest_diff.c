@@ -3,9 +3,10 @@
  * What a reload from one manifest to another takes: a walk over the tables,
  * so that no setting can forget to say what a change of it means.
  *
- * The policies in the tables are those of the C workers.  Where another
- * runtime has a part in it, before or after, that program is stopped and
- * started anyway: a changed MonoVertex costs no more than a roll then.
+ * The policies in the tables are those of workers, whoever wrote them.  Where
+ * a runtime that is no worker of ours has a part in it, before or after, that
+ * program is stopped and started anyway: a changed MonoVertex costs no more
+ * than a roll then.
  */
 #include "shared/fby.h"
 
@@ -61,23 +62,21 @@ is_env_equal(const struct fby_manifest *a, const struct fby_manifest *b)
 	    (is_runtime_c(a) || is_strings_equal(&a->env, &b->env));
 }
 
-static const struct fby_runtime *
-chosen(const struct fby_manifest *m)
-{
-	for (size_t i = 0; i < m->host.nruntimes; i++)
-		if (strcmp(m->host.runtimes[i].name, m->runtime) == 0)
-			return &m->host.runtimes[i];
-	return NULL;
-}
-
 static bool
 is_chosen_equal(const struct fby_manifest *a, const struct fby_manifest *b)
 {
-	const struct fby_runtime *x = chosen(a), *y = chosen(b);
+	const struct fby_runtime *x = fby_manifest_runtime_find(a, a->runtime);
+	const struct fby_runtime *y = fby_manifest_runtime_find(b, b->runtime);
+	const char *u, *v;
 
-	return x == NULL || y == NULL || strcmp(x->name, y->name) != 0 ||
-	    (is_strings_equal(&x->command, &y->command) &&
-		is_strings_equal(&x->env, &y->env));
+	if (x == NULL || y == NULL || strcmp(x->name, y->name) != 0)
+		return true; /* the choice itself is in the environment */
+	u = x->readiness.path ? x->readiness.path : "";
+	v = y->readiness.path ? y->readiness.path : "";
+	return is_strings_equal(&x->command, &y->command) &&
+	    is_strings_equal(&x->env, &y->env) && x->protocol == y->protocol &&
+	    x->replicas == y->replicas &&
+	    x->readiness.port == y->readiness.port && strcmp(u, v) == 0;
 }
 
 static bool
@@ -149,6 +148,8 @@ fby_manifest_diff(const struct fby_manifest *a, const struct fby_manifest *b,
     fby_manifest_diff_fn each, void *arg)
 {
 	const bool is_c = is_runtime_c(a) && is_runtime_c(b);
+	const bool has_workers = fby_manifest_has_workers(a) &&
+	    fby_manifest_has_workers(b);
 	const struct side ma = { a, a, a->mvtx }, mb = { b, b, b->mvtx };
 	const struct side ha = { a, a, a->hostdoc };
 	const struct side hb = { b, b, b->hostdoc };
@@ -159,10 +160,12 @@ fby_manifest_diff(const struct fby_manifest *a, const struct fby_manifest *b,
 	d.pool = fby_pool_new(FBY_ARENA_CONFIG);
 	/* The name is in the run directory, the metrics, the member's id. */
 	if (strcmp(a->name, b->name) == 0 &&
-	    strcmp(a->namespace_, b->namespace_) == 0 && !is_c)
+	    strcmp(a->namespace_, b->namespace_) == 0 && !has_workers)
 		d.ceiling = FBY_POLICY_ROLL;
 	diff_table(&d, fby_manifest_mvtx_table, &ma, &mb, "", FBY_POLICY_NONE);
-	if (!is_c && d.strongest < FBY_POLICY_ROLL)
+	/* What is live is told to workers of all programs. */
+	if (!is_c &&
+	    d.strongest < (has_workers ? FBY_POLICY_LIVE : FBY_POLICY_ROLL))
 		diff_object(&d, a, b);
 	d.ceiling = FBY_POLICY_RESTART;
 	diff_table(&d, fby_manifest_host_table, &ha, &hb, "", FBY_POLICY_NONE);

@@ -150,16 +150,43 @@ static const struct fby_own directory_type = {
 /* ---- runtimes --------------------------------------------------------- */
 
 struct runtime_fields {
-	struct fby_strings command;
+	struct fby_strings command, args;
+	struct fby_runtime rt;
+};
+
+#define R(field) .offset = offsetof(struct runtime_fields, field)
+
+static const struct fby_enum protocol_names[] = {
+	{ "numaflow", FBY_RUNTIME_NUMAFLOW },
+	{ "worker", FBY_RUNTIME_WORKER },
+	{ 0 },
 };
 
 /* clang-format off */
+static const struct fby_directive readiness_table[] = {
+	D("port", INT, R(rt.readiness.port), .flags = FBY_D_REQUIRED,
+	    .min = 1, .max = 65535,
+	    .help = "On 127.0.0.1."),
+	D("path", STR, R(rt.readiness.path),
+	    .help = "Asked for by HTTP; without it a connection is enough."),
+	{ 0 }
+};
+
 static const struct fby_directive runtime_table[] = {
-	D("command", STRS, .offset = offsetof(struct runtime_fields, command),
-	    .flags = FBY_D_REQUIRED, .min = 1,
-	    .help = "Program, an absolute path, and its arguments."),
+	D("command", STRS, R(command), .flags = FBY_D_REQUIRED, .min = 1,
+	    .help = "Program, an absolute path, and arguments."),
+	D("args", STRS, R(args), .help = "More arguments."),
 	D("env", MAP, .flags = FBY_D_RAW,
 	    .help = "Environment variables, NAME: value."),
+	D("protocol", ENUM, R(rt.protocol), .dflt = "numaflow",
+	    .arg = protocol_names,
+	    .help = "How it is started and spoken to."),
+	D("replicas", INT, R(rt.replicas), .dflt = "1", .min = 1, .max = 64,
+	    .help = "Processes, with the protocol numaflow."),
+	D("readiness", BLOCK, .arg = readiness_table,
+	    .present = FBY_PRESENT(struct runtime_fields,
+		rt.readiness.present),
+	    .help = "How it is seen that it is ready."),
 	{ 0 }
 };
 /* clang-format on */
@@ -177,12 +204,65 @@ read_runtime_env(struct fby_conf *c, struct fby_strings *env,
 			    node->items[i].key, node->items[i].node->text);
 }
 
+static struct fby_strings
+join(struct fby_pool *pool, const struct fby_strings *a,
+    const struct fby_strings *b)
+{
+	struct fby_strings all;
+
+	all.v = fby_pcalloc(pool, (a->n + b->n + 1) * sizeof(*all.v));
+	all.n = 0;
+	for (size_t i = 0; i < a->n; i++)
+		all.v[all.n++] = a->v[i];
+	for (size_t i = 0; i < b->n; i++)
+		all.v[all.n++] = b->v[i];
+	return all;
+}
+
+static struct fby_pos
+key_pos(const struct fby_node *map, const char *key)
+{
+	const struct fby_item *item = fby_yaml_item(map, key);
+
+	return item ? item->key_pos : map->pos;
+}
+
+static void
+check_runtime(struct fby_conf *c, const struct fby_runtime *rt,
+    const struct fby_node *node, const char *path)
+{
+	const bool is_worker = rt->protocol == FBY_RUNTIME_WORKER;
+	const char *url = rt->readiness.path;
+	const struct fby_node *command = fby_yaml_find(node, "command");
+
+	if (rt->command.n > 0 && command && command->n > 0 &&
+	    rt->command.v[0][0] != '/')
+		fby_err_add(c->err, command->items[0].node->pos,
+		    "%s.command[0]: found \"%s\", allowed is an absolute "
+		    "path of a program",
+		    path, rt->command.v[0]);
+	if (is_worker && rt->replicas != 1)
+		fby_err_add(c->err, key_pos(node, "replicas"),
+		    "%s.replicas: found %" PRId64 ", allowed with the protocol "
+		    "worker is 1; spec.workers says how many there are",
+		    path, rt->replicas);
+	if (is_worker && rt->readiness.present)
+		fby_err_add(c->err, key_pos(node, "readiness"),
+		    "%s.readiness: has no place with the protocol worker, "
+		    "whose READY says it",
+		    path);
+	if (url && *url != '/')
+		fby_err_add(c->err, key_pos(node, "readiness"),
+		    "%s.readiness.path: found \"%s\", allowed is what begins "
+		    "with /",
+		    path, url);
+}
+
 static void
 read_runtime(struct fby_conf *c, struct fby_runtime *rt,
     const struct fby_item *item, const char *path)
 {
-	struct runtime_fields fields = { { NULL, 0 } };
-	const struct fby_node *command;
+	struct runtime_fields fields = { .rt.replicas = 1 };
 
 	rt->name = item->key;
 	if (strcmp(item->key, "c") == 0 || item->key[0] == '\0') {
@@ -195,14 +275,11 @@ read_runtime(struct fby_conf *c, struct fby_runtime *rt,
 	}
 	path = fby_psprintf(c->pool, "%s.%s", path, item->key);
 	fby_conf_read(c, runtime_table, &fields, item->node, path);
-	rt->command = fields.command;
-	command = fby_yaml_find(item->node, "command");
-	if (rt->command.n > 0 && rt->command.v[0][0] != '/')
-		fby_err_add(c->err, command->items[0].node->pos,
-		    "%s.command[0]: found \"%s\", allowed is an absolute "
-		    "path of a program",
-		    path, rt->command.v[0]);
+	*rt = fields.rt;
+	rt->name = item->key;
+	rt->command = join(c->pool, &fields.command, &fields.args);
 	read_runtime_env(c, &rt->env, fby_yaml_find(item->node, "env"));
+	check_runtime(c, rt, item->node, path);
 }
 
 static int
@@ -225,7 +302,9 @@ set_runtimes(struct fby_conf *c, void *field, const struct fby_node *node,
 }
 
 static const struct fby_own runtimes_type = {
-	.syntax = "map NAME: {command: [...], env: {...}}",
+	.syntax = "map NAME: {command: [...], args: [...], env: {...}, "
+		  "protocol: numaflow or worker, replicas: N, "
+		  "readiness: {port: N, path: /...}}",
 	.like = FBY_T_ANY,
 	.set = set_runtimes,
 };
@@ -295,12 +374,48 @@ static const struct fby_directive watermark_table[] = {
 static const struct fby_directive memory_table[] = {
 	D("budget", BYTES, H(memory.budget_bytes), .dflt = "64MiB",
 	    .min = MIB, .max = INT64_C(1) << 40,
-	    .help = "Bytes in flight, for each worker: in batches and in the "
-		"sink. Prefetched ones come on top, at most 4 MiB for each "
-		"partition."),
+	    .help = "Bytes of records, for each worker: half of it for what is "
+		"prefetched, half for what is in flight, in batches and in the "
+		"sinks."),
 	D("maxRecords", INT, H(memory.max_records), .dflt = "100000",
 	    .min = 1, .max = 10000000,
 	    .help = "Records in flight, for each worker."),
+	{ 0 }
+};
+
+static const struct fby_directive dead_letter_table[] = {
+	D("topic", STR, .flags = FBY_D_REQUIRED,
+	    .offset = offsetof(struct fby_kafka, topic),
+	    .help = "Topic to write. Headers tell where the record was from "
+		"and why it is here."),
+	D("brokers", STRS, .offset = offsetof(struct fby_kafka, brokers),
+	    .min = 1, .unset = "those of the source",
+	    .help = "Addresses (host:port) of another cluster. TLS and login "
+		"are the source's."),
+	{ 0 }
+};
+
+static const struct fby_enum delivery_names[] = {
+	{ "atLeastOnce", FBY_AT_LEAST_ONCE },
+	{ "exactlyOnce", FBY_EXACTLY_ONCE },
+	{ 0 }
+};
+
+static const struct fby_directive transaction_table[] = {
+	D("maxRecords", INT, H(transaction.max_records), .dflt = "10000",
+	    .min = 1, .max = 10000000,
+	    .help = "A transaction is committed when it has so many records."),
+	D("maxDelay", MSEC, H(transaction.max_delay_ms), .dflt = "100ms",
+	    .min = 1, .max = MINUTE_MS,
+	    .help = "Or when it is so old: what a consumer of the topic waits "
+		"for at most."),
+	{ 0 }
+};
+
+static const struct fby_directive poison_table[] = {
+	D("kills", INT, H(poison_kills), .dflt = "3", .min = 1, .max = 1000,
+	    .help = "A record that was alone in its worker when that died, so "
+		"often, is dead-lettered, or its partition held back."),
 	{ 0 }
 };
 
@@ -342,9 +457,25 @@ static const struct fby_directive spec_table[] = {
 	    .help = "Event time."),
 	D("memory", BLOCK, .flags = FBY_D_ROLL, .arg = memory_table,
 	    .help = "Ceilings."),
+	D("deadLetter", BLOCK,
+	    .offset = offsetof(struct fby_manifest,
+		sinks[FBY_SINK_DEAD_LETTER].kafka),
+	    .present = FBY_PRESENT(struct fby_manifest,
+		sinks[FBY_SINK_DEAD_LETTER].present),
+	    .flags = FBY_D_ROLL, .arg = dead_letter_table,
+	    .help = "Where records go that cannot be delivered."),
+	D("poisonPill", BLOCK, .flags = FBY_D_LIVE, .arg = poison_table,
+	    .help = "Records that kill workers."),
+	D("delivery", ENUM, H(delivery), .flags = FBY_D_RESTART,
+	    .dflt = "atLeastOnce", .arg = delivery_names,
+	    .help = "`exactlyOnce` writes records and offsets in one "
+		"transaction; the sinks must be of the source's cluster."),
+	D("transaction", BLOCK, .flags = FBY_D_LIVE, .arg = transaction_table,
+	    .help = "For `delivery: exactlyOnce`."),
 	D("runtimes", OWN, .flags = FBY_D_ROLL, .arg = &runtimes_type,
 	    .help = "Other programs that can move the records, to be chosen "
-		"by `NUMAFLOW_RUNTIME`. Only a change of the chosen one "
+		"by `NUMAFLOW_RUNTIME`. `rust`, `/bin/numaflow-rs processor`, "
+		"is known without that. Only a change of the chosen one "
 		"counts."),
 	{ 0 }
 };

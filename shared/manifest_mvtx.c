@@ -103,11 +103,7 @@ static const char no_transformer[] = "the C workers run no transformer yet; "
     "another runtime may (NUMAFLOW_RUNTIME)";
 static const char no_udf[] = "the C workers run no map function yet; "
     "another runtime may (NUMAFLOW_RUNTIME)";
-static const char no_second_sink[] = "the C workers write to one sink only; "
-    "another runtime may write to more (NUMAFLOW_RUNTIME)";
 static const char no_rate_limit[] = "the C workers have no rate limit yet; "
-    "another runtime may (NUMAFLOW_RUNTIME)";
-static const char no_bypass[] = "the C workers have nothing to go round; "
     "another runtime may (NUMAFLOW_RUNTIME)";
 
 static const struct fby_directive source_table[] = {
@@ -160,26 +156,90 @@ static const struct fby_directive retry_table[] = {
 	    .help = "Waits between repetitions of a failed write."),
 	D("onFailure", ENUM, F(fby_retry_strategy, on_failure),
 	    .dflt = "retry", .arg = on_failure_names,
-	    .help = "After the last attempt: `retry` goes on, `drop` counts "
-		"the record as dropped and goes on with the next."),
+	    .help = "After the last attempt: `retry` goes on without end (or "
+		"to the dead-letter topic, if steps and one are set), "
+		"`fallback` writes the record to sink.fallback, `drop` counts "
+		"it as dropped and goes on with the next."),
 	{ 0 }
 };
 
-static const struct fby_directive sink_table[] = {
-	D("log", BLOCK, P(fby_sink, log), .arg = no_table,
-	    .help = "Write each record as a line to standard output."),
-	D("blackhole", BLOCK, P(fby_sink, blackhole), .arg = no_table,
-	    .help = "Count and forget each record."),
-	D("kafka", BLOCK, F(fby_sink, kafka), P(fby_sink, kafka.present),
-	    .arg = fby_manifest_kafka_sink, .help = "Write to Kafka."),
-	D("retryStrategy", BLOCK, F(fby_sink, retry), .arg = retry_table,
+/* Base: struct fby_sink. */
+#define ABSTRACT_SINK(F, P)                                                   \
+	D("log", BLOCK, P(log), .arg = no_table,                              \
+	    .help = "Write each record as a line to standard output."),       \
+	D("blackhole", BLOCK, P(blackhole), .arg = no_table,                  \
+	    .help = "Count and forget each record."),                         \
+	D("kafka", BLOCK, F(kafka), P(kafka.present),                         \
+	    .arg = fby_manifest_kafka_sink, .help = "Write to Kafka."),       \
+	REFUSED("udsink", other_sink),                                        \
+	REFUSED("serve", other_sink),                                         \
+	REFUSED("sqs", other_sink),                                           \
+	REFUSED("pulsar", other_sink)
+
+#define SECOND_F(field) F(fby_sink, field)
+#define SECOND_P(field) P(fby_sink, field)
+#define PRIMARY_F(field) F(fby_manifest, sinks[FBY_SINK_PRIMARY].field)
+#define PRIMARY_P(field) P(fby_manifest, sinks[FBY_SINK_PRIMARY].field)
+
+static const struct fby_directive second_sink_table[] = {
+	ABSTRACT_SINK(SECOND_F, SECOND_P),
+	{ 0 }
+};
+
+static const struct fby_directive sink_table[] = {	/* base: the manifest */
+	ABSTRACT_SINK(PRIMARY_F, PRIMARY_P),
+	D("fallback", BLOCK, F(fby_manifest, sinks[FBY_SINK_FALLBACK]),
+	    P(fby_manifest, sinks[FBY_SINK_FALLBACK].present),
+	    .arg = second_sink_table,
+	    .help = "Where `onFailure: fallback` writes what the sink does "
+		"not take; tried by the same strategy, then dead-lettered, or "
+		"tried without end."),
+	D("onSuccess", BLOCK, F(fby_manifest, sinks[FBY_SINK_SUCCESS]),
+	    P(fby_manifest, sinks[FBY_SINK_SUCCESS].present),
+	    .arg = second_sink_table,
+	    .help = "Gets each record that the sink has taken; both must "
+		"have it before it counts as delivered."),
+	D("retryStrategy", BLOCK, F(fby_manifest, retry), .arg = retry_table,
 	    .help = "What to do when a write fails."),
-	REFUSED("udsink", other_sink),
-	REFUSED("serve", other_sink),
-	REFUSED("sqs", other_sink),
-	REFUSED("pulsar", other_sink),
-	REFUSED("fallback", no_second_sink),
-	REFUSED("onSuccess", no_second_sink),
+	{ 0 }
+};
+
+/* ---- bypass ----------------------------------------------------------- */
+
+static const struct fby_enum tag_op_names[] = {
+	{ "or", FBY_TAG_OR },
+	{ "and", FBY_TAG_AND },
+	{ "not", FBY_TAG_NOT },
+	{ 0 }
+};
+
+static const struct fby_directive tags_table[] = {
+	D("operator", ENUM, F(fby_tags, op), .dflt = "or", .arg = tag_op_names,
+	    .help = "One of the values, all of them, or none."),
+	D("values", STRS, F(fby_tags, values), .flags = FBY_D_REQUIRED,
+	    .help = "Tags; a record without any is routed by an empty list "
+		"only."),
+	{ 0 }
+};
+
+static const struct fby_directive condition_table[] = {
+	D("tags", BLOCK, .flags = FBY_D_REQUIRED, .arg = tags_table,
+	    .help = "Which records."),
+	{ 0 }
+};
+
+#define CONDITION(n, role, ...)                                               \
+	D(n, BLOCK, F(fby_manifest, bypass[FBY_SINK_##role]),                 \
+	    P(fby_manifest, bypass[FBY_SINK_##role].present),                 \
+	    .arg = condition_table, __VA_ARGS__)
+
+static const struct fby_directive bypass_table[] = {
+	CONDITION("sink", PRIMARY,
+	    .help = "Records that go to the sink, past the functions."),
+	CONDITION("fallback", FALLBACK,
+	    .help = "Records that go to sink.fallback at once."),
+	CONDITION("onSuccess", SUCCESS,
+	    .help = "Records that go to sink.onSuccess alone."),
 	{ 0 }
 };
 
@@ -271,7 +331,7 @@ static const struct fby_directive pod_metadata_table[] = {
 static const struct fby_directive spec_table[] = {
 	D("source", BLOCK, .flags = FBY_D_REQUIRED, .arg = source_table,
 	    .help = "Where records come from."),
-	D("sink", BLOCK, F(fby_manifest, sink),
+	D("sink", BLOCK,
 	    .flags = FBY_D_REQUIRED | FBY_D_ROLL, .arg = sink_table,
 	    .help = "Where records go: exactly one of log, blackhole and "
 		"kafka."),
@@ -280,7 +340,9 @@ static const struct fby_directive spec_table[] = {
 	D("containerTemplate", BLOCK, .arg = container_table,
 	    .help = "The container that moves the records."),
 	REFUSED("udf", no_udf),
-	REFUSED("bypass", no_bypass),
+	D("bypass", BLOCK, .flags = FBY_D_ROLL, .arg = bypass_table,
+	    .help = "Which sink a record with certain tags goes to. Tags are "
+		"given by user-defined functions."),
 	K8S("streaming", BOOL,
 	    .help = "Only false is possible with a Kafka source."),
 	K8S("replicas", INT, .max = MAX_INT32,

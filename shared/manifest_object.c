@@ -14,52 +14,9 @@
 #include "shared/mem.h"
 #include "shared/units.h"
 #include "shared/yaml.h"
+#include "shared/yaml_json.h"
 
 #define LOOKBACK_S 120 /* scale.lookbackSeconds upstream */
-
-static json_t *
-scalar_json(const struct fby_node *node)
-{
-	json_t *json = NULL;
-	int64_t n;
-	double x;
-
-	switch (fby_yaml_type(node)) {
-	case FBY_YAML_NULL:
-		return json_null();
-	case FBY_YAML_BOOL:
-		return json_boolean(fby_yaml_is_true(node));
-	case FBY_YAML_INT:
-		if (fby_units_int(node->text, &n) == NULL)
-			json = json_integer(n);
-		break;
-	case FBY_YAML_FLOAT:
-		if (fby_units_num(node->text, &x) == NULL)
-			json = json_real(x);
-		break;
-	default:
-		break;
-	}
-	return json ? json : json_string(node->text);
-}
-
-static json_t *
-node_json(const struct fby_node *node)
-{
-	json_t *json;
-
-	if (node->kind == FBY_NODE_SCALAR)
-		return scalar_json(node);
-	json = node->kind == FBY_NODE_MAP ? json_object() : json_array();
-	for (size_t i = 0; i < node->n; i++)
-		if (node->kind == FBY_NODE_MAP)
-			json_object_set_new(json, node->items[i].key,
-			    node_json(node->items[i].node));
-		else
-			json_array_append_new(json,
-			    node_json(node->items[i].node));
-	return json;
-}
 
 static void
 set_limits(const struct fby_manifest *m, json_t *spec)
@@ -96,7 +53,7 @@ set_scale(json_t *spec)
 char *
 fby_manifest_object(const struct fby_manifest *m)
 {
-	json_t *spec = node_json(fby_yaml_find(m->mvtx, "spec"));
+	json_t *spec = fby_yaml_json_value(fby_yaml_find(m->mvtx, "spec"));
 	json_t *object = json_object(), *metadata = json_object();
 	char *text;
 

@@ -47,15 +47,62 @@ fby_manifest_runtime_get(const struct fby_manifest *m)
 	return name && *name ? name : "c";
 }
 
-static bool
-is_known(const struct fby_manifest *m)
+/* ---- the registry ----------------------------------------------------- */
+
+static const char *rust_command[] = { "/bin/numaflow-rs", "processor" };
+
+/* What every host knows; an entry of the operator's goes before it. */
+static const struct fby_runtime known[] = {
+	{
+	    .name = "rust",
+	    .command = { rust_command, FBY_NELEM(rust_command) },
+	    .protocol = FBY_RUNTIME_NUMAFLOW,
+	    .replicas = 1,
+	},
+};
+
+const struct fby_runtime *
+fby_manifest_runtime_find(const struct fby_manifest *m, const char *name)
 {
-	if (strcmp(m->runtime, "c") == 0)
-		return true;
 	for (size_t i = 0; i < m->host.nruntimes; i++)
-		if (strcmp(m->host.runtimes[i].name, m->runtime) == 0)
-			return true;
-	return false;
+		if (strcmp(m->host.runtimes[i].name, name) == 0)
+			return &m->host.runtimes[i];
+	for (size_t i = 0; i < FBY_NELEM(known); i++)
+		if (strcmp(known[i].name, name) == 0)
+			return &known[i];
+	return NULL;
+}
+
+bool
+fby_manifest_has_workers(const struct fby_manifest *m)
+{
+	const struct fby_runtime *rt = fby_manifest_runtime_find(m, m->runtime);
+
+	return rt ? rt->protocol == FBY_RUNTIME_WORKER :
+		    strcmp(m->runtime, "c") == 0;
+}
+
+const char *
+fby_manifest_protocol_word(int protocol)
+{
+	return protocol == FBY_RUNTIME_WORKER ? "worker" : "numaflow";
+}
+
+/* ---- checking --------------------------------------------------------- */
+
+/* "c, rust and java" */
+static void
+add_names(struct fby_str *s, const struct fby_manifest *m)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < m->host.nruntimes; i++)
+		left += strcmp(m->host.runtimes[i].name, "rust") != 0;
+	fby_str_printf(s, "c%srust", left ? ", " : " and ");
+	for (size_t i = 0; i < m->host.nruntimes; i++)
+		if (strcmp(m->host.runtimes[i].name, "rust") != 0)
+			fby_str_printf(s, "%s%s", --left ? ", " : " and ",
+			    m->host.runtimes[i].name);
 }
 
 static void
@@ -63,24 +110,30 @@ unknown(const struct fby_manifest *m, const struct fby_node *entry,
     struct fby_err *err)
 {
 	const struct fby_node *value = fby_yaml_find(entry, "value");
+	const char *where = value ? "spec.containerTemplate.env: " :
+				    "environment: ";
 	struct fby_pos pos = { NULL, 0, 0 };
-	struct fby_str known;
+	struct fby_str names;
 
-	fby_str_init(&known);
-	fby_str_puts(&known, "c");
-	for (size_t i = 0; i < m->host.nruntimes; i++)
-		fby_str_printf(&known, "%s%s",
-		    i + 1 < m->host.nruntimes ? ", " : " and ",
-		    m->host.runtimes[i].name);
 	if (value)
 		pos = value->pos;
+	if (strcmp(m->runtime, "golang") == 0) {
+		fby_err_add(err, pos,
+		    "%s" FBY_MANIFEST_RUNTIME_ENV ": found \"golang\", the "
+		    "data plane that Numaflow removed in 1.7; a program of "
+		    "your own by that name is made known by spec.runtimes of "
+		    "the Host document",
+		    where);
+		return;
+	}
+	fby_str_init(&names);
+	add_names(&names, m);
 	fby_err_add(err, pos,
 	    "%s" FBY_MANIFEST_RUNTIME_ENV ": found \"%s\", "
-	    "known %s %s; others are made known by spec.runtimes of the Host "
+	    "known are %s; others are made known by spec.runtimes of the Host "
 	    "document",
-	    value ? "spec.containerTemplate.env: " : "environment: ",
-	    m->runtime, m->host.nruntimes ? "are" : "is", known.p);
-	fby_str_fini(&known);
+	    where, m->runtime, names.p);
+	fby_str_fini(&names);
 }
 
 void
@@ -92,6 +145,7 @@ fby_manifest_runtime_check(const struct fby_manifest *m, struct fby_err *err)
 		fby_err_add(err, entry->pos,
 		    "spec.containerTemplate.env: " FBY_MANIFEST_RUNTIME_ENV
 		    " has valueFrom, allowed is a plain value");
-	else if (!is_known(m))
+	else if (strcmp(m->runtime, "c") != 0 &&
+	    fby_manifest_runtime_find(m, m->runtime) == NULL)
 		unknown(m, entry, err);
 }

@@ -32,6 +32,13 @@ extern const struct fby_directive fby_manifest_kafka_sink[];
 /* What no single row can see; manifest_check.c. */
 void fby_manifest_check(struct fby_manifest *m, struct fby_err *err);
 
+/* The part of it that concerns sinks, delivery and the dead-letter topic. */
+void fby_manifest_check_sinks(struct fby_manifest *m, struct fby_err *err);
+
+/* How many of the keys the map has; "a and b" is added to `names`. */
+size_t fby_manifest_count_keys(const struct fby_node *map,
+    const char *const *keys, size_t n, struct fby_str *names);
+
 /* The runtime that is asked for, before anything else is read. */
 const char *fby_manifest_runtime_get(const struct fby_manifest *m);
 /* Is it known?  Once everything is read. */

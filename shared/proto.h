@@ -13,6 +13,9 @@
  *		and exit
  *	fd 4	shared memory, to be mapped shared and writable
  *	fd 5	manifest, a sealed memfd (manifest.h, fby_manifest_unpack)
+ *	fd 6	only for programs of `runtimes:`, which have neither our YAML
+ *		reader nor our tables: what the manifest means, as JSON, a
+ *		sealed memfd (shared/README)
  * and FOREBAY_SLOT in its environment.
  *
  * A message is one packet: a struct fby_msg, then the body of its type, in
@@ -27,12 +30,13 @@
 #include "shared/fby.h"
 
 /* Bumped by any change of this header or of ledger.h. */
-#define FBY_ABI 1
+#define FBY_ABI 2
 
 enum fby_fd {
 	FBY_FD_CHANNEL = 3,
 	FBY_FD_LEDGER = 4,
 	FBY_FD_MANIFEST = 5,
+	FBY_FD_SETTINGS = 6,
 };
 
 #define FBY_ENV_SLOT "FOREBAY_SLOT" /* index into the ledger's slots */
@@ -51,7 +55,7 @@ enum fby_fd {
 	    false)                                                     \
 	E(OOM, 4, "ran out of memory", true)                           \
 	E(PROTO, 5, "got a message that it does not understand", true) \
-	E(KAFKA, 6, "could not make its Kafka client", true)           \
+	E(KAFKA, 6, "has no Kafka client that works", true)            \
 	E(SETUP, 7,                                                    \
 	    "was not started by a master, or without the "             \
 	    "descriptors that it needs",                               \
@@ -74,10 +78,14 @@ bool fby_exit_respawn(int code);
 	M(DRAIN, 3, "master", "drain everything, then exit")           \
 	M(MANIFEST, 4, "master",                                       \
 	    "apply the live settings of the manifest "                 \
-	    "that comes along as a descriptor")                        \
+	    "(for programs of `runtimes:` the JSON of fd 6) that "     \
+	    "comes along as a descriptor")                             \
 	M(REOPEN, 5, "master",                                         \
 	    "the log goes on in the descriptor that "                  \
 	    "comes along")                                             \
+	M(GROUP, 6, "master",                                          \
+	    "the group's metadata for transactions, of all that is "   \
+	    "held and of all grants that follow")                      \
 	M(READY, 16, "worker", "set up; grants are welcome")           \
 	M(RELEASED, 17, "worker", "nothing in flight, the row is yours again")
 
@@ -100,10 +108,19 @@ struct fby_msg {
 struct fby_msg_grant {
 	struct fby_msg msg;
 	uint32_t row;
-	uint32_t reserved;
+	/*
+	 * Not 0: the record at `start` has killed its worker so often.  It
+	 * goes to the dead-letter topic without being looked at.
+	 */
+	uint32_t kills;
 	uint64_t epoch;
 	int64_t start;     /* first offset to read, absolute */
 	int64_t watermark; /* to go on from, ms; FBY_NONE: none */
+	/*
+	 * Records before this offset are handed on one at a time: one of them
+	 * is suspected of killing workers.  FBY_NONE: none is.
+	 */
+	int64_t isolate_until;
 };
 
 struct fby_msg_revoke {
@@ -117,6 +134,20 @@ struct fby_msg_drain {
 	struct fby_msg msg;
 	uint32_t drain_ms;
 	uint32_t reserved;
+};
+
+/*
+ * rd_kafka_consumer_group_metadata_write() of the master's membership.  A
+ * message may only be used for partitions that are held when it comes or
+ * granted after it: REVOKE of what was lost goes before it.
+ */
+#define FBY_GROUP_METADATA_MAX 2040
+
+struct fby_msg_group {
+	struct fby_msg msg;
+	uint32_t size; /* of the bytes in use */
+	uint32_t reserved;
+	uint8_t bytes[FBY_GROUP_METADATA_MAX];
 };
 
 struct fby_msg_ready {
@@ -138,6 +169,6 @@ struct fby_msg_released {
 	uint64_t epoch;
 };
 
-#define FBY_MSG_MAX 256 /* no packet is larger */
+#define FBY_MSG_MAX 2056 /* no packet is larger */
 
 #endif

@@ -105,8 +105,8 @@ utf8_len(const unsigned char *p, size_t len)
 	return n;
 }
 
-void
-fby_str_escape(struct fby_str *s, const void *p, size_t len)
+static void
+escape(struct fby_str *s, const void *p, size_t len, bool keep_backslash)
 {
 	static const char hex[] = "0123456789abcdef";
 	const unsigned char *b = p;
@@ -116,9 +116,9 @@ fby_str_escape(struct fby_str *s, const void *p, size_t len)
 		char esc[4] = { '\\', 'x', 0, 0 };
 		size_t esc_len = 2;
 
-		n = b[i] >= 0x20 && b[i] < 0x7f && b[i] != '\\' ? 1 :
-		    b[i] >= 0x80 ? utf8_len(b + i, len - i) :
-				   0;
+		n = b[i] >= 0x80 ? utf8_len(b + i, len - i) :
+		    b[i] == '\\' ? keep_backslash :
+				   b[i] >= 0x20 && b[i] < 0x7f;
 		if (n > 0) {
 			i += n;
 			continue;
@@ -148,6 +148,18 @@ fby_str_escape(struct fby_str *s, const void *p, size_t len)
 	}
 	if (len > run)
 		fby_str_add(s, b + run, len - run);
+}
+
+void
+fby_str_escape(struct fby_str *s, const void *p, size_t len)
+{
+	escape(s, p, len, false);
+}
+
+void
+fby_str_printable(struct fby_str *s, const void *p, size_t len)
+{
+	escape(s, p, len, true);
 }
 
 char *

@@ -28,6 +28,9 @@ void fby_str_printf(struct fby_str *s, const char *fmt, ...) FBY_PRINTF(2, 3);
  */
 void fby_str_escape(struct fby_str *s, const void *p, size_t len);
 
+/* The same, but for backslashes, which stay: it may be escaped in parts. */
+void fby_str_printable(struct fby_str *s, const void *p, size_t len);
+
 /* The text, owned by the caller; the buffer is empty again. */
 char *fby_str_take(struct fby_str *s);
 

@@ -65,16 +65,24 @@ offset_pos(const struct reader *r, size_t offset)
 	return pos;
 }
 
+/* Where a line (from 0) begins; the end of the text if it has fewer. */
+static const char *
+line_at(const struct reader *r, size_t line)
+{
+	const char *p = r->text, *end = r->text + r->len, *eol;
+
+	for (; line > 0 && p < end; line--) {
+		eol = memchr(p, '\n', (size_t)(end - p));
+		p = eol ? eol + 1 : end;
+	}
+	return p;
+}
+
 static char
 char_at(const struct reader *r, yaml_mark_t mark)
 {
-	const char *p = r->text, *end = r->text + r->len;
+	const char *p = line_at(r, mark.line), *end = r->text + r->len;
 
-	for (size_t line = 0; line < mark.line; line++) {
-		p = memchr(p, '\n', (size_t)(end - p));
-		if (p++ == NULL)
-			return '\0';
-	}
 	return (size_t)(end - p) > mark.column ? p[mark.column] : '\0';
 }
 
@@ -182,17 +190,15 @@ static int
 literal_indent(const struct reader *r, const yaml_event_t *event,
     const char *text)
 {
-	const char *p = r->text, *end = r->text + r->len;
+	const char *p, *from, *end = r->text + r->len;
 	size_t line = event->start_mark.line + 1;
 
 	for (; *text == '\n'; text++)
 		line++;
-	for (; line > 0 && p < end; line--) {
-		p = memchr(p, '\n', (size_t)(end - p));
-		if (p++ == NULL)
-			return 0;
-	}
-	return (int)(strspn(p, " ") - strspn(text, " "));
+	/* The text need not end with a NUL. */
+	for (from = p = line_at(r, line); p < end && *p == ' ';)
+		p++;
+	return (int)(p - from) - (int)strspn(text, " ");
 }
 
 static struct fby_node *

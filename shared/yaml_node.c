@@ -165,6 +165,9 @@ fby_yaml_is_equal(const struct fby_node *a, const struct fby_node *b)
 		return a == b;
 	if (fby_yaml_type(a) != fby_yaml_type(b))
 		return false;
+	/* There are three ways to write it. */
+	if (fby_yaml_is_null(a))
+		return true;
 	switch (a->kind) {
 	case FBY_NODE_SCALAR:
 		return strcmp(a->text, b->text) == 0;

@@ -50,19 +50,55 @@ can_be_plain(const char *text)
 	return true;
 }
 
+/*
+ * The code of a character beyond ASCII that a reader refuses (the other
+ * controls, no characters), folds (line ends) or drops (a byte order mark),
+ * with its length; 0: any other.
+ */
+static unsigned
+odd_char(const unsigned char *p, size_t *len)
+{
+	unsigned code;
+
+	if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) {
+		*len = 2;
+		return p[1];
+	}
+	if ((p[0] & 0xf0) != 0xe0 || p[1] == '\0' || p[2] == '\0')
+		return 0;
+	code = (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+	if (code != 0x2028 && code != 0x2029 && code != 0xfeff && code < 0xfffe)
+		return 0;
+	*len = 3;
+	return code;
+}
+
+/* Its length is returned, or 1 for a part of it. */
+static size_t
+write_quoted_char(struct fby_str *s, const unsigned char *p)
+{
+	unsigned code;
+	size_t len = 1;
+
+	if (*p == '"' || *p == '\\')
+		fby_str_printf(s, "\\%c", *p);
+	else if (*p == '\n')
+		fby_str_puts(s, "\\n");
+	else if (*p < 0x20 || *p == 0x7f)
+		fby_str_printf(s, "\\x%02x", *p);
+	else if ((code = odd_char(p, &len)) != 0)
+		fby_str_printf(s, "\\u%04x", code);
+	else
+		fby_str_add(s, p, 1);
+	return len;
+}
+
 static void
 write_quoted(struct fby_str *s, const char *text)
 {
 	fby_str_puts(s, "\"");
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-		if (*p == '"' || *p == '\\')
-			fby_str_printf(s, "\\%c", *p);
-		else if (*p == '\n')
-			fby_str_puts(s, "\\n");
-		else if (*p < 0x20 || *p == 0x7f)
-			fby_str_printf(s, "\\x%02x", *p);
-		else
-			fby_str_add(s, p, 1);
+	for (const char *p = text; *p;)
+		p += write_quoted_char(s, (const unsigned char *)p);
 	fby_str_puts(s, "\"");
 }
 
@@ -142,7 +178,11 @@ fby_yaml_write_hidden(const char *text, fby_yaml_secret_fn is_secret)
 static void
 write_scalar(const struct writer *w, const struct fby_node *node, int indent)
 {
-	if (node->plain) {
+	/*
+	 * Null, truth values and numbers are such without quotes only.  Any
+	 * other text may have stood where more is allowed, as `[-]` has it.
+	 */
+	if (fby_yaml_type(node) != FBY_YAML_STR) {
 		fby_str_printf(w->s, " %s\n",
 		    *node->text ? node->text : "null");
 		return;

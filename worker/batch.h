@@ -25,8 +25,14 @@ struct fby_lane;
 struct fby_record {
 	struct fby_batch *b;
 	rd_kafka_message_t *msg; /* NULL: complete */
-	uint32_t tries;          /* failed attempts */
+	const char *why;         /* it was refused last; static, or NULL */
 	uint32_t index;          /* in its batch */
+	uint32_t tries;          /* failed attempts at this sink */
+	uint32_t attempts;       /* and at all */
+	uint8_t role;            /* enum fby_sink_role: where it is bound */
+	uint8_t refused_by;      /* the one that refused it last */
+	bool suspect;            /* later ones of its lane wait for it */
+	uint8_t mark;            /* its sink's own */
 };
 
 #define FBY_BATCH_MAGIC 0x62617463u

@@ -67,6 +67,18 @@ fby_eventtime_add(struct fby_eventtime *et, uint64_t seq, int64_t event_time)
 	};
 }
 
+/* From the newest that is acked and the oldest that is not. */
+static int64_t
+bound(const struct fby_eventtime *et, uint64_t at, int64_t newest,
+    const struct fby_eventtime_conf *conf)
+{
+	int64_t oldest = newest;
+
+	if (at != et->tail)
+		oldest = FBY_MIN(oldest, item_get(et, at)->event_time);
+	return oldest - conf->max_delay_ms;
+}
+
 /* Forwards only; a time before 1970 is no watermark. */
 static bool
 raise(struct fby_eventtime *et, int64_t to)
@@ -81,17 +93,27 @@ void
 fby_eventtime_acked(struct fby_eventtime *et, uint64_t head, int64_t newest,
     const struct fby_eventtime_conf *conf)
 {
-	int64_t oldest;
-
 	while (et->head != et->tail && item_get(et, et->head)->seq < head)
 		et->head++;
 	et->newest = FBY_MAX(et->newest, newest);
-	if (et->newest == INT64_MIN)
-		return;
-	oldest = et->newest;
-	if (et->head != et->tail)
-		oldest = FBY_MIN(oldest, item_get(et, et->head)->event_time);
-	raise(et, oldest - conf->max_delay_ms);
+	if (et->newest != INT64_MIN)
+		raise(et, bound(et, et->head, et->newest, conf));
+}
+
+int64_t
+fby_eventtime_preview(const struct fby_eventtime *et, uint64_t head,
+    int64_t newest, const struct fby_eventtime_conf *conf)
+{
+	uint64_t at = et->head;
+	int64_t then;
+
+	while (at != et->tail && item_get(et, at)->seq < head)
+		at++;
+	newest = FBY_MAX(et->newest, newest);
+	if (newest == INT64_MIN)
+		return et->watermark;
+	then = bound(et, at, newest, conf);
+	return then < 0 ? et->watermark : FBY_MAX(et->watermark, then);
 }
 
 void

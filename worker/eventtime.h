@@ -60,6 +60,13 @@ void fby_eventtime_add(struct fby_eventtime *et, uint64_t seq,
 void fby_eventtime_acked(struct fby_eventtime *et, uint64_t head,
     int64_t newest, const struct fby_eventtime_conf *conf);
 
+/*
+ * The watermark that it would have after that, and nothing is changed: for an
+ * offset that is on its way to the broker.
+ */
+int64_t fby_eventtime_preview(const struct fby_eventtime *et, uint64_t head,
+    int64_t newest, const struct fby_eventtime_conf *conf);
+
 /* There was a record at this time, so the lane is not idle. */
 void fby_eventtime_touch(struct fby_eventtime *et, int64_t mono);
 

@@ -50,6 +50,15 @@ fby_lane_find_row(struct fby_worker *w, uint32_t row)
 	return NULL;
 }
 
+static void
+move_count(_Atomic uint64_t *to, uint64_t *from)
+{
+	if (*from == 0)
+		return;
+	fby_bump(to, *from);
+	*from = 0;
+}
+
 void
 fby_lane_publish(struct fby_lane *ln)
 {
@@ -63,21 +72,19 @@ fby_lane_publish(struct fby_lane *ln)
 	if (ln->et.is_idle)
 		flags |= FBY_ROW_WM_IDLE;
 	fby_store(&row->flags, flags);
-	if (ln->delivered) {
-		fby_bump(&row->delivered, ln->delivered);
-		ln->delivered = 0;
-	}
-	if (ln->dropped) {
-		fby_bump(&row->dropped, ln->dropped);
-		ln->dropped = 0;
-	}
+	move_count(&row->delivered, &ln->delivered);
+	move_count(&row->fallback, &ln->fallback);
+	move_count(&row->dead_lettered, &ln->dead_lettered);
+	move_count(&row->dropped, &ln->dropped);
 	fby_store(&row->position, ln->acks.position);
 	if (fby_load(&row->high) < ln->acks.position)
 		fby_store(&row->high, ln->acks.position);
 	fby_store(&row->in_flight, fby_acks_in_flight(&ln->acks));
 	fby_store(&row->oldest_at, fby_acks_oldest_at(&ln->acks));
-	fby_store(&row->watermark, ln->et.watermark);
 	fby_release(&row->acked, ln->acks.acked);
+	/* After its offset: the master reads it before, and must not have a
+	 * watermark that speaks of records which it does not commit. */
+	fby_release(&row->watermark, ln->et.watermark);
 }
 
 /* ---- end -------------------------------------------------------------- */
@@ -163,6 +170,11 @@ fby_lane_drain(struct fby_lane *ln, enum fby_release_reason reason,
 		/* A second request may only shorten the time. */
 		struct timeval now, due, left;
 
+		if (drain_ms == 0) {
+			release(ln, "no time is left");
+			return;
+		}
+
 		evutil_gettimeofday(&now, NULL);
 		if (event_pending(&ln->ev_deadline, EV_TIMEOUT, &due)) {
 			evutil_timersub(&due, &now, &left);
@@ -176,6 +188,11 @@ fby_lane_drain(struct fby_lane *ln, enum fby_release_reason reason,
 	fby_source_detach(ln);
 	fby_pipeline_stop(ln);
 	fby_lane_publish(ln);
+	if (drain_ms == 0) {
+		/* Lost: it is over before the next message is looked at. */
+		release(ln, "no time to drain");
+		return;
+	}
 	event_add(&ln->ev_deadline, &tv);
 	fby_lane_check(ln);
 }
@@ -240,6 +257,12 @@ lane_new(struct fby_worker *w, const struct fby_msg_grant *msg)
 	ln->partition = ln->row->partition;
 	ln->name = fby_asprintf("%s/%" PRId32, ln->topic, ln->partition);
 	ln->fd = -1;
+	ln->isolate_until = msg->isolate_until;
+	ln->kills = msg->kills;
+	ln->txn.newest = INT64_MIN;
+	ln->txn.next = FBY_NONE;
+	ln->sent_offset = ln->sent_watermark = FBY_NONE;
+	ln->poison = msg->kills ? msg->start : FBY_NONE;
 	fby_acks_init(&ln->acks, msg->start);
 	fby_eventtime_init(&ln->et, msg->watermark, fby_clock_mono());
 	evtimer_assign(&ln->ev_deadline, w->base, on_deadline, ln);
@@ -269,6 +292,11 @@ fby_lane_grant(struct fby_worker *w, const struct fby_msg_grant *msg)
 	fby_store(&w->slot->lanes, ++w->nlanes);
 	fby_lane_publish(ln);
 	set_state(ln, FBY_LANE_SEEKING, "granted");
+	if (msg->isolate_until > msg->start)
+		fby_notice("lane %s: records before %" PRId64
+			   " are handed on one at a time: workers have died "
+			   "of one of them",
+		    ln->name, msg->isolate_until);
 	if (fby_source_attach(ln, msg->start) == -1)
 		fby_lane_drain(ln, FBY_RELEASE_FAILED, 0, "no queue");
 }

@@ -68,6 +68,9 @@ struct fby_lane {
 	char *name; /* "orders/3" */
 	enum fby_release_reason reason;
 	struct event ev_deadline;
+	int64_t isolate_until; /* one at a time before this offset */
+	int64_t poison;        /* offset that must not be looked at */
+	uint32_t kills;        /* what it has done */
 	/* source.c */
 	rd_kafka_queue_t *queue; /* NULL: detached */
 	int fd;                  /* eventfd of the queue, or -1 */
@@ -75,6 +78,8 @@ struct fby_lane {
 	bool paused; /* in librdkafka */
 	bool at_end;
 	bool is_starved;       /* wanted to read, had no room */
+	bool is_resting;       /* paused for the sake of the budget */
+	uint64_t prefetched;   /* bytes in its queue, about */
 	int64_t gated_since;   /* monotonic; 0: may read */
 	uint64_t record_bytes; /* recent mean, for the budget */
 	/* pipeline.c */
@@ -83,14 +88,25 @@ struct fby_lane {
 	struct fby_batch *pending;  /* not all handed to the sink */
 	struct fby_record **failed; /* to be tried again */
 	size_t nfailed, failed_cap;
-	size_t suspects; /* records that failed once */
+	size_t suspects; /* records that others wait for */
 	struct event ev_retry;
-	uint64_t open, open_bytes;   /* not complete */
-	uint64_t nbatches;           /* that refer to this lane */
-	uint64_t delivered, dropped; /* not in the row yet */
-	bool closed;                 /* its share is used up */
+	uint64_t open, open_bytes; /* not complete */
+	uint64_t nbatches;         /* that refer to this lane */
+	/* not in the row yet */
+	uint64_t delivered, fallback, dead_lettered, dropped;
+	bool closed; /* its share is used up */
 	bool complained;
 	bool is_touched, is_blocked;
+	/* sink_txn.c */
+	struct fby_lane_txn {
+		uint64_t n;        /* records */
+		uint64_t head;     /* sequence number after the last of them */
+		int64_t newest;    /* event time of those; INT64_MIN */
+		int64_t next;      /* offset to be committed; FBY_NONE */
+		int64_t watermark; /*   with it */
+	} txn;                     /* what the open transaction has of it */
+	int64_t sent_offset;       /* by our last transaction; FBY_NONE */
+	int64_t sent_watermark;
 	STAILQ_ENTRY(fby_lane) touched, blocked;
 };
 
@@ -118,7 +134,7 @@ void fby_lane_drain_all(struct fby_worker *w, int64_t drain_ms,
  */
 void fby_lane_check(struct fby_lane *ln);
 
-/* Bring the row up to date: relaxed stores, then `acked` with release. */
+/* Bring the row up to date: counters, then `acked`, then `watermark`. */
 void fby_lane_publish(struct fby_lane *ln);
 
 /* The lane that holds the row now, or NULL. */

@@ -19,6 +19,8 @@
 #include "shared/mem.h"
 
 #include "worker/lane.h"
+#include "worker/prefetch.h"
+#include "worker/sink.h"
 #include "worker/source.h"
 #include "worker/worker.h"
 
@@ -150,6 +152,9 @@ on_msg(void *arg, const struct fby_msg *msg, int fd)
 	case FBY_MSG_REOPEN:
 		on_reopen(w, fd);
 		break;
+	case FBY_MSG_GROUP:
+		fby_sink_group(w, (const struct fby_msg_group *)msg);
+		break;
 	default:
 		fby_error("message of type %u is not for a worker", msg->type);
 		fby_loop_exit(w, FBY_EXIT_PROTO);
@@ -219,6 +224,8 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 			    fby_mem_arena((enum fby_arena)i));
 	TAILQ_FOREACH (ln, &w->lanes, entry)
 		fby_source_tick(ln, now);
+	fby_prefetch_balance(w);
+	fby_source_login(w, now);
 }
 
 /* Position is the end, nothing in flight, and nobody holds it back. */

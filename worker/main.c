@@ -151,9 +151,9 @@ run(struct fby_worker *w)
 	fby_pipeline_init(w);
 	if (fby_source_open(w) == -1)
 		return FBY_EXIT_KAFKA;
-	w->out = fby_sink_open(w);
-	if (w->out == NULL)
+	if (fby_sink_open(w) == -1)
 		return FBY_EXIT_FAIL;
+	fby_pipeline_start(w);
 	return fby_loop_run(w);
 }
 
@@ -163,7 +163,7 @@ tear_down(struct fby_worker *w)
 {
 	fby_worker_activity(w, FBY_ACTIVITY_EXITING, FBY_NOROW, FBY_NONE);
 	alarm(EXIT_SECONDS);
-	fby_sink_close(w->out);
+	fby_sink_close(w);
 	fby_pipeline_fini(w);
 	fby_source_close(w);
 	fby_loop_fini(w);

@@ -27,16 +27,19 @@
 
 #include "worker/lane.h"
 #include "worker/retry.h"
+#include "worker/room.h"
 #include "worker/sink.h"
 #include "worker/source.h"
 #include "worker/worker.h"
 
 static void feed(struct fby_lane *ln);
 
+/* What it costs while a sink has it. */
 static uint64_t
 record_bytes(const struct fby_record *rec)
 {
-	return rec->msg->len + rec->msg->key_len + FBY_RECORD_OVERHEAD;
+	return (rec->msg->len + rec->msg->key_len + FBY_RECORD_OVERHEAD) *
+	    rec->b->ln->w->pl.weight;
 }
 
 static void
@@ -58,93 +61,6 @@ batch_unhold(struct fby_batch *b)
 		fby_lane_check(ln);
 }
 
-/* ---- ceilings --------------------------------------------------------- */
-
-/* Below three quarters; the least that this can be is nothing. */
-static bool
-is_low(uint64_t used, uint64_t limit)
-{
-	return used <= limit - limit / 4 - (limit >= 4 ? 0 : 1);
-}
-
-static uint64_t
-left(uint64_t limit, uint64_t used)
-{
-	return limit > used ? limit - used : 0;
-}
-
-/* A lane that is alone may have it all. */
-static uint64_t
-share(const struct fby_worker *w, int64_t limit)
-{
-	return w->nlanes > 1 ? (uint64_t)FBY_MAX(limit / 2, 1) :
-			       (uint64_t)limit;
-}
-
-static bool
-worker_is_closed(struct fby_worker *w)
-{
-	struct fby_pipeline *pl = &w->pl;
-	uint64_t records = (uint64_t)w->m->host.memory.max_records;
-	uint64_t bytes = (uint64_t)w->m->host.memory.budget_bytes;
-
-	struct fby_lane *ln;
-
-	if (pl->records >= records || pl->open_bytes >= bytes) {
-		pl->closed = true;
-	} else if (pl->closed && is_low(pl->records, records) &&
-	    is_low(pl->open_bytes, bytes)) {
-		pl->closed = false;
-		TAILQ_FOREACH (ln, &w->lanes, entry)
-			if (ln->is_starved)
-				fby_source_wake(ln);
-	}
-	return pl->closed;
-}
-
-static bool
-lane_is_closed(struct fby_lane *ln)
-{
-	struct fby_worker *w = ln->w;
-	uint64_t concurrency = (uint64_t)w->m->concurrency;
-	uint64_t records = share(w, w->m->host.memory.max_records);
-	uint64_t bytes = share(w, w->m->host.memory.budget_bytes);
-	uint64_t in_flight = fby_acks_in_flight(&ln->acks);
-
-	if (ln->open >= concurrency || in_flight >= records ||
-	    ln->open_bytes >= bytes)
-		ln->closed = true;
-	else if (is_low(ln->open, concurrency) && is_low(in_flight, records) &&
-	    is_low(ln->open_bytes, bytes))
-		ln->closed = false;
-	return ln->closed;
-}
-
-size_t
-fby_pipeline_room(struct fby_lane *ln)
-{
-	struct fby_worker *w = ln->w;
-	uint64_t n = FBY_MIN((uint64_t)w->m->read_batch_size, FBY_BATCH_MAX);
-	uint64_t bytes;
-
-	if (ln->state == FBY_LANE_DRAINING || ln->pending != NULL ||
-	    ln->suspects > 0 || worker_is_closed(w) || lane_is_closed(ln))
-		return 0;
-	n = FBY_MIN(n, left((uint64_t)w->m->concurrency, ln->open));
-	n = FBY_MIN(n,
-	    left((uint64_t)w->m->host.memory.max_records, w->pl.records));
-	n = FBY_MIN(n,
-	    left(share(w, w->m->host.memory.max_records),
-		fby_acks_in_flight(&ln->acks)));
-	bytes = left(share(w, w->m->host.memory.budget_bytes), ln->open_bytes);
-	bytes = FBY_MIN(bytes,
-	    left((uint64_t)w->m->host.memory.budget_bytes, w->pl.open_bytes));
-	/* What a record weighs is a guess: one is always allowed. */
-	if (ln->record_bytes > 0)
-		n = FBY_MIN(n, bytes / ln->record_bytes + 1);
-	return n;
-}
-
 static void
 count_in_flight(struct fby_worker *w)
 {
@@ -156,8 +72,9 @@ count_in_flight(struct fby_worker *w)
 static void
 flush(struct fby_worker *w)
 {
-	if (w->out->ops->flush != NULL)
-		w->out->ops->flush(w->out);
+	for (size_t i = 0; i < FBY_SINK_N; i++)
+		if (w->outs[i] != NULL && w->outs[i]->ops->flush != NULL)
+			w->outs[i]->ops->flush(w->outs[i]);
 }
 
 /* ---- completion ------------------------------------------------------- */
@@ -183,7 +100,7 @@ drop_message(struct fby_record *rec)
 	ln->w->pl.open_bytes -= bytes;
 	ln->open_bytes -= bytes;
 	ln->open--;
-	if (rec->tries)
+	if (rec->suspect)
 		ln->suspects--;
 }
 
@@ -210,19 +127,118 @@ complete(struct fby_record *rec)
 	batch_unhold(b);
 }
 
+/* All are counted; a line for each would be a flood. */
+static void
+say(const struct fby_record *rec, enum fby_retry verdict)
+{
+	static const char *const what[] = {
+		[FBY_RETRY_FALLBACK] = "goes to the fallback sink",
+		[FBY_RETRY_DEAD_LETTER] = "goes to the dead-letter topic",
+		[FBY_RETRY_DROP] = "is dropped",
+		[FBY_RETRY_DELIVERED] = "is not written to onSuccess",
+	};
+	const struct fby_lane *ln = rec->b->ln;
+	char *text = fby_asprintf("offset %" PRId64 " %s after %" PRIu32
+				  " attempts: %s",
+	    rec->msg->offset, what[verdict], rec->attempts, rec->why);
+
+	fby_source_on_trouble(&ln->w->src, ln->name, FBY_SOURCE_OWN(verdict),
+	    text);
+	free(text);
+}
+
+static void
+suspect(struct fby_record *rec)
+{
+	if (rec->suspect)
+		return;
+	rec->suspect = true;
+	rec->b->ln->suspects++;
+}
+
+/* To be handed over again: after the delay, or when there is room. */
+static void
+set_aside(struct fby_record *rec)
+{
+	struct fby_lane *ln = rec->b->ln;
+
+	suspect(rec);
+	if (ln->nfailed == ln->failed_cap) {
+		ln->failed_cap = FBY_MAX(2 * ln->failed_cap, 16);
+		ln->failed = fby_realloc(ln->failed,
+		    ln->failed_cap * sizeof(ln->failed[0]));
+	}
+	ln->failed[ln->nfailed++] = rec;
+}
+
+static void
+retry_in(struct fby_lane *ln, int64_t ms)
+{
+	struct timeval tv = fby_clock_tv(ms);
+
+	/* One timer for all: they were refused together, mostly. */
+	if (!event_pending(&ln->ev_retry, EV_TIMEOUT, NULL))
+		event_add(&ln->ev_retry, &tv);
+}
+
+static bool hand_over(struct fby_lane *ln, struct fby_record *rec);
+
+/* On to another sink. */
+static void
+route(struct fby_record *rec, enum fby_sink_role role)
+{
+	rec->role = (uint8_t)role;
+	rec->tries = 0;
+	if (!hand_over(rec->b->ln, rec))
+		set_aside(rec);
+}
+
+/* It is where it was bound for, and bound for no other sink. */
+static void
+finish(struct fby_record *rec)
+{
+	struct fby_lane *ln = rec->b->ln;
+
+	if (rec->role == FBY_SINK_FALLBACK)
+		ln->fallback++;
+	else if (rec->role == FBY_SINK_DEAD_LETTER)
+		ln->dead_lettered++;
+	else
+		ln->delivered++;
+	complete(rec);
+}
+
+static void
+count_write(const struct fby_record *rec)
+{
+	struct fby_ledger_slot *slot = rec->b->ln->w->slot;
+
+	if (rec->role == FBY_SINK_FALLBACK)
+		fby_bump(&slot->fallback_writes, 1);
+	else if (rec->role == FBY_SINK_SUCCESS)
+		fby_bump(&slot->success_writes, 1);
+	else if (rec->role == FBY_SINK_DEAD_LETTER)
+		fby_bump(&slot->dead_letter_writes, 1);
+	else
+		fby_bump(&slot->sink_writes, 1);
+}
+
 void
 fby_pipeline_delivered(struct fby_record *rec)
 {
 	struct fby_lane *ln = rec->b->ln;
+	struct fby_worker *w = ln->w;
 
-	if (rec->tries && ln->suspects == 1 && ln->complained) {
+	if (rec->suspect && ln->suspects == 1 && ln->complained) {
 		ln->complained = false;
-		fby_notice("lane %s: the sink takes its records again",
-		    ln->name);
+		fby_notice("lane %s: its records are taken again", ln->name);
 	}
-	ln->delivered++;
-	fby_bump(&ln->w->slot->sink_writes, 1);
-	complete(rec);
+	count_write(rec);
+	if (rec->role == FBY_SINK_PRIMARY &&
+	    w->outs[FBY_SINK_SUCCESS] != NULL && ln->state != FBY_LANE_DRAINED)
+		route(rec, FBY_SINK_SUCCESS);
+	else
+		finish(rec);
 }
 
 void
@@ -233,55 +249,86 @@ fby_pipeline_dropped(struct fby_record *rec)
 	complete(rec);
 }
 
-/* All are counted; a line for each would be a flood. */
 static void
-say_dropped(const struct fby_record *rec, const char *why)
+drop(struct fby_record *rec)
 {
-	const struct fby_lane *ln = rec->b->ln;
-	char *text = fby_asprintf("offset %" PRId64 ": dropped after %" PRIu32
-				  " attempts: %s",
-	    rec->msg->offset, rec->tries, why);
+	struct fby_outlet *out = rec->b->ln->w->outs[rec->role];
 
-	fby_source_on_trouble(&ln->w->src, ln->name, FBY_SOURCE_DROPPED, text);
-	free(text);
+	if (out->ops->drop != NULL)
+		out->ops->drop(out, rec);
+	else
+		fby_pipeline_dropped(rec);
 }
 
 void
-fby_pipeline_failed(struct fby_record *rec, const char *why)
+fby_pipeline_again(struct fby_record *rec)
+{
+	struct fby_lane *ln = rec->b->ln;
+
+	if (ln->state == FBY_LANE_DRAINED) {
+		complete(rec);
+		return;
+	}
+	set_aside(rec);
+	retry_in(ln, 0);
+}
+
+static void
+complain(const struct fby_record *rec, const char *why)
+{
+	struct fby_lane *ln = rec->b->ln;
+
+	if (ln->complained)
+		return;
+	ln->complained = true;
+	fby_warn("lane %s: offset %" PRId64 ": %s: %s", ln->name,
+	    rec->msg->offset,
+	    fby_manifest_sink_word((enum fby_sink_role)rec->role), why);
+}
+
+void
+fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 {
 	struct fby_lane *ln = rec->b->ln;
 	struct fby_worker *w = ln->w;
-	int64_t delay;
+	enum fby_sink_role role = (enum fby_sink_role)rec->role;
+	enum fby_retry verdict;
 
 	fby_bump(&w->slot->sink_errors, 1);
 	if (ln->state == FBY_LANE_DRAINED) {
 		complete(rec);
 		return;
 	}
-	if (!ln->complained) {
-		ln->complained = true;
-		fby_warn("lane %s: offset %" PRId64 ": %s; trying again",
-		    ln->name, rec->msg->offset, why);
+	rec->tries++;
+	/* The dead letter tells why it is one, not what else went wrong. */
+	if (role != FBY_SINK_DEAD_LETTER) {
+		rec->refused_by = (uint8_t)role;
+		rec->why = why;
+		rec->attempts++;
 	}
-	if (rec->tries++ == 0)
-		ln->suspects++;
-	delay = fby_retry_delay(&w->m->sink.retry, rec->tries, drand48());
-	if (delay == FBY_NONE) {
-		say_dropped(rec, why);
-		fby_pipeline_dropped(rec);
-		return;
-	}
-	if (ln->nfailed == ln->failed_cap) {
-		ln->failed_cap = FBY_MAX(2 * ln->failed_cap, 16);
-		ln->failed = fby_realloc(ln->failed,
-		    ln->failed_cap * sizeof(ln->failed[0]));
-	}
-	ln->failed[ln->nfailed++] = rec;
-	/* One timer for all: they were refused together, mostly. */
-	if (!event_pending(&ln->ev_retry, EV_TIMEOUT, NULL)) {
-		struct timeval tv = fby_clock_tv(delay);
-
-		event_add(&ln->ev_retry, &tv);
+	suspect(rec);
+	verdict = fby_retry_judge(w->m, role, rec->tries, permanent);
+	if (verdict != FBY_RETRY_AGAIN)
+		say(rec, verdict);
+	switch (verdict) {
+	case FBY_RETRY_AGAIN:
+		complain(rec, why);
+		set_aside(rec);
+		retry_in(ln,
+		    fby_retry_delay(w->m, role, rec->tries, drand48()));
+		break;
+	case FBY_RETRY_FALLBACK:
+		route(rec, FBY_SINK_FALLBACK);
+		break;
+	case FBY_RETRY_DEAD_LETTER:
+		route(rec, FBY_SINK_DEAD_LETTER);
+		break;
+	case FBY_RETRY_DROP:
+		drop(rec);
+		break;
+	case FBY_RETRY_DELIVERED:
+		finish(rec);
+		break;
 	}
 }
 
@@ -306,7 +353,7 @@ settle_lane(struct fby_lane *ln)
 		fby_lane_check(ln);
 	else if (ln->pending != NULL && ln->suspects == 0 && !ln->is_blocked)
 		feed(ln);
-	else if (ln->is_starved && fby_pipeline_room(ln) > 0)
+	else if (ln->is_starved && fby_room_get(ln) > 0)
 		fby_source_wake(ln);
 }
 
@@ -315,16 +362,17 @@ fby_pipeline_settle(struct fby_worker *w)
 {
 	struct fby_lane *ln;
 
-	while ((ln = STAILQ_FIRST(&w->pl.touched)) != NULL) {
-		STAILQ_REMOVE_HEAD(&w->pl.touched, touched);
-		ln->is_touched = false;
-		settle_lane(ln);
-		/* Settling may have fed the sink, and so touched more. */
-		if (STAILQ_EMPTY(&w->pl.touched))
-			flush(w);
-	}
+	/* Settling feeds sinks, and flushing them touches more. */
+	do {
+		while ((ln = STAILQ_FIRST(&w->pl.touched)) != NULL) {
+			STAILQ_REMOVE_HEAD(&w->pl.touched, touched);
+			ln->is_touched = false;
+			settle_lane(ln);
+		}
+		flush(w);
+	} while (!STAILQ_EMPTY(&w->pl.touched));
 	count_in_flight(w);
-	worker_is_closed(w);
+	fby_room_check(w);
 	fby_store(&w->slot->activity, FBY_ACTIVITY_WAITING);
 }
 
@@ -343,7 +391,7 @@ block(struct fby_lane *ln)
 static bool
 hand_over(struct fby_lane *ln, struct fby_record *rec)
 {
-	struct fby_outlet *out = ln->w->out;
+	struct fby_outlet *out = ln->w->outs[rec->role];
 
 	fby_store(&ln->w->slot->activity_offset, rec->msg->offset);
 	switch (out->ops->record(out, rec)) {
@@ -353,7 +401,7 @@ hand_over(struct fby_lane *ln, struct fby_record *rec)
 		fby_pipeline_delivered(rec);
 		return true;
 	case FBY_FAIL:
-		fby_pipeline_failed(rec, out->why);
+		fby_pipeline_failed(rec, out->why, out->is_permanent);
 		return true;
 	case FBY_AGAIN:
 	default:
@@ -378,7 +426,7 @@ feed(struct fby_lane *ln)
 	}
 	if (b->next == b->n) {
 		ln->pending = NULL;
-		if (ln->is_starved && fby_pipeline_room(ln) > 0)
+		if (ln->is_starved && fby_room_get(ln) > 0)
 			fby_source_wake(ln);
 	}
 	batch_unhold(b);
@@ -393,7 +441,7 @@ submit_run(struct fby_lane *ln, const struct fby_run *run)
 	began = fby_clock_mono_us();
 	fby_worker_activity(w, FBY_ACTIVITY_SINK, ln->row_no,
 	    ln->acks.position);
-	w->out->ops->run(w->out, run);
+	w->outs[FBY_SINK_PRIMARY]->ops->run(w->outs[FBY_SINK_PRIMARY], run);
 	sunk = fby_clock_mono_us();
 	fby_acks_pass(&ln->acks, run->next);
 	fby_eventtime_acked(&ln->et, ln->acks.head, run->newest, &w->eventtime);
@@ -410,11 +458,26 @@ submit_run(struct fby_lane *ln, const struct fby_run *run)
 	    acked - run->began_us);
 }
 
+/* No sink but the last may see it. */
+static void
+quarantine(struct fby_lane *ln, struct fby_record *rec)
+{
+	if (rec->msg->offset == ln->poison &&
+	    ln->w->outs[FBY_SINK_DEAD_LETTER] != NULL) {
+		rec->role = FBY_SINK_DEAD_LETTER;
+		rec->attempts = ln->kills;
+		rec->why = "it has killed its worker each time";
+		say(rec, FBY_RETRY_DEAD_LETTER);
+	}
+	ln->poison = FBY_NONE;
+}
+
 static void
 submit_batch(struct fby_lane *ln, const struct fby_run *run)
 {
 	struct fby_worker *w = ln->w;
-	uint64_t bytes = run->bytes + run->n * FBY_RECORD_OVERHEAD;
+	uint64_t bytes = (run->bytes + run->n * FBY_RECORD_OVERHEAD) *
+	    w->pl.weight;
 	struct fby_batch *b;
 
 	b = fby_batch_get(&w->pl.batches, ln, run->msgs, run->n);
@@ -427,7 +490,10 @@ submit_batch(struct fby_lane *ln, const struct fby_run *run)
 
 		fby_eventtime_add(&ln->et,
 		    fby_acks_add(&ln->acks, msg->offset, ms, run->read_at), ms);
+		b->rec[i].role = (uint8_t)w->pl.first;
 	}
+	if (ln->poison != FBY_NONE)
+		quarantine(ln, &b->rec[0]);
 	ln->nbatches++;
 	ln->open += run->n;
 	ln->open_bytes += bytes;
@@ -446,7 +512,7 @@ submit_batch(struct fby_lane *ln, const struct fby_run *run)
 void
 fby_pipeline_submit(struct fby_lane *ln, const struct fby_run *run)
 {
-	if (ln->w->out->ops->run != NULL)
+	if (ln->w->pl.by_run && ln->poison == FBY_NONE)
 		submit_run(ln, run);
 	else
 		submit_batch(ln, run);
@@ -463,28 +529,28 @@ by_seq(const void *a, const void *b)
 	return (sx > sy) - (sx < sy);
 }
 
-/* In their order; what the sink has no room for waits with the blocked. */
+/* Must it wait, because one before it does? */
+static bool
+is_behind(const struct fby_lane *ln, const struct fby_record *rec)
+{
+	return ln->nfailed > 0 &&
+	    (ln->is_blocked || ln->w->outs[rec->role]->ops->in_order);
+}
+
+/* In their order; what a sink has no room for waits with the blocked. */
 static void
 retry(struct fby_lane *ln)
 {
 	struct fby_record **recs = ln->failed;
-	size_t n = ln->nfailed, i;
+	size_t n = ln->nfailed;
 
 	qsort(recs, n, sizeof(recs[0]), by_seq);
 	/* Those that fail again go to a list of their own. */
 	ln->failed = NULL;
 	ln->nfailed = ln->failed_cap = 0;
-	for (i = 0; i < n; i++)
-		if (!hand_over(ln, recs[i]))
-			break;
-	for (; i < n; i++) {
-		if (ln->nfailed == ln->failed_cap) {
-			ln->failed_cap = FBY_MAX(2 * ln->failed_cap, n);
-			ln->failed = fby_realloc(ln->failed,
-			    ln->failed_cap * sizeof(ln->failed[0]));
-		}
-		ln->failed[ln->nfailed++] = recs[i];
-	}
+	for (size_t i = 0; i < n; i++)
+		if (is_behind(ln, recs[i]) || !hand_over(ln, recs[i]))
+			set_aside(recs[i]);
 	free(recs);
 }
 
@@ -517,14 +583,18 @@ void
 fby_pipeline_ready(struct fby_worker *w)
 {
 	struct fby_lane *ln;
+	size_t n = 0;
 
-	/* The first that finds no room again is the last in line. */
-	while ((ln = STAILQ_FIRST(&w->pl.blocked)) != NULL) {
+	/*
+	 * Each of them once: some may wait for another sink than the one that
+	 * has room now, and they go to the end of the line.
+	 */
+	STAILQ_FOREACH (ln, &w->pl.blocked, blocked)
+		n++;
+	while (n-- > 0 && (ln = STAILQ_FIRST(&w->pl.blocked)) != NULL) {
 		STAILQ_REMOVE_HEAD(&w->pl.blocked, blocked);
 		ln->is_blocked = false;
 		resume(ln);
-		if (ln->is_blocked)
-			break;
 	}
 	fby_pipeline_settle(w);
 }
@@ -551,8 +621,12 @@ void
 fby_pipeline_stop(struct fby_lane *ln)
 {
 	struct fby_batch *b = ln->pending;
+	struct fby_worker *w = ln->w;
 	uint64_t cut;
 
+	for (size_t i = 0; i < FBY_SINK_N; i++)
+		if (w->outs[i] != NULL && w->outs[i]->ops->hurry != NULL)
+			w->outs[i]->ops->hurry(w->outs[i]);
 	if (b == NULL)
 		return;
 	/*
@@ -562,13 +636,13 @@ fby_pipeline_stop(struct fby_lane *ln)
 	ln->pending = NULL;
 	cut = ln->acks.tail - (b->n - b->next);
 	FBY_BUG_ON(cut != b->seq + b->next);
-	ln->w->pl.records -= ln->acks.tail - cut;
+	w->pl.records -= ln->acks.tail - cut;
 	fby_acks_cut(&ln->acks, cut);
 	b->open++;
 	for (size_t i = b->next; i < b->n; i++)
 		give_back(&b->rec[i]);
 	batch_unhold(b);
-	count_in_flight(ln->w);
+	count_in_flight(w);
 }
 
 void
@@ -581,6 +655,10 @@ fby_pipeline_forget(struct fby_lane *ln)
 	for (size_t i = 0; i < ln->nfailed; i++)
 		give_back(ln->failed[i]);
 	ln->nfailed = 0;
+	for (size_t i = 0; i < FBY_SINK_N; i++)
+		if (ln->w->outs[i] != NULL &&
+		    ln->w->outs[i]->ops->forget != NULL)
+			ln->w->outs[i]->ops->forget(ln->w->outs[i], ln);
 	if (ln->is_touched)
 		STAILQ_REMOVE(&pl->touched, ln, fby_lane, touched);
 	if (ln->is_blocked)
@@ -602,6 +680,23 @@ fby_pipeline_init(struct fby_worker *w)
 	/* For the jitter of retries only. */
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	srand48(ts.tv_nsec);
+}
+
+void
+fby_pipeline_start(struct fby_worker *w)
+{
+	struct fby_pipeline *pl = &w->pl;
+	unsigned copies = 0;
+
+	/* Without user-defined functions no record has a tag. */
+	pl->first = fby_manifest_route(w->m, NULL);
+	pl->by_run = pl->first == FBY_SINK_PRIMARY &&
+	    w->outs[FBY_SINK_PRIMARY]->ops->run != NULL &&
+	    w->outs[FBY_SINK_SUCCESS] == NULL;
+	for (size_t i = 0; i < FBY_SINK_N; i++)
+		if (w->outs[i] != NULL)
+			copies = FBY_MAX(copies, w->outs[i]->ops->copies);
+	pl->weight = 1 + copies;
 }
 
 void

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pipeline: from the source through the sink to the acks.
+ * The pipeline: from the source through the sinks to the acks.
  *
- * Every record that enters completes exactly once, delivered or dropped, in
- * any order.  Order of submission is kept within a partition: as long as a
- * record of a lane is being retried, no later one of that lane is handed to
- * the sink.  (Those that the sink already has may overtake it.)
- *
- * Two ceilings, and hysteresis of a quarter for both:
- *  - of the worker: memory.maxRecords read and not acked, memory.budget bytes
- *    that a sink has or waits for;
- *  - of each lane: limits.concurrency records that are not complete, and half
- *    of the worker's ceilings as long as it is not alone, so that a partition
- *    which is stuck leaves room for the others.
+ * Every record that enters completes exactly once, in any order, with one of
+ * four outcomes: delivered, written to the fallback sink, dead-lettered,
+ * dropped by rule.  On its way it may be bound for several sinks, one after
+ * the other (rec->role).  Order of submission is kept within a partition: as
+ * long as a record of a lane is being retried, no later one of that lane is
+ * handed over.  (Those that a sink already has may overtake it, unless it is
+ * one that wants them in order.)
  */
 #ifndef FBY_PIPELINE_H
 #define FBY_PIPELINE_H
@@ -20,6 +16,8 @@
 #include "shared/fby.h"
 
 #include <sys/queue.h>
+
+#include "shared/manifest.h"
 
 #include "worker/batch.h"
 
@@ -35,27 +33,42 @@ struct fby_pipeline {
 	uint64_t records;                /* read and not acked */
 	uint64_t open_bytes;             /* of records not complete */
 	bool closed;                     /* the worker's ceiling is hit */
+	bool by_run;                     /* whole runs, one sink only */
+	enum fby_sink_role first;        /* where records go at first */
+	unsigned weight;                 /* times its bytes, for the budget */
 	STAILQ_HEAD(, fby_lane) touched; /* have completions to settle */
 	STAILQ_HEAD(, fby_lane) blocked; /* the sink had no room */
 };
 
 void fby_pipeline_init(struct fby_worker *w);
 
+/* The sinks are open. */
+void fby_pipeline_start(struct fby_worker *w);
+
 /* After the sink is closed: frees what never completed. */
 void fby_pipeline_fini(struct fby_worker *w);
-
-/* How many records the lane may read now. */
-size_t fby_pipeline_room(struct fby_lane *ln);
 
 /* The messages are the pipeline's from here on. */
 void fby_pipeline_submit(struct fby_lane *ln, const struct fby_run *run);
 
 /* ---- for sinks -------------------------------------------------------- */
 
-/* Exactly one of these for each record whose submission answered FBY_OK. */
+/*
+ * Exactly one of these for each record whose submission answered FBY_OK; the
+ * second for those that came by `drop`.
+ */
 void fby_pipeline_delivered(struct fby_record *rec);
 void fby_pipeline_dropped(struct fby_record *rec);
-void fby_pipeline_failed(struct fby_record *rec, const char *why);
+
+/*
+ * The sink refused it: retry.h judges.  `why` is static; `permanent`: it would
+ * refuse it again.
+ */
+void fby_pipeline_failed(struct fby_record *rec, const char *why,
+    bool permanent);
+
+/* The sink could not do it, through no fault of the record: once more. */
+void fby_pipeline_again(struct fby_record *rec);
 
 /* After a burst of them, never from within a submission: move the ledger. */
 void fby_pipeline_settle(struct fby_worker *w);
@@ -67,7 +80,10 @@ void fby_pipeline_ready(struct fby_worker *w);
 
 void fby_pipeline_lane_init(struct fby_lane *ln);
 
-/* Nothing of it is handed to the sink any more, apart from retries. */
+/*
+ * Nothing of it is handed to the sink any more, apart from retries; the sinks
+ * are told to be quick.
+ */
 void fby_pipeline_stop(struct fby_lane *ln);
 
 /* It is released: its completions no longer count. */

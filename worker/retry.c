@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The delays of retryStrategy; see retry.h.
+ * What becomes of a record that a sink refused; see retry.h.
  */
 #include "shared/fby.h"
 
@@ -8,22 +8,57 @@
 
 #include <math.h>
 
-#include "shared/manifest.h"
-
 #define QUICK_RETRIES 100
 #define SLOW_MS 1000
 
-int64_t
-fby_retry_delay(const struct fby_retry_strategy *rs, uint32_t tries,
-    double random)
+/* The last resort must not be in a hurry, whatever the sink's strategy. */
+static const struct fby_retry_strategy dead_letter = {
+	.interval_ms = 100,
+	.cap_ms = 10000,
+	.factor = 2,
+	.jitter = 0.1,
+};
+
+/* Those that end in the dead-letter topic, if there is one. */
+static enum fby_retry
+last_resort(const struct fby_manifest *m, bool is_over)
 {
+	return is_over && m->sinks[FBY_SINK_DEAD_LETTER].present ?
+	    FBY_RETRY_DEAD_LETTER :
+	    FBY_RETRY_AGAIN;
+}
+
+enum fby_retry
+fby_retry_judge(const struct fby_manifest *m, enum fby_sink_role role,
+    uint32_t tries, bool permanent)
+{
+	const struct fby_retry_strategy *rs = &m->retry;
+	bool spent = rs->steps > 0 && tries > rs->steps;
+	bool drops = rs->on_failure == FBY_ON_FAILURE_DROP;
+
+	if (role == FBY_SINK_DEAD_LETTER)
+		return FBY_RETRY_AGAIN;
+	if (spent && drops && role == FBY_SINK_PRIMARY)
+		return FBY_RETRY_DROP;
+	if (spent && drops && role == FBY_SINK_SUCCESS)
+		return FBY_RETRY_DELIVERED;
+	if ((spent || permanent) && role == FBY_SINK_PRIMARY &&
+	    rs->on_failure == FBY_ON_FAILURE_FALLBACK)
+		return FBY_RETRY_FALLBACK;
+	return last_resort(m, spent || permanent);
+}
+
+int64_t
+fby_retry_delay(const struct fby_manifest *m, enum fby_sink_role role,
+    uint32_t tries, double random)
+{
+	const struct fby_retry_strategy *rs = role == FBY_SINK_DEAD_LETTER ?
+	    &dead_letter :
+	    &m->retry;
 	int64_t quick = rs->steps > 0 ? rs->steps : QUICK_RETRIES;
 	int64_t n = FBY_MIN((int64_t)tries, quick);
 	double ms;
 
-	if (rs->steps > 0 && tries > rs->steps &&
-	    rs->on_failure == FBY_ON_FAILURE_DROP)
-		return FBY_NONE;
 	ms = (double)rs->interval_ms * pow(rs->factor, (double)(n - 1));
 	ms *= 1 + rs->jitter * (2 * random - 1);
 	if (tries > quick)

@@ -1,13 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When a record that the sink refused is tried again: retryStrategy.
+ * What becomes of a record that a sink refused: retryStrategy, the fallback
+ * sink, the dead-letter topic.
  *
  * Attempt n+1 follows attempt n after interval * factor^(n-1), times a random
  * factor within 1 +- jitter, at most cap; `steps` such retries are made.
- * After them, with onFailure "drop", the record is given up.  With "retry"
- * it is tried without end, but slowly: Numaflow's default interval is 1 ms,
- * which is no pace for an outage of hours, so from then on (from the 100th
- * retry if there are no steps) at least a second passes, within the cap.
+ * What then happens:
+ *
+ *	at the sink	onFailure fallback: on to the fallback sink
+ *			onFailure drop: dropped
+ *			onFailure retry: on to the dead-letter topic; without
+ *			one it is tried without end
+ *	at the fallback	on to the dead-letter topic, or without end
+ *	at onSuccess	onFailure drop: it counts as delivered; otherwise as at
+ *			the fallback
+ *	at the dead-letter topic	without end, at a pace of its own
+ *
+ * A record that a sink will never take ("permanent": too large, invalid) does
+ * not wait for the steps, unless it is to be dropped by rule.
+ *
+ * Without end means slowly: Numaflow's default interval is 1 ms, which is no
+ * pace for an outage of hours, so after the steps (from the 100th retry if
+ * there are none) at least a second passes, within the cap.
  *
  * Pure: the random number is an argument.
  */
@@ -16,13 +30,22 @@
 
 #include "shared/fby.h"
 
-struct fby_retry_strategy;
+#include "shared/manifest.h"
 
-/*
- * Milliseconds to wait after `tries` failed attempts, at least 1 of them;
- * FBY_NONE: give up.  `random` is in [0, 1).
- */
-int64_t fby_retry_delay(const struct fby_retry_strategy *rs, uint32_t tries,
-    double random);
+enum fby_retry {
+	FBY_RETRY_AGAIN,    /* after fby_retry_delay() */
+	FBY_RETRY_FALLBACK, /* on to that sink */
+	FBY_RETRY_DEAD_LETTER,
+	FBY_RETRY_DROP,
+	FBY_RETRY_DELIVERED, /* onSuccess is given up */
+};
+
+/* After `tries` failed attempts at this sink, at least 1 of them. */
+enum fby_retry fby_retry_judge(const struct fby_manifest *m,
+    enum fby_sink_role role, uint32_t tries, bool permanent);
+
+/* Milliseconds to wait after them.  `random` is in [0, 1). */
+int64_t fby_retry_delay(const struct fby_manifest *m, enum fby_sink_role role,
+    uint32_t tries, double random);
 
 #endif

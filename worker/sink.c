@@ -12,22 +12,77 @@
 #include "worker/worker.h"
 
 /* If several are set, the first one counts, as with numaflow-rs. */
-struct fby_outlet *
-fby_sink_open(struct fby_worker *w)
+static struct fby_outlet *
+open_one(struct fby_worker *w, enum fby_sink_role role)
 {
-	if (w->m->sink.log)
+	const struct fby_sink *sink = &w->m->sinks[role];
+
+	if (sink->log)
 		return fby_sink_log_open(w);
-	if (w->m->sink.blackhole)
+	if (sink->blackhole)
 		return fby_sink_blackhole_open(w);
-	if (w->m->sink.kafka.present)
-		return fby_sink_kafka_open(w);
-	fby_error("the manifest has no sink that a C worker knows");
+	if (sink->kafka.present)
+		return fby_sink_kafka_open(w, role);
+	fby_error("%s: there is none that a C worker knows",
+	    fby_manifest_sink_path(role));
 	return NULL;
 }
 
-void
-fby_sink_close(struct fby_outlet *out)
+/*
+ * What is bound for onSuccess goes there in the transaction of its record,
+ * and so is not the pipeline's business.
+ */
+static int
+open_transactional(struct fby_worker *w)
 {
-	if (out != NULL)
+	struct fby_outlet *out = fby_sink_txn_open(w);
+
+	if (out == NULL)
+		return -1;
+	for (int i = 0; i < FBY_SINK_N; i++)
+		if (w->m->sinks[i].present && i != FBY_SINK_SUCCESS)
+			w->outs[i] = out;
+	return 0;
+}
+
+int
+fby_sink_open(struct fby_worker *w)
+{
+	if (w->m->host.delivery == FBY_EXACTLY_ONCE)
+		return open_transactional(w);
+	for (int i = 0; i < FBY_SINK_N; i++) {
+		enum fby_sink_role role = (enum fby_sink_role)i;
+
+		if (!w->m->sinks[i].present)
+			continue;
+		if ((w->outs[i] = open_one(w, role)) == NULL)
+			return -1;
+		w->outs[i]->w = w;
+		w->outs[i]->role = role;
+	}
+	return 0;
+}
+
+void
+fby_sink_close(struct fby_worker *w)
+{
+	for (int i = 0; i < FBY_SINK_N; i++) {
+		struct fby_outlet *out = w->outs[i];
+
+		if (out == NULL)
+			continue;
+		for (int j = i; j < FBY_SINK_N; j++)
+			if (w->outs[j] == out)
+				w->outs[j] = NULL;
 		out->ops->close(out);
+	}
+}
+
+void
+fby_sink_group(struct fby_worker *w, const struct fby_msg_group *msg)
+{
+	struct fby_outlet *out = w->outs[FBY_SINK_PRIMARY];
+
+	if (out->ops->group != NULL)
+		out->ops->group(out, msg);
 }

@@ -13,6 +13,10 @@
 
 #include "shared/fby.h"
 
+#include "shared/manifest.h"
+
+struct fby_lane;
+struct fby_msg_group;
 struct fby_record;
 struct fby_run;
 struct fby_outlet;
@@ -21,8 +25,18 @@ struct fby_worker;
 struct fby_sink_ops {
 	const char *name;
 	/*
-	 * Everything is delivered when it returns.  NULL: the sink takes
-	 * records.
+	 * Copies that it makes of a record's bytes, for the budget: what the
+	 * sink holds beside the message that it borrows.
+	 */
+	unsigned copies;
+	/*
+	 * Wants the records of a lane in order and without gaps: when one was
+	 * refused, none after it until it is taken.  What is dropped by rule
+	 * is given to `drop`, too, which never refuses.
+	 */
+	bool in_order;
+	/*
+	 * Everything is delivered when it returns.  NULL: only records.
 	 */
 	void (*run)(struct fby_outlet *out, const struct fby_run *run);
 	/*
@@ -30,7 +44,16 @@ struct fby_sink_ops {
 	 * room, the sink calls fby_pipeline_ready(); FBY_FAIL: see out->why.
 	 */
 	enum fby_rc (*record)(struct fby_outlet *out, struct fby_record *rec);
+	void (*drop)(struct fby_outlet *out, struct fby_record *rec);
 	void (*flush)(struct fby_outlet *out); /* or NULL */
+	/* A log-in was refused: with the secrets as they are now.  Or NULL. */
+	void (*login)(struct fby_outlet *out);
+	/* What it has taken is wanted soon: a lane drains.  Or NULL. */
+	void (*hurry)(struct fby_outlet *out);
+	/* The lane is released; the sink still has records of it.  Or NULL. */
+	void (*forget)(struct fby_outlet *out, struct fby_lane *ln);
+	/* The group's metadata have changed.  Or NULL. */
+	void (*group)(struct fby_outlet *out, const struct fby_msg_group *msg);
 	/* Reports nothing any more.  Messages may be freed after it. */
 	void (*close)(struct fby_outlet *out);
 };
@@ -38,16 +61,24 @@ struct fby_sink_ops {
 struct fby_outlet {
 	const struct fby_sink_ops *ops;
 	struct fby_worker *w;
-	const char *why; /* of the last FBY_FAIL */
+	enum fby_sink_role role;
+	const char *why;   /* of the last FBY_FAIL; static */
+	bool is_permanent; /* it would fail again */
 };
 
-/* The manifest's sink; NULL: the log says why. */
-struct fby_outlet *fby_sink_open(struct fby_worker *w) FBY_MUSTCHECK;
-void fby_sink_close(struct fby_outlet *out);
+/*
+ * All sinks of the manifest; -1: the log says why.  With exactly-once it is
+ * one for all roles.
+ */
+int fby_sink_open(struct fby_worker *w) FBY_MUSTCHECK;
+void fby_sink_close(struct fby_worker *w);
+void fby_sink_group(struct fby_worker *w, const struct fby_msg_group *msg);
 
-/* For sink.c.  NULL: the log says why. */
+/* For sink.c, which fills `w` and `role`.  NULL: the log says why. */
 struct fby_outlet *fby_sink_log_open(struct fby_worker *w);
 struct fby_outlet *fby_sink_blackhole_open(struct fby_worker *w);
-struct fby_outlet *fby_sink_kafka_open(struct fby_worker *w);
+struct fby_outlet *fby_sink_kafka_open(struct fby_worker *w,
+    enum fby_sink_role role);
+struct fby_outlet *fby_sink_txn_open(struct fby_worker *w);
 
 #endif

@@ -15,6 +15,14 @@ swallow(struct fby_outlet *out, const struct fby_run *run)
 	(void)run;
 }
 
+static enum fby_rc
+swallow_one(struct fby_outlet *out, struct fby_record *rec)
+{
+	(void)out;
+	(void)rec;
+	return FBY_DONE;
+}
+
 static void
 blackhole_close(struct fby_outlet *out)
 {
@@ -24,6 +32,7 @@ blackhole_close(struct fby_outlet *out)
 static const struct fby_sink_ops blackhole_ops = {
 	.name = "blackhole",
 	.run = swallow,
+	.record = swallow_one,
 	.close = blackhole_close,
 };
 
@@ -33,6 +42,6 @@ fby_sink_blackhole_open(struct fby_worker *w)
 	struct fby_outlet *out = fby_calloc(1, sizeof(*out));
 
 	out->ops = &blackhole_ops;
-	out->w = w;
+	(void)w;
 	return out;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kafka sink: an idempotent producer.
+ * The kafka sink: an idempotent producer, for the sink, its fallback,
+ * onSuccess and the dead-letter topic.
  *
  * Key, value, headers and timestamp are those of the record, byte for byte:
  * absent stays absent, empty stays empty, headers keep their order and may
@@ -8,6 +9,12 @@
  * completes the record.
  *
  * A record whose delivery failed goes through retryStrategy (pipeline.c).
+ *
+ * The broker takes or refuses a whole request, so one record that is too
+ * large or invalid takes its neighbours along.  Whoever is refused for such a
+ * reason is "accused": it is sent once more, alone, while everybody else
+ * waits, and only what is refused then will never be taken.
+ *
  * When idempotence breaks down for good ("fatal" to librdkafka) the producer
  * is replaced: what it still held fails, and is tried again with the next.
  */
@@ -28,8 +35,10 @@
 #include "shared/mem.h"
 
 #include "worker/batch.h"
+#include "worker/lane.h"
 #include "worker/loop.h"
 #include "worker/pipeline.h"
+#include "worker/produce.h"
 #include "worker/source.h"
 #include "worker/worker.h"
 
@@ -48,6 +57,10 @@ struct sink_kafka {
 	bool refused;            /* somebody waits for room */
 	bool is_broken;          /* to be replaced */
 	int64_t replace_ms;
+	size_t open;                 /* records that have no report yet */
+	struct fby_record **accused; /* in order; none is with librdkafka */
+	size_t naccused, accused_cap;
+	struct fby_record *alone; /* the one that is being tried */
 	struct event ev, ev_full, ev_replace;
 };
 
@@ -94,55 +107,92 @@ refuse(struct sink_kafka *s, rd_kafka_resp_err_t code)
 		return wait_for_room(s);
 	default:
 		s->out.why = rd_kafka_err2str(code);
+		s->out.is_permanent = fby_produce_is_about_record(code);
 		return FBY_FAIL;
 	}
+}
+
+static enum fby_rc
+produce(struct sink_kafka *s, struct fby_record *rec)
+{
+	int code = fby_produce(s->rk, s->topic, s->out.role, rec);
+
+	if (code != 0)
+		return refuse(s, (rd_kafka_resp_err_t)code);
+	s->open++;
+	return FBY_OK;
 }
 
 static enum fby_rc
 kafka_record(struct fby_outlet *out, struct fby_record *rec)
 {
 	struct sink_kafka *s = (struct sink_kafka *)out;
-	rd_kafka_message_t *msg = rec->msg;
-	rd_kafka_headers_t *headers = NULL;
-	rd_kafka_resp_err_t code;
-	rd_kafka_error_t *error;
-	rd_kafka_vu_t v[7] = {
-		{ .vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = s->topic },
-		{ .vtype = RD_KAFKA_VTYPE_PARTITION,
-		    .u.i32 = RD_KAFKA_PARTITION_UA },
-		{ .vtype = RD_KAFKA_VTYPE_VALUE,
-		    .u.mem = { msg->payload, msg->len } },
-		{ .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = rec },
-		{ .vtype = RD_KAFKA_VTYPE_TIMESTAMP,
-		    .u.i64 = fby_source_event_time(msg, 0) },
-	};
-	size_t n = 5;
 
-	if (s->is_broken)
+	if (s->is_broken || s->naccused > 0 || s->alone != NULL)
 		return wait_for_room(s);
-	if (out->w->m->sink.kafka.set_key)
-		v[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_KEY,
-			.u.mem = { msg->key, msg->key_len } };
-	/* The headers are given away, and may be wanted for a retry. */
-	if (rd_kafka_message_headers(msg, &headers) ==
-	    RD_KAFKA_RESP_ERR_NO_ERROR) {
-		headers = rd_kafka_headers_copy(headers);
-		v[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_HEADERS,
-			.u.headers = headers };
-	} else {
-		headers = NULL;
+	return produce(s, rec);
+}
+
+/* ---- accused records -------------------------------------------------- */
+
+static void
+accuse(struct sink_kafka *s, struct fby_record *rec)
+{
+	if (s->naccused == s->accused_cap) {
+		s->accused_cap = FBY_MAX(2 * s->accused_cap, 16);
+		s->accused = fby_realloc(s->accused,
+		    s->accused_cap * sizeof(s->accused[0]));
 	}
-	error = rd_kafka_produceva(s->rk, v, n);
-	if (error == NULL)
-		return FBY_OK;
-	if (headers != NULL)
-		rd_kafka_headers_destroy(headers);
-	code = rd_kafka_error_code(error);
-	rd_kafka_error_destroy(error);
-	return refuse(s, code);
+	s->accused[s->naccused++] = rec;
+}
+
+/* The next of them, when nobody else is with the broker. */
+static void
+try_alone(struct sink_kafka *s)
+{
+	while (s->naccused > 0 && s->open == 0 && !s->is_broken) {
+		struct fby_record *rec = s->accused[0];
+		bool is_stale = rec->b->ln->state == FBY_LANE_DRAINED;
+
+		s->naccused--;
+		memmove(s->accused, s->accused + 1,
+		    s->naccused * sizeof(s->accused[0]));
+		switch (is_stale ? FBY_AGAIN : produce(s, rec)) {
+		case FBY_OK:
+			s->alone = rec;
+			break;
+		case FBY_FAIL:
+			fby_pipeline_failed(rec, s->out.why,
+			    s->out.is_permanent);
+			break;
+		default:
+			fby_pipeline_again(rec);
+			break;
+		}
+	}
 }
 
 /* ---- events ----------------------------------------------------------- */
+
+static void
+on_report(struct sink_kafka *s, const rd_kafka_message_t *msg)
+{
+	struct fby_record *rec = msg->_private;
+	bool was_alone = s->alone == rec;
+
+	s->open--;
+	if (was_alone)
+		s->alone = NULL;
+	if (!msg->err) {
+		s->replace_ms = REPLACE_MS;
+		fby_pipeline_delivered(rec);
+	} else if (fby_produce_is_about_record(msg->err) && !was_alone) {
+		accuse(s, rec);
+	} else {
+		fby_pipeline_failed(rec, rd_kafka_err2str(msg->err),
+		    fby_produce_is_about_record(msg->err));
+	}
+}
 
 static void
 on_reports(struct sink_kafka *s, rd_kafka_event_t *ev)
@@ -152,17 +202,8 @@ on_reports(struct sink_kafka *s, rd_kafka_event_t *ev)
 
 	while (
 	    (n = rd_kafka_event_message_array(ev, msgs, FBY_NELEM(msgs))) > 0) {
-		for (size_t i = 0; i < n; i++) {
-			struct fby_record *rec = msgs[i]->_private;
-
-			if (msgs[i]->err) {
-				fby_pipeline_failed(rec,
-				    rd_kafka_err2str(msgs[i]->err));
-				continue;
-			}
-			s->replace_ms = REPLACE_MS;
-			fby_pipeline_delivered(rec);
-		}
+		for (size_t i = 0; i < n; i++)
+			on_report(s, msgs[i]);
 	}
 }
 
@@ -181,6 +222,7 @@ on_event(struct sink_kafka *s, rd_kafka_event_t *ev)
 			on_fatal(s);
 			break;
 		}
+		fby_source_on_login_error(s->out.w, rd_kafka_event_error(ev));
 		fby_source_on_trouble(&s->out.w->src, "producer",
 		    rd_kafka_event_error(ev), rd_kafka_event_error_string(ev));
 		break;
@@ -229,13 +271,15 @@ static int
 connect_producer(struct sink_kafka *s)
 {
 	const struct fby_manifest *m = s->out.w->m;
+	const char *topic = m->sinks[s->out.role].kafka.topic;
 
-	s->rk = fby_source_client(m, FBY_KAFKA_PRODUCER);
+	s->rk = fby_source_client(m,
+	    (enum fby_kafka_client)(FBY_KAFKA_PRODUCER + s->out.role));
 	if (s->rk == NULL)
 		return -1;
-	s->topic = rd_kafka_topic_new(s->rk, m->sink.kafka.topic, NULL);
+	s->topic = rd_kafka_topic_new(s->rk, topic, NULL);
 	if (s->topic == NULL) {
-		fby_error("sink kafka: topic %s: %s", m->sink.kafka.topic,
+		fby_error("sink kafka: topic %s: %s", topic,
 		    rd_kafka_err2str(rd_kafka_last_error()));
 		disconnect(s);
 		return -1;
@@ -284,6 +328,7 @@ go_on(struct sink_kafka *s)
 {
 	struct fby_worker *w = s->out.w;
 
+	try_alone(s);
 	if (s->refused && !s->is_broken) {
 		s->refused = false;
 		event_del(&s->ev_full);
@@ -337,22 +382,36 @@ kafka_close(struct fby_outlet *out)
 		    RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	disconnect(s);
 	close(s->fd);
+	free(s->accused);
 	free(s);
+}
+
+static void
+kafka_login(struct fby_outlet *out)
+{
+	const struct sink_kafka *s = (const struct sink_kafka *)out;
+
+	if (s->rk != NULL)
+		fby_kafka_login_anew(s->rk, out->w->m,
+		    (enum fby_kafka_client)(FBY_KAFKA_PRODUCER + out->role));
 }
 
 static const struct fby_sink_ops kafka_ops = {
 	.name = "kafka",
+	.copies = 1,
 	.record = kafka_record,
+	.login = kafka_login,
 	.close = kafka_close,
 };
 
 struct fby_outlet *
-fby_sink_kafka_open(struct fby_worker *w)
+fby_sink_kafka_open(struct fby_worker *w, enum fby_sink_role role)
 {
 	struct sink_kafka *s = fby_calloc(1, sizeof(*s));
 
 	s->out.ops = &kafka_ops;
 	s->out.w = w;
+	s->out.role = role;
 	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->fd == -1) {
 		fby_error("sink kafka: eventfd: %m");

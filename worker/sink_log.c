@@ -13,6 +13,9 @@
  *  - lines of several workers must not mix: what goes into a pipe goes in
  *    whole lines of at most PIPE_BUF bytes at once, which POSIX keeps
  *    together.  A longer line may be cut by others.
+ *
+ * When standard output takes no more (a full disk) all lines that are not out
+ * have failed; retryStrategy says what becomes of their records.
  */
 #include "shared/fby.h"
 
@@ -38,7 +41,6 @@
 #include "worker/batch.h"
 #include "worker/lane.h"
 #include "worker/pipeline.h"
-#include "worker/retry.h"
 #include "worker/source.h"
 #include "worker/worker.h"
 
@@ -63,9 +65,8 @@ struct sink_log {
 	bool is_file, is_socket;
 	bool must_poll; /* fd may block */
 	bool refused;   /* somebody waits for room */
-	bool complained;
-	uint32_t tries;
-	struct event ev_write, ev_retry, ev_room;
+	bool is_torn;   /* a line was begun and not finished */
+	struct event ev_write, ev_room;
 };
 
 static struct line *
@@ -148,6 +149,10 @@ log_record(struct fby_outlet *out, struct fby_record *rec)
 		s->refused = true;
 		return FBY_AGAIN;
 	}
+	if (s->is_torn) {
+		fby_str_puts(&s->text, "\n");
+		s->is_torn = false;
+	}
 	add_line(&s->text, rec->b->ln, rec->msg);
 	push_line(s, rec);
 	return FBY_OK;
@@ -220,38 +225,18 @@ advance(struct sink_log *s)
 	}
 }
 
-/* Skip the line that cannot be written; keep its end if it was begun. */
+/* Nothing that is left goes out: its records are the pipeline's again. */
 static void
-drop_line(struct sink_log *s)
+give_up(struct sink_log *s, const char *why)
 {
-	struct line *line = line_get(s, s->head++);
+	uint64_t head = s->head, tail = s->tail;
 
-	s->written = line->end - (s->written > s->begin ? 1 : 0);
-	s->begin = line->end;
-	fby_pipeline_dropped(line->rec);
-}
-
-static void
-on_error(struct sink_log *s, int error)
-{
-	struct fby_worker *w = s->out.w;
-	struct timeval tv;
-	int64_t delay;
-
-	fby_bump(&w->slot->sink_errors, 1);
-	if (!s->complained) {
-		s->complained = true;
-		fby_error("sink log: standard output: %s; trying again",
-		    strerror(error));
-	}
-	delay = fby_retry_delay(&w->m->sink.retry, ++s->tries, drand48());
-	if (delay == FBY_NONE) {
-		drop_line(s);
-		s->tries = 0;
-		delay = 0;
-	}
-	tv = fby_clock_tv(delay);
-	event_add(&s->ev_retry, &tv);
+	s->is_torn = s->written > s->begin;
+	s->head = tail;
+	s->base = s->begin = s->written;
+	fby_str_reset(&s->text);
+	while (head != tail)
+		fby_pipeline_failed(line_get(s, head++)->rec, why, false);
 }
 
 static void
@@ -259,8 +244,7 @@ log_flush(struct fby_outlet *out)
 {
 	struct sink_log *s = (struct sink_log *)out;
 
-	if (event_pending(&s->ev_retry, EV_TIMEOUT, NULL) ||
-	    event_pending(&s->ev_write, EV_WRITE, NULL))
+	if (event_pending(&s->ev_write, EV_WRITE, NULL))
 		return;
 	while (s->head != s->tail) {
 		ssize_t n = put(s, s->text.p + (s->written - s->base),
@@ -273,16 +257,10 @@ log_flush(struct fby_outlet *out)
 			break;
 		}
 		if (n == -1) {
-			on_error(s, errno);
+			give_up(s, strerrordesc_np(errno));
 			break;
 		}
 		s->written += (uint64_t)n;
-		s->tries = 0;
-		if (s->complained) {
-			s->complained = false;
-			fby_notice("sink log: standard output takes lines "
-				   "again");
-		}
 		advance(s);
 	}
 	/* Not from here: this may be called while a lane is being fed. */
@@ -290,9 +268,8 @@ log_flush(struct fby_outlet *out)
 		event_active(&s->ev_room, EV_TIMEOUT, 0);
 }
 
-/* Writable again, or time to try again. */
 static void
-on_go_on(evutil_socket_t fd, short what, void *arg)
+on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct sink_log *s = arg;
 
@@ -341,7 +318,6 @@ log_close(struct fby_outlet *out)
 	struct sink_log *s = (struct sink_log *)out;
 
 	event_del(&s->ev_write);
-	event_del(&s->ev_retry);
 	event_del(&s->ev_room);
 	close(s->fd);
 	fby_str_fini(&s->text);
@@ -351,6 +327,7 @@ log_close(struct fby_outlet *out)
 
 static const struct fby_sink_ops log_ops = {
 	.name = "log",
+	.copies = 1,
 	.record = log_record,
 	.flush = log_flush,
 	.close = log_close,
@@ -369,8 +346,7 @@ fby_sink_log_open(struct fby_worker *w)
 		return NULL;
 	}
 	fby_str_init(&s->text);
-	event_assign(&s->ev_write, w->base, s->fd, EV_WRITE, on_go_on, s);
-	evtimer_assign(&s->ev_retry, w->base, on_go_on, s);
+	event_assign(&s->ev_write, w->base, s->fd, EV_WRITE, on_writable, s);
 	evtimer_assign(&s->ev_room, w->base, on_room, s);
 	return &s->out;
 }

@@ -26,11 +26,14 @@
 
 #include "worker/lane.h"
 #include "worker/loop.h"
+#include "worker/room.h"
+#include "worker/sink.h"
 #include "worker/worker.h"
 
 #define EVENT_BUDGET 25 /* of the main queue, for each turn */
 #define PAUSE_AFTER_MS 1000
 #define REPEAT_AFTER_MS 60000
+#define LOGIN_MS 60000
 
 static const uint64_t one = 1;
 
@@ -84,6 +87,25 @@ fby_source_on_trouble(struct fby_source *src, const char *whose, int code,
 	*t = (struct fby_source_trouble){ .code = code, .said_at = now };
 }
 
+void
+fby_source_on_login_error(struct fby_worker *w, int code)
+{
+	/* librdkafka repeats an error that goes on every 30 s. */
+	if (fby_kafka_is_login_error(code))
+		w->login_until = fby_clock_mono() + LOGIN_MS;
+}
+
+void
+fby_source_login(struct fby_worker *w, int64_t mono)
+{
+	if (mono >= w->login_until)
+		return;
+	fby_kafka_login_anew(w->src.rk, w->m, FBY_KAFKA_FETCHER);
+	for (size_t i = 0; i < FBY_SINK_N; i++)
+		if (w->outs[i] != NULL && w->outs[i]->ops->login != NULL)
+			w->outs[i]->ops->login(w->outs[i]);
+}
+
 static void
 on_kafka_error(struct fby_worker *w, rd_kafka_event_t *ev)
 {
@@ -98,6 +120,7 @@ on_kafka_error(struct fby_worker *w, rd_kafka_event_t *ev)
 	}
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 		w->src.is_down = true;
+	fby_source_on_login_error(w, code);
 	fby_source_on_trouble(&w->src, "consumer", code,
 	    rd_kafka_event_error_string(ev));
 }
@@ -183,8 +206,9 @@ on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *arg, char *err,
 	    on_thread_start, NULL);
 }
 
-rd_kafka_t *
-fby_source_client(const struct fby_manifest *m, enum fby_kafka_client kind)
+static rd_kafka_t *
+client(const struct fby_manifest *m, enum fby_kafka_client kind,
+    const char *transactional_id)
 {
 	rd_kafka_t *rk = NULL;
 	rd_kafka_conf_t *conf;
@@ -193,6 +217,10 @@ fby_source_client(const struct fby_manifest *m, enum fby_kafka_client kind)
 	fby_err_init(&err);
 	conf = fby_kafka_conf(m, kind, &err);
 	if (conf != NULL) {
+		/* It takes any text. */
+		if (transactional_id != NULL)
+			rd_kafka_conf_set(conf, "transactional.id",
+			    transactional_id, NULL, 0);
 		rd_kafka_conf_interceptor_add_on_new(conf, "forebay", on_new,
 		    NULL);
 		rk = fby_kafka_new(m, kind, conf, &err);
@@ -201,6 +229,18 @@ fby_source_client(const struct fby_manifest *m, enum fby_kafka_client kind)
 		fby_loop_say(&err);
 	fby_err_fini(&err);
 	return rk;
+}
+
+rd_kafka_t *
+fby_source_client(const struct fby_manifest *m, enum fby_kafka_client kind)
+{
+	return client(m, kind, NULL);
+}
+
+rd_kafka_t *
+fby_source_transactional(const struct fby_manifest *m, const char *id)
+{
+	return client(m, FBY_KAFKA_PRODUCER, id);
 }
 
 int
@@ -277,6 +317,31 @@ at_end(struct fby_lane *ln, int64_t offset)
 	fby_lane_publish(ln);
 }
 
+/* Errors that the lane survives: they are said, and reading goes on. */
+static bool
+is_passing(rd_kafka_resp_err_t err)
+{
+	switch (err) {
+	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID:
+	/*
+	 * After these librdkafka would go on with the next batch of records,
+	 * and we would skip some without a word.
+	 */
+	case RD_KAFKA_RESP_ERR__BAD_MSG:
+	case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+	case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+	case RD_KAFKA_RESP_ERR__UNDERFLOW:
+		return false;
+	default:
+		return true;
+	}
+}
+
 /*
  * An error in place of a record.  True: the lane cannot go on from here, and
  * nothing that was read after it may be used.
@@ -287,33 +352,16 @@ on_lane_error(struct fby_lane *ln, const rd_kafka_message_t *msg)
 	const char *text = rd_kafka_message_errstr(msg);
 	enum fby_release_reason reason = FBY_RELEASE_FAILED;
 
-	switch (msg->err) {
-	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+	if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
 		at_end(ln, msg->offset);
-		return false;
-	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-		reason = FBY_RELEASE_RANGE;
-		break;
-	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID:
-		break;
-	/*
-	 * After these librdkafka would go on with the next batch of records,
-	 * and we would skip some without a word.
-	 */
-	case RD_KAFKA_RESP_ERR__BAD_MSG:
-	case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
-	case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
-	case RD_KAFKA_RESP_ERR__UNDERFLOW:
-		break;
-	default:
-		fby_source_on_trouble(&ln->w->src, ln->name, msg->err, text);
 		return false;
 	}
 	fby_source_on_trouble(&ln->w->src, ln->name, msg->err, text);
+	if (is_passing(msg->err))
+		return false;
+	if (msg->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+	    msg->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
+		reason = FBY_RELEASE_RANGE;
 	fby_lane_drain(ln, reason, ln->w->m->host.drain_timeout_ms, text);
 	return true;
 }
@@ -399,6 +447,31 @@ room_for(struct fby_source *src, size_t n)
 }
 
 /*
+ * What was read at a time has to be one run of records: the sink may have no
+ * room after the first, and then a second could not be submitted.  So passing
+ * errors between records go; an end that records follow is none.
+ */
+static size_t
+sift(struct fby_lane *ln, rd_kafka_message_t **msgs, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		rd_kafka_message_t *msg = msgs[i];
+
+		if (msg->err && i + 1 < n && is_passing(msg->err)) {
+			if (msg->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+				fby_source_on_trouble(&ln->w->src, ln->name,
+				    msg->err, rd_kafka_message_errstr(msg));
+			rd_kafka_message_destroy(msg);
+			continue;
+		}
+		msgs[kept++] = msg;
+	}
+	return kept;
+}
+
+/*
  * Everything in the queue up to n messages.  True if there may be more of
  * them; then the lane is still alive.
  */
@@ -408,8 +481,8 @@ read_batch(struct fby_lane *ln, size_t n)
 	struct fby_worker *w = ln->w;
 	struct fby_run run = { .began_us = fby_clock_mono_us() };
 	rd_kafka_message_t **msgs = room_for(&w->src, n);
+	size_t done = 0, left;
 	ssize_t got;
-	size_t done = 0;
 
 	fby_worker_activity(w, FBY_ACTIVITY_READING, ln->row_no,
 	    ln->acks.position);
@@ -419,23 +492,19 @@ read_batch(struct fby_lane *ln, size_t n)
 	run.read_us = fby_clock_mono_us();
 	run.read_at = fby_clock_wall();
 	fby_hist_add(&w->slot->hist[FBY_HIST_READ], run.read_us - run.began_us);
-	/* Runs of records, with single errors between them. */
-	while (done < (size_t)got) {
-		bool dead;
+	left = sift(ln, msgs, (size_t)got);
+	run.msgs = msgs;
+	done = look_through(ln, &run, left);
+	if (run.n)
+		take(ln, &run);
+	/* An error that is passing is the last; after another all is void. */
+	if (done < left) {
+		bool dead = on_lane_error(ln, msgs[done]);
 
-		run.msgs = msgs + done;
-		done += look_through(ln, &run, (size_t)got - done);
-		if (run.n)
-			take(ln, &run);
-		if (done == (size_t)got)
-			break;
-		dead = on_lane_error(ln, msgs[done]);
-		rd_kafka_message_destroy(msgs[done++]);
-		if (dead) {
-			while (done < (size_t)got)
-				rd_kafka_message_destroy(msgs[done++]);
+		while (done < left)
+			rd_kafka_message_destroy(msgs[done++]);
+		if (dead)
 			return false;
-		}
 	}
 	return (size_t)got == n;
 }
@@ -451,7 +520,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	FBY_BUG_ON(ln->magic != FBY_LANE_MAGIC);
 	w = ln->w;
-	n = fby_pipeline_room(ln);
+	n = fby_room_get(ln);
 	/* The pipeline wakes a starved lane when there is room. */
 	if (n == 0)
 		ln->is_starved = true;
@@ -529,8 +598,8 @@ fby_source_attach(struct fby_lane *ln, int64_t start)
 	return 0;
 }
 
-static void
-set_paused(struct fby_lane *ln, bool paused)
+void
+fby_source_set_paused(struct fby_lane *ln, bool paused)
 {
 	rd_kafka_topic_partition_list_t *list = list_of(ln, 0);
 
@@ -565,7 +634,7 @@ fby_source_detach(struct fby_lane *ln)
 		return;
 	/* The flag would outlast the assignment. */
 	if (ln->paused)
-		set_paused(ln, false);
+		fby_source_set_paused(ln, false);
 	list = list_of(ln, 0);
 	is_refused(ln, rd_kafka_incremental_unassign(ln->w->src.rk, list));
 	rd_kafka_topic_partition_list_destroy(list);
@@ -586,8 +655,8 @@ fby_source_wake(struct fby_lane *ln)
 		return;
 	ln->is_starved = false;
 	ln->gated_since = 0;
-	if (ln->paused)
-		set_paused(ln, false);
+	if (ln->paused && !ln->is_resting)
+		fby_source_set_paused(ln, false);
 	event_active(&ln->ev_read, EV_READ, 0);
 }
 
@@ -597,7 +666,7 @@ fby_source_tick(struct fby_lane *ln, int64_t mono)
 	if (ln->queue == NULL)
 		return;
 	fby_source_high(ln);
-	if (fby_pipeline_room(ln) > 0) {
+	if (fby_room_get(ln) > 0) {
 		/* Mostly it was woken when there was room; this is the net. */
 		if (ln->is_starved || ln->gated_since)
 			fby_source_wake(ln);
@@ -607,7 +676,7 @@ fby_source_tick(struct fby_lane *ln, int64_t mono)
 		ln->gated_since = mono;
 	} else if (!ln->paused && mono - ln->gated_since >= PAUSE_AFTER_MS) {
 		/* It empties the queue, too. */
-		set_paused(ln, true);
+		fby_source_set_paused(ln, true);
 		fby_lane_publish(ln);
 	}
 }

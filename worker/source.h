@@ -33,7 +33,7 @@ struct fby_source_trouble {
 };
 
 #define FBY_SOURCE_TROUBLES 8
-#define FBY_SOURCE_DROPPED INT32_MIN /* a code that librdkafka has not */
+#define FBY_SOURCE_OWN(n) (INT32_MIN + (int)(n)) /* not librdkafka's */
 
 struct fby_source {
 	rd_kafka_t *rk;
@@ -78,6 +78,9 @@ void fby_source_wake(struct fby_lane *ln);
  */
 void fby_source_tick(struct fby_lane *ln, int64_t mono);
 
+/* Stop fetching for it, and let its prefetch go; or go on. */
+void fby_source_set_paused(struct fby_lane *ln, bool paused);
+
 /* Refresh the row's `high` from what the last fetch said. */
 void fby_source_high(struct fby_lane *ln);
 
@@ -90,6 +93,17 @@ int64_t fby_source_event_time(const rd_kafka_message_t *msg, int64_t otherwise);
  */
 rd_kafka_t *fby_source_client(const struct fby_manifest *m,
     enum fby_kafka_client kind) FBY_MUSTCHECK;
+
+/*
+ * If the error is a refused log-in of any client: its secrets are read again
+ * every half second for a while.
+ */
+void fby_source_on_login_error(struct fby_worker *w, int code);
+void fby_source_login(struct fby_worker *w, int64_t mono);
+
+/* A producer with transactions, of this name. */
+rd_kafka_t *fby_source_transactional(const struct fby_manifest *m,
+    const char *id) FBY_MUSTCHECK;
 
 /* A line of librdkafka's, into our log at info or below. */
 void fby_source_on_log(const char *whose, rd_kafka_event_t *ev);

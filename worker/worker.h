@@ -20,6 +20,7 @@
 #include <sys/queue.h>
 
 #include "shared/channel.h"
+#include "shared/manifest.h"
 #include "shared/shm.h"
 
 #include "worker/eventtime.h"
@@ -27,7 +28,6 @@
 #include "worker/source.h"
 
 struct fby_lane;
-struct fby_manifest;
 struct fby_outlet;
 
 /*
@@ -51,10 +51,11 @@ struct fby_worker {
 	struct fby_manifest *m;
 	struct fby_eventtime_conf eventtime; /* from the manifest */
 	struct fby_source src;
-	struct fby_outlet *out; /* the sink */
+	struct fby_outlet *outs[FBY_SINK_N]; /* by role; NULL: none */
 	struct fby_pipeline pl;
 	TAILQ_HEAD(fby_lanes, fby_lane) lanes; /* not released yet */
 	uint32_t nlanes;
+	int64_t login_until; /* monotonic: secrets are read anew */
 	bool draining;
 	int exit_code;
 	/* the loop's own */

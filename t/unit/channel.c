@@ -150,6 +150,69 @@ another_abi_closes_the_channel(void **state)
 	assert_int_equal(b.closed, 1);
 }
 
+static void
+send_descriptors(const void *bytes, size_t len, size_t n)
+{
+	const int fds[2] = { STDERR_FILENO, STDERR_FILENO };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(fds))];
+	} control = { .bytes = { 0 } };
+	struct iovec iov = { (void *)(uintptr_t)bytes, len };
+	struct msghdr mh = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(n * sizeof(int)),
+	};
+
+	control.align.cmsg_level = SOL_SOCKET;
+	control.align.cmsg_type = SCM_RIGHTS;
+	control.align.cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(&control.align), fds, n * sizeof(int));
+	assert_int_equal(sendmsg(a.ch.fd, &mh, 0), len);
+}
+
+/* What comes along and has no taker is closed; the next number tells. */
+static void
+check_no_descriptor_stays(const void *bytes, size_t len, size_t n)
+{
+	int before = dup(STDERR_FILENO), gaps[2], after;
+
+	close(before);
+	send_descriptors(bytes, len, n);
+	turn();
+	assert_int_equal(b.got, 0);
+	assert_int_equal(b.closed, 1);
+	assert_int_equal(a.closed, 1);
+	/* Both ends have left one. */
+	gaps[0] = dup(STDERR_FILENO);
+	gaps[1] = dup(STDERR_FILENO);
+	after = dup(STDERR_FILENO);
+	assert_int_equal(after, before);
+	close(after);
+	close(gaps[1]);
+	close(gaps[0]);
+}
+
+static void
+descriptors_that_nobody_asked_for_do_not_stay(void **state)
+{
+	struct fby_msg msg = { .type = FBY_MSG_REOPEN,
+		.abi = FBY_ABI,
+		.size = sizeof(msg) };
+
+	(void)state;
+	check_no_descriptor_stays(&msg, sizeof(msg), 2);
+}
+
+static void
+an_empty_packet_leaves_no_descriptor_behind(void **state)
+{
+	(void)state;
+	check_no_descriptor_stays("", 0, 1);
+}
+
 int
 main(void)
 {
@@ -160,6 +223,8 @@ main(void)
 		TEST(the_end_of_the_other_side_is_seen_once),
 		TEST(a_packet_that_breaks_the_rules_closes_the_channel),
 		TEST(another_abi_closes_the_channel),
+		TEST(descriptors_that_nobody_asked_for_do_not_stay),
+		TEST(an_empty_packet_leaves_no_descriptor_behind),
 	};
 
 	return UNIT_RUN(tests);

@@ -40,6 +40,30 @@ the_oldest_in_flight_holds_the_watermark(void **state)
 }
 
 static void
+a_preview_is_what_acking_makes_of_it(void **state)
+{
+	struct fby_eventtime et;
+
+	(void)state;
+	fby_eventtime_init(&et, FBY_NONE, 0);
+	assert_int_equal(fby_eventtime_preview(&et, 0, INT64_MIN, &plain),
+	    FBY_NONE);
+	fby_eventtime_add(&et, 0, 1000);
+	fby_eventtime_add(&et, 1, 3000);
+	fby_eventtime_add(&et, 2, 2000);
+	assert_int_equal(fby_eventtime_preview(&et, 1, 1000, &plain), 990);
+	assert_int_equal(fby_eventtime_preview(&et, 2, 3000, &plain), 1990);
+	assert_int_equal(fby_eventtime_preview(&et, 3, 3000, &plain), 2990);
+	/* Nothing has changed. */
+	assert_int_equal(et.watermark, FBY_NONE);
+	fby_eventtime_acked(&et, 2, 3000, &plain);
+	assert_int_equal(et.watermark, 1990);
+	/* And it never goes back, either. */
+	assert_int_equal(fby_eventtime_preview(&et, 2, 5, &plain), 1990);
+	fby_eventtime_fini(&et);
+}
+
+static void
 the_watermark_never_goes_back(void **state)
 {
 	struct fby_eventtime et;
@@ -179,6 +203,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_oldest_in_flight_holds_the_watermark),
+		cmocka_unit_test(a_preview_is_what_acking_makes_of_it),
 		cmocka_unit_test(the_watermark_never_goes_back),
 		cmocka_unit_test(times_before_1970_are_no_watermark),
 		cmocka_unit_test(random_times_give_what_a_naive_minimum_gives),

@@ -8,12 +8,20 @@
 
 #include <unistd.h>
 
+#include "shared/str.h"
+
+#define WARD 3
+
+static const uint32_t wards[] = { WARD, WARD + 1 };
+static size_t nwards;
+
 struct world {
 	struct fby_shm shm;
 	struct fby_handoff h;
-	unsigned grants, revokes, resolves, commits, lefts;
+	unsigned grants, revokes, resolves, commits, lefts, alarms;
 	struct fby_part last; /* granted or revoked */
 	int64_t drain_ms;
+	unsigned skips, skipped;
 };
 
 static void
@@ -60,6 +68,23 @@ on_plan(void *arg)
 	(void)arg;
 }
 
+static void
+on_alarm(void *arg)
+{
+	((struct world *)arg)->alarms++;
+}
+
+static void
+on_skipped(void *arg, const struct fby_part *pt, int64_t offset, bool done)
+{
+	struct world *w = arg;
+
+	(void)pt;
+	(void)offset;
+	w->skips++;
+	w->skipped += done;
+}
+
 static const struct fby_handoff_ops ops = {
 	on_grant,
 	on_revoke,
@@ -67,6 +92,8 @@ static const struct fby_handoff_ops ops = {
 	on_commit,
 	on_left,
 	on_plan,
+	on_alarm,
+	on_skipped,
 };
 
 static int
@@ -80,6 +107,7 @@ setup(void **state)
 		return -1;
 	close(fd);
 	memset(&w, 0, sizeof(w));
+	nwards = 1;
 	if (fby_shm_create(&w.shm, path, 4, 8, "orders", "g") == -1)
 		return -1;
 	unlink(path);
@@ -104,6 +132,22 @@ row(struct world *w, uint32_t i)
 	return &w->shm.rows[i];
 }
 
+/* Grants of ordinary partitions go to these, of suspects to the ward. */
+static void
+plan(struct world *w, const uint32_t *slots, const bool *ready, size_t n)
+{
+	const struct fby_handoff_plan pl = {
+		.slots = slots,
+		.ready = ready,
+		.nslots = n,
+		.wards = wards,
+		.nwards = nwards,
+		.drain_ms = 30000,
+	};
+
+	fby_handoff_plan(&w->h, &pl);
+}
+
 /* Partition 0 of "t", start 100, granted to slot 2. */
 static void
 hold(struct world *w)
@@ -115,7 +159,7 @@ hold(struct world *w)
 	fby_store(&row(w, 0)->committed, 100);
 	fby_store(&row(w, 0)->high, 1000);
 	fby_handoff_resolved(&w->h, &w->h.parts[0], 100, FBY_NONE);
-	fby_handoff_plan(&w->h, slots, ready, 1, 30000);
+	plan(w, slots, ready, 1);
 	assert_int_equal(w->grants, 1);
 	assert_int_equal(w->h.parts[0].state, FBY_ROW_HELD);
 }
@@ -143,9 +187,49 @@ nothing_is_granted_before_the_worker_is_ready(void **state)
 
 	assert_int_equal(fby_handoff_assign(&w->h, "t", 0), 0);
 	fby_handoff_resolved(&w->h, &w->h.parts[0], 100, FBY_NONE);
-	fby_handoff_plan(&w->h, slots, ready, 1, 30000);
+	plan(w, slots, ready, 1);
 	assert_int_equal(w->grants, 0);
 	assert_int_equal(w->h.parts[0].state, FBY_ROW_IDLE);
+}
+
+/* With exactly-once it may have committed more than it has written down. */
+static void
+after_a_holder_the_broker_is_asked_if_it_knows_best(void **state)
+{
+	struct world *w = *state;
+	struct fby_part *pt = &w->h.parts[0];
+
+	w->h.ask = true;
+	hold(w);
+	fby_release(&row(w, 0)->acked, 150);
+	fby_handoff_holder_gone(&w->h, 2);
+	assert_int_equal(pt->state, FBY_ROW_RESOLVING);
+	assert_int_equal(w->resolves, 2);
+	assert_int_equal(pt->resume, 150);
+	fby_handoff_resolved(&w->h, pt, 170, FBY_NONE);
+	assert_int_equal(pt->state, FBY_ROW_IDLE);
+	assert_int_equal(pt->start, 170);
+}
+
+static void
+a_move_goes_on_after_the_broker_was_asked(void **state)
+{
+	struct world *w = *state;
+	struct fby_part *pt = &w->h.parts[0];
+	const uint32_t slots[] = { 1 };
+	const bool ready[] = { true };
+
+	w->h.ask = true;
+	hold(w);
+	plan(w, slots, ready, 1);
+	assert_int_equal(pt->state, FBY_ROW_REVOKING);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_REVOKED);
+	assert_int_equal(pt->state, FBY_ROW_RESOLVING);
+	assert_int_equal(pt->moving_to, FBY_NOSLOT);
+	fby_handoff_resolved(&w->h, pt, 100, FBY_NONE);
+	plan(w, slots, ready, 1);
+	assert_int_equal(w->last.slot, 1);
+	assert_int_equal(w->last.epoch, 2);
 }
 
 static void
@@ -199,7 +283,7 @@ a_dead_holders_partition_goes_on_at_its_acks_with_a_new_epoch(void **state)
 	fby_handoff_holder_gone(&w->h, 2);
 	assert_int_equal(w->h.parts[0].state, FBY_ROW_IDLE);
 	assert_int_equal(fby_load(&row(w, 0)->slot), FBY_NOSLOT);
-	fby_handoff_plan(&w->h, slots, ready, 1, 30000);
+	plan(w, slots, ready, 1);
 	assert_int_equal(w->grants, 2);
 	assert_int_equal(w->last.start, 140);
 	assert_int_equal(w->last.watermark, 777);
@@ -240,19 +324,20 @@ a_second_worker_takes_over_half_without_ping_pong(void **state)
 
 	hold(w);
 	assert_int_equal(fby_handoff_assign(&w->h, "t", 1), 0);
+	fby_store(&row(w, 1)->high, 1000);
 	fby_handoff_resolved(&w->h, &w->h.parts[1], 5, FBY_NONE);
-	fby_handoff_plan(&w->h, slots + 1, ready, 1, 30000);
+	plan(w, slots + 1, ready, 1);
 	assert_int_equal(fby_handoff_count_slot(&w->h, 2), 2);
 
-	fby_handoff_plan(&w->h, slots, ready, 2, 30000);
+	plan(w, slots, ready, 2);
 	assert_int_equal(w->revokes, 1);
 	moving = w->last;
 	/* Planning while it is on its way must not start another move. */
-	fby_handoff_plan(&w->h, slots, ready, 2, 30000);
+	plan(w, slots, ready, 2);
 	assert_int_equal(w->revokes, 1);
 	fby_handoff_released(&w->h, 2, moving.row, moving.epoch,
 	    FBY_RELEASE_REVOKED);
-	fby_handoff_plan(&w->h, slots, ready, 2, 30000);
+	plan(w, slots, ready, 2);
 	assert_int_equal(w->last.row, moving.row);
 	assert_int_equal(w->last.slot, 1);
 	assert_int_equal(w->revokes, 1);
@@ -292,6 +377,87 @@ what_was_acked_before_a_new_resolution_is_remembered(void **state)
 }
 
 static void
+what_was_acked_before_a_new_resolution_is_committed_on_leaving(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	fby_release(&row(w, 0)->acked, 140);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_FAILED);
+	fby_handoff_revoke(&w->h, "t", 0, false, 1000);
+	fby_handoff_check_left(&w->h);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_RELEASED);
+	assert_int_equal(w->commits, 1);
+	assert_int_equal(w->lefts, 0);
+	fby_store(&row(w, 0)->committed, 140);
+	fby_handoff_committed(&w->h);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_FREE);
+	assert_int_equal(w->lefts, 1);
+}
+
+static void
+what_a_dead_holder_left_is_not_believed_unseen(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	fby_store(&row(w, 0)->committed, 120);
+	fby_release(&row(w, 0)->acked, 1001);
+	fby_handoff_holder_gone(&w->h, 2);
+	assert_int_equal(w->h.parts[0].start, 120);
+	assert_int_equal(fby_load(&row(w, 0)->acked), 120);
+}
+
+/* It came back while its last commit was waited for, which then failed. */
+static void
+what_is_let_go_begins_anew_if_it_is_ours_again(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	fby_handoff_revoke(&w->h, "t", 0, false, 1000);
+	fby_store(&row(w, 0)->high, 1000);
+	fby_release(&row(w, 0)->acked, 150);
+	fby_handoff_released(&w->h, 2, 0, w->h.parts[0].epoch,
+	    FBY_RELEASE_REVOKED);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_RELEASED);
+	assert_int_equal(fby_handoff_assign(&w->h, "t", 0), 0);
+	fby_handoff_let_go(&w->h, 0);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_RESOLVING);
+}
+
+static void
+a_move_that_fails_is_no_move_any_more(void **state)
+{
+	struct world *w = *state;
+	const uint32_t slots[] = { 1, 2 };
+	const bool ready[] = { true, true };
+	const struct fby_handoff_plan one = {
+		.slots = slots + 1,
+		.ready = ready,
+		.nslots = 1,
+		.drain_ms = 30000,
+	};
+	const struct fby_handoff_plan both = {
+		.slots = slots,
+		.ready = ready,
+		.nslots = 2,
+		.drain_ms = 30000,
+	};
+
+	hold(w);
+	assert_int_equal(fby_handoff_assign(&w->h, "t", 1), 0);
+	fby_store(&row(w, 1)->high, 1000);
+	fby_handoff_resolved(&w->h, &w->h.parts[1], 5, FBY_NONE);
+	fby_handoff_plan(&w->h, &one);
+	fby_handoff_plan(&w->h, &both);
+	assert_int_equal(w->last.moving_to, 1);
+	fby_handoff_released(&w->h, 2, w->last.row, w->last.epoch,
+	    FBY_RELEASE_FAILED);
+	assert_int_equal(w->h.parts[w->last.row].moving_to, FBY_NOSLOT);
+}
+
+static void
 revoking_nothing_leaves_at_once(void **state)
 {
 	struct world *w = *state;
@@ -310,11 +476,515 @@ a_full_ledger_refuses_the_partition_and_says_so(void **state)
 	assert_int_equal(fby_handoff_assign(&w->h, "t", 8), -1);
 }
 
+static void
+a_topic_made_anew_forgets_what_was_acked(void **state)
+{
+	struct world *w = *state;
+	struct fby_part *pt = &w->h.parts[0];
+
+	hold(w);
+	fby_store(&row(w, 0)->acked, 150);
+	fby_handoff_anew(&w->h, "other", 500);
+	assert_int_equal(w->revokes, 0);
+	fby_handoff_anew(&w->h, "t", 500);
+	assert_int_equal(w->revokes, 1);
+	assert_int_equal(w->drain_ms, 500);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_REVOKED);
+	assert_int_equal(pt->state, FBY_ROW_RESOLVING);
+	assert_int_equal(pt->resume, FBY_NONE);
+	assert_true(pt->anew);
+	fby_handoff_resolved(&w->h, pt, 0, FBY_NONE);
+	assert_false(pt->anew);
+	assert_int_equal(fby_load(&row(w, 0)->acked), 0);
+}
+
+static void
+an_answer_about_the_topic_before_is_outdated(void **state)
+{
+	struct world *w = *state;
+	unsigned round;
+
+	assert_int_equal(fby_handoff_assign(&w->h, "t", 0), 0);
+	round = w->h.parts[0].round;
+	fby_handoff_anew(&w->h, "t", 500);
+	assert_int_not_equal(w->h.parts[0].round, round);
+	assert_int_equal(w->resolves, 2);
+	assert_true(w->h.parts[0].anew);
+}
+
+/* ---- deaths ----------------------------------------------------------- */
+
+static const uint32_t slot2[] = { 2 };
+static const bool yes[] = { true };
+
+/* Partition `p` is read up to `position` and acked up to `acked`. */
+static void
+in_flight(struct world *w, uint32_t p, int64_t acked, int64_t position)
+{
+	fby_release(&row(w, p)->acked, acked);
+	fby_store(&row(w, p)->position, position);
+	fby_store(&row(w, p)->in_flight, (uint64_t)(position - acked));
+	fby_store(&row(w, p)->high, 1000);
+}
+
+static void
+die_at(struct world *w, uint32_t slot, int64_t acked, int64_t position)
+{
+	in_flight(w, 0, acked, position);
+	fby_handoff_holder_died(&w->h, slot, FBY_NOROW, FBY_NONE);
+	plan(w, slot2, yes, 1);
+}
+
+/* As `hold`, and it has killed its worker so often alone, at offset 140. */
+static void
+kill_alone(struct world *w, unsigned kills)
+{
+	hold(w);
+	w->h.poison_kills = 3;
+	die_at(w, 2, 140, 200);
+	die_at(w, 2, 140, 250);
+	for (unsigned i = 0; i < kills; i++)
+		die_at(w, WARD, 140, 141);
+}
+
+static void
+two_deaths_at_one_offset_isolate_the_partition_in_the_ward(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	w->h.poison_kills = 3;
+	die_at(w, 2, 140, 200);
+	assert_int_equal(w->last.slot, 2);
+	assert_false(w->last.isolated);
+	assert_int_equal(fby_handoff_suspects(&w->h), 0);
+	die_at(w, 2, 140, 250);
+	assert_int_equal(w->last.slot, WARD);
+	assert_true(w->last.isolated);
+	assert_int_equal(w->last.start, 140);
+	assert_int_equal(w->last.poison.until, 250);
+	assert_int_equal(fby_handoff_suspects(&w->h), 1);
+}
+
+static void
+kills_from_outside_isolate_nobody(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	w->h.poison_kills = 1;
+	for (int i = 0; i < 10; i++) {
+		in_flight(w, 0, 140, 200);
+		fby_handoff_holder_gone(&w->h, 2);
+		plan(w, slot2, yes, 1);
+	}
+	assert_int_equal(w->last.slot, 2);
+	assert_false(w->last.isolated);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_HELD);
+}
+
+static void
+a_row_that_was_spoilt_is_no_evidence(void **state)
+{
+	struct world *w = *state;
+
+	kill_alone(w, 2);
+	/* The third time would be enough. */
+	in_flight(w, 0, 140, 1001);
+	fby_handoff_holder_died(&w->h, WARD, FBY_NOROW, FBY_NONE);
+	plan(w, slot2, yes, 1);
+	in_flight(w, 0, 140, 141);
+	fby_store(&row(w, 0)->in_flight, 77);
+	fby_handoff_holder_died(&w->h, WARD, FBY_NOROW, FBY_NONE);
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_HELD);
+	assert_int_equal(w->last.poison.kills, 2);
+	assert_int_equal(w->last.start, 140);
+}
+
+static void
+of_two_wards_each_has_its_own(void **state)
+{
+	struct world *w = *state;
+
+	nwards = 2;
+	hold(w);
+	w->h.poison_kills = 1;
+	assert_int_equal(fby_handoff_assign(&w->h, "t", 1), 0);
+	fby_handoff_resolved(&w->h, &w->h.parts[1], 5, FBY_NONE);
+	plan(w, slot2, yes, 1);
+	for (int i = 0; i < 2; i++) {
+		in_flight(w, 0, 140, 200);
+		in_flight(w, 1, 5, 9);
+		fby_handoff_holder_died(&w->h, 2, FBY_NOROW, FBY_NONE);
+		plan(w, slot2, yes, 1);
+	}
+	assert_int_equal(w->h.parts[0].slot, WARD);
+	assert_int_equal(w->h.parts[1].slot, WARD + 1);
+	/* One dies of its record, the other is none the worse. */
+	in_flight(w, 0, 140, 141);
+	in_flight(w, 1, 5, 6);
+	fby_handoff_holder_died(&w->h, WARD, FBY_NOROW, FBY_NONE);
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_QUARANTINED);
+	assert_int_equal(w->h.parts[1].state, FBY_ROW_HELD);
+	assert_int_equal(w->h.parts[1].poison.kills, 0);
+	/* A successor takes over the ward: so does its suspect. */
+	nwards = 1;
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->h.parts[1].state, FBY_ROW_REVOKING);
+	assert_int_equal(w->h.parts[1].moving_to, WARD);
+	plan(w, slot2, yes, 1);
+	fby_handoff_released(&w->h, WARD + 1, 1, w->h.parts[1].epoch,
+	    FBY_RELEASE_REVOKED);
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->h.parts[1].slot, WARD);
+	assert_true(w->h.parts[1].isolated);
+}
+
+static void
+the_ward_has_one_suspect_at_a_time(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	w->h.poison_kills = 3;
+	assert_int_equal(fby_handoff_assign(&w->h, "t", 1), 0);
+	fby_handoff_resolved(&w->h, &w->h.parts[1], 5, FBY_NONE);
+	plan(w, slot2, yes, 1);
+	for (int i = 0; i < 2; i++) {
+		in_flight(w, 0, 140, 200);
+		in_flight(w, 1, 5, 9);
+		/* It was busy with the second one. */
+		fby_handoff_holder_died(&w->h, 2, 1, 7);
+		plan(w, slot2, yes, 1);
+	}
+	assert_int_equal(w->h.parts[1].state, FBY_ROW_HELD);
+	assert_int_equal(w->h.parts[1].slot, WARD);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_IDLE);
+	/* Which gets past it, and moves out; then it is the first one's turn.
+	 */
+	in_flight(w, 1, 9, 9);
+	fby_handoff_watch(&w->h, 1000, 60000);
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->h.parts[1].state, FBY_ROW_REVOKING);
+	fby_handoff_released(&w->h, WARD, 1, w->h.parts[1].epoch,
+	    FBY_RELEASE_REVOKED);
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->h.parts[1].slot, 2);
+	assert_false(w->h.parts[1].isolated);
+	assert_int_equal(w->h.parts[0].slot, WARD);
+	assert_true(w->h.parts[0].isolated);
+}
+
+static void
+who_sits_in_the_ward_too_long_makes_room(void **state)
+{
+	struct world *w = *state;
+
+	the_ward_has_one_suspect_at_a_time(state);
+	in_flight(w, 0, 140, 200);
+	/* Nobody waits: it may stay. */
+	fby_handoff_watch(&w->h, 1000, 5000);
+	fby_handoff_watch(&w->h, 7000, 5000);
+	assert_true(w->h.parts[0].poison.until != FBY_NONE);
+	/* Its neighbour is suspected once more. */
+	for (int i = 0; i < 2; i++) {
+		in_flight(w, 1, 9, 12);
+		fby_handoff_holder_died(&w->h, 2, FBY_NOROW, FBY_NONE);
+		plan(w, slot2, yes, 1);
+	}
+	fby_handoff_watch(&w->h, 7000, 5000);
+	assert_true(w->h.parts[0].poison.until == FBY_NONE);
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_REVOKING);
+	fby_handoff_released(&w->h, WARD, 0, w->h.parts[0].epoch,
+	    FBY_RELEASE_REVOKED);
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->h.parts[0].slot, 2);
+	assert_int_equal(w->h.parts[1].slot, WARD);
+}
+
+static void
+a_condemned_record_is_held_back_without_a_dead_letter_topic(void **state)
+{
+	struct world *w = *state;
+	unsigned grants;
+
+	kill_alone(w, 2);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_HELD);
+	grants = w->grants;
+	die_at(w, WARD, 140, 141);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_QUARANTINED);
+	assert_int_equal(fby_load(&row(w, 0)->state), FBY_ROW_QUARANTINED);
+	assert_int_equal(fby_load(&row(w, 0)->slot), FBY_NOSLOT);
+	assert_int_equal(w->h.quarantined, 1);
+	assert_int_equal(w->alarms, 1);
+	/* Nobody gets it, and no ward is needed. */
+	assert_int_equal(w->grants, grants);
+	assert_int_equal(fby_handoff_suspects(&w->h), 0);
+	/* What is acked is still committed when it leaves. */
+	fby_handoff_revoke(&w->h, "t", 0, false, 0);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_RELEASED);
+	assert_int_equal(w->commits, 1);
+	fby_store(&row(w, 0)->committed, 140);
+	fby_handoff_committed(&w->h);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_FREE);
+	assert_int_equal(w->alarms, 2);
+	assert_int_equal(w->h.parts[0].poison.kills, 0);
+}
+
+static void
+a_condemned_record_goes_to_the_dead_letter_topic(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	w->h.has_dead_letter = true;
+	w->h.poison_kills = 1;
+	die_at(w, 2, 140, 200);
+	die_at(w, 2, 140, 200);
+	assert_false(w->last.poison.condemned);
+	/* Offsets have a gap before it. */
+	in_flight(w, 0, 140, 144);
+	fby_store(&row(w, 0)->in_flight, 1);
+	fby_handoff_holder_died(&w->h, WARD, FBY_NOROW, FBY_NONE);
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->last.slot, WARD);
+	assert_true(w->last.poison.condemned);
+	assert_int_equal(w->last.poison.kills, 1);
+	assert_int_equal(w->last.start, 143);
+	assert_int_equal(w->alarms, 0);
+	/* It kills even so. */
+	die_at(w, WARD, 143, 144);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_QUARANTINED);
+}
+
+static void
+a_new_dead_letter_topic_is_tried_for_what_is_held_back(void **state)
+{
+	struct world *w = *state;
+
+	kill_alone(w, 3);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_QUARANTINED);
+	fby_handoff_policy(&w->h, 3, false);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_QUARANTINED);
+	fby_handoff_policy(&w->h, 3, true);
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->last.slot, WARD);
+	assert_true(w->last.poison.condemned);
+	assert_int_equal(w->alarms, 2);
+}
+
+/* ---- skips ------------------------------------------------------------ */
+
+/* The sentence that refuses it, or NULL. */
+static const char *
+try_skip(struct world *w, int64_t offset, enum fby_rc want)
+{
+	static char text[200];
+	struct fby_str why;
+
+	fby_str_init(&why);
+	assert_int_equal(fby_handoff_skip(&w->h, &w->h.parts[0], offset, &why),
+	    want);
+	snprintf(text, sizeof(text), "%s", why.p);
+	fby_str_fini(&why);
+	return text;
+}
+
+static void
+what_is_held_back_goes_on_behind_the_skipped_record(void **state)
+{
+	struct world *w = *state;
+
+	kill_alone(w, 3);
+	assert_string_equal(try_skip(w, 139, FBY_FAIL),
+	    "t/0 is held back at offset 140, only that one can be skipped");
+	try_skip(w, 140, FBY_DONE);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_IDLE);
+	assert_int_equal(fby_load(&row(w, 0)->acked), 141);
+	assert_int_equal(fby_load(&row(w, 0)->read), 1);
+	assert_int_equal(fby_load(&row(w, 0)->dropped), 1);
+	assert_int_equal(w->alarms, 2);
+	/* The others that were in flight then are not above suspicion. */
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->last.slot, WARD);
+	assert_int_equal(w->last.start, 141);
+	assert_int_equal(w->last.poison.kills, 0);
+	assert_false(w->last.poison.condemned);
+}
+
+static void
+what_a_worker_holds_is_released_for_a_skip(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	in_flight(w, 0, 150, 160);
+	fby_store(&row(w, 0)->read, 60);
+	fby_store(&row(w, 0)->delivered, 50);
+	assert_string_equal(try_skip(w, 149, FBY_FAIL),
+	    "t/0 has acked all before offset 150, only that one can be "
+	    "skipped");
+	assert_string_equal(try_skip(w, 151, FBY_FAIL),
+	    "t/0 has acked all before offset 150, only that one can be "
+	    "skipped");
+	try_skip(w, 150, FBY_AGAIN);
+	assert_int_equal(w->revokes, 1);
+	assert_int_equal(w->drain_ms, 0);
+	assert_int_equal(fby_load(&row(w, 0)->dropped), 0);
+	assert_string_equal(try_skip(w, 150, FBY_FAIL),
+	    "t/0: a skip of offset 150 is under way already");
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_REVOKED);
+	assert_int_equal(w->skips, 1);
+	assert_int_equal(w->skipped, 1);
+	assert_int_equal(w->h.parts[0].start, 151);
+	assert_int_equal(fby_load(&row(w, 0)->acked), 151);
+	/* read = delivered + dropped + returned */
+	assert_int_equal(fby_load(&row(w, 0)->read), 61);
+	assert_int_equal(fby_load(&row(w, 0)->dropped), 1);
+	assert_int_equal(fby_load(&row(w, 0)->returned), 10);
+	assert_int_equal(w->h.skipped, 1);
+}
+
+static void
+a_single_record_behind_a_gap_can_be_skipped_by_its_own_offset(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	in_flight(w, 0, 150, 154);
+	fby_store(&row(w, 0)->in_flight, 1);
+	assert_string_equal(try_skip(w, 154, FBY_FAIL),
+	    "t/0 has acked all before offset 150, only that one can be "
+	    "skipped");
+	try_skip(w, 153, FBY_AGAIN);
+	/* Its release takes it to the end of the gap. */
+	fby_release(&row(w, 0)->acked, 153);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_REVOKED);
+	assert_int_equal(w->skipped, 1);
+	assert_int_equal(w->h.parts[0].start, 154);
+}
+
+static void
+a_record_that_is_done_meanwhile_is_not_skipped(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	in_flight(w, 0, 150, 160);
+	try_skip(w, 150, FBY_AGAIN);
+	in_flight(w, 0, 155, 160);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_REVOKED);
+	assert_int_equal(w->skips, 1);
+	assert_int_equal(w->skipped, 0);
+	assert_int_equal(w->h.parts[0].start, 155);
+	assert_int_equal(fby_load(&row(w, 0)->dropped), 0);
+}
+
+static void
+a_skip_that_the_group_overtakes_is_committed_or_not_done(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	in_flight(w, 0, 150, 160);
+	try_skip(w, 150, FBY_AGAIN);
+	fby_handoff_revoke(&w->h, "t", 0, false, 0);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_REVOKED);
+	assert_int_equal(w->skipped, 1);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_RELEASED);
+	assert_int_equal(fby_load(&row(w, 0)->acked), 151);
+	/* Once it is somebody else's, nothing may be done to it. */
+	fby_handoff_revoke(&w->h, "t", 0, true, 0);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_FREE);
+}
+
+static void
+what_is_lost_is_not_skipped(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	in_flight(w, 0, 150, 160);
+	try_skip(w, 150, FBY_AGAIN);
+	fby_handoff_revoke(&w->h, "t", 0, true, 0);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_REVOKED);
+	assert_int_equal(w->skips, 1);
+	assert_int_equal(w->skipped, 0);
+	assert_int_equal(fby_load(&row(w, 0)->acked), 150);
+}
+
+static void
+there_must_be_a_record_to_skip(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	in_flight(w, 0, 1000, 1000);
+	assert_string_equal(try_skip(w, 1000, FBY_FAIL),
+	    "t/0 has no record at offset 1000 yet, its log ends there");
+	fby_handoff_revoke(&w->h, "t", 0, false, 0);
+	assert_string_equal(try_skip(w, 1000, FBY_FAIL),
+	    "t/0 is REVOKING; a record can be skipped of what is held, "
+	    "idle or held back");
+}
+
+static void
+a_topic_made_anew_has_no_history(void **state)
+{
+	struct world *w = *state;
+
+	kill_alone(w, 3);
+	fby_handoff_anew(&w->h, "t", 500);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_RESOLVING);
+	assert_int_equal(w->alarms, 2);
+	fby_handoff_resolved(&w->h, &w->h.parts[0], 0, FBY_NONE);
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->last.slot, 2);
+	assert_false(w->last.isolated);
+	/* What was to be skipped is not there any more. */
+	in_flight(w, 0, 150, 160);
+	try_skip(w, 150, FBY_AGAIN);
+	fby_handoff_anew(&w->h, "t", 500);
+	fby_handoff_released(&w->h, 2, 0, w->h.parts[0].epoch,
+	    FBY_RELEASE_REVOKED);
+	assert_int_equal(w->skips, 1);
+	assert_int_equal(w->skipped, 0);
+}
+
+static void
+what_was_read_and_not_done_is_returned(void **state)
+{
+	struct world *w = *state;
+	struct fby_ledger_row *r;
+
+	hold(w);
+	r = row(w, 0);
+	fby_store(&r->read, 100);
+	fby_store(&r->delivered, 50);
+	fby_store(&r->fallback, 5);
+	fby_store(&r->dead_lettered, 3);
+	fby_store(&r->dropped, 2);
+	fby_handoff_holder_gone(&w->h, 2);
+	assert_int_equal(fby_load(&r->returned), 40);
+	plan(w, slot2, yes, 1);
+	/* They were read again, and more. */
+	fby_store(&r->read, 200);
+	fby_store(&r->delivered, 150);
+	assert_int_equal(fby_load(&r->returned), 40);
+	fby_handoff_holder_gone(&w->h, 2);
+	assert_int_equal(fby_load(&r->returned), 40);
+}
+
 int
 main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(after_a_holder_the_broker_is_asked_if_it_knows_best),
+		TEST(a_move_goes_on_after_the_broker_was_asked),
 		TEST(an_assigned_partition_is_resolved_then_granted),
 		TEST(nothing_is_granted_before_the_worker_is_ready),
 		TEST(
@@ -327,8 +997,36 @@ main(void)
 		TEST(a_second_worker_takes_over_half_without_ping_pong),
 		TEST(what_is_assigned_while_it_leaves_is_resolved_when_it_has),
 		TEST(what_was_acked_before_a_new_resolution_is_remembered),
+		TEST(
+		    what_was_acked_before_a_new_resolution_is_committed_on_leaving),
+		TEST(what_a_dead_holder_left_is_not_believed_unseen),
+		TEST(what_is_let_go_begins_anew_if_it_is_ours_again),
+		TEST(a_move_that_fails_is_no_move_any_more),
 		TEST(revoking_nothing_leaves_at_once),
 		TEST(a_full_ledger_refuses_the_partition_and_says_so),
+		TEST(a_topic_made_anew_forgets_what_was_acked),
+		TEST(an_answer_about_the_topic_before_is_outdated),
+		TEST(
+		    two_deaths_at_one_offset_isolate_the_partition_in_the_ward),
+		TEST(kills_from_outside_isolate_nobody),
+		TEST(a_row_that_was_spoilt_is_no_evidence),
+		TEST(of_two_wards_each_has_its_own),
+		TEST(the_ward_has_one_suspect_at_a_time),
+		TEST(who_sits_in_the_ward_too_long_makes_room),
+		TEST(
+		    a_condemned_record_is_held_back_without_a_dead_letter_topic),
+		TEST(a_condemned_record_goes_to_the_dead_letter_topic),
+		TEST(a_new_dead_letter_topic_is_tried_for_what_is_held_back),
+		TEST(what_is_held_back_goes_on_behind_the_skipped_record),
+		TEST(what_a_worker_holds_is_released_for_a_skip),
+		TEST(
+		    a_single_record_behind_a_gap_can_be_skipped_by_its_own_offset),
+		TEST(a_record_that_is_done_meanwhile_is_not_skipped),
+		TEST(a_skip_that_the_group_overtakes_is_committed_or_not_done),
+		TEST(what_is_lost_is_not_skipped),
+		TEST(there_must_be_a_record_to_skip),
+		TEST(a_topic_made_anew_has_no_history),
+		TEST(what_was_read_and_not_done_is_returned),
 	};
 
 	return UNIT_RUN(tests);

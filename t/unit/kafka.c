@@ -234,6 +234,39 @@ the_producer_has_its_own_brokers_and_settings(void **state)
 	fby_manifest_free(m);
 }
 
+static const char exactly_once[] = SOURCE(
+    "      config: 'isolation.level: read_uncommitted'\n") "  sink:\n"
+							   "    kafka:\n"
+							   "      brokers: ['a:1', 'b:2']\n"
+							   "      topic: out\n"
+							   "      config: 'transaction.timeout.ms: 7000'\n"
+							   "---\n"
+							   "apiVersion: forebay/v1\n"
+							   "kind: Host\n"
+							   "spec: {delivery: exactlyOnce}\n";
+
+static void
+exactly_once_sees_stable_offsets_only_and_gives_up_in_time(void **state)
+{
+	struct fby_manifest *m = good(exactly_once);
+	rd_kafka_conf_t *conf = conf_of(m, FBY_KAFKA_MEMBER);
+
+	(void)state;
+	/* Also against the manifest's will. */
+	assert_conf(conf, "isolation.level", "read_committed");
+	rd_kafka_conf_destroy(conf);
+	conf = conf_of(m, FBY_KAFKA_FETCHER);
+	assert_conf(conf, "isolation.level", "read_uncommitted");
+	rd_kafka_conf_destroy(conf);
+	conf = conf_of(m, FBY_KAFKA_PRODUCER);
+	assert_conf(conf, "transaction.timeout.ms", "7000");
+	assert_conf(conf, "message.timeout.ms", "7000");
+	assert_conf(conf, "retry.backoff.ms", "2");
+	assert_conf(conf, "linger.ms", "1");
+	rd_kafka_conf_destroy(conf);
+	fby_manifest_free(m);
+}
+
 static void
 all_clients_can_be_made(void **state)
 {
@@ -503,6 +536,8 @@ main(void)
 		cmocka_unit_test(
 		    the_new_group_protocol_gets_no_timeouts_of_the_old),
 		cmocka_unit_test(the_producer_has_its_own_brokers_and_settings),
+		cmocka_unit_test(
+		    exactly_once_sees_stable_offsets_only_and_gives_up_in_time),
 		cmocka_unit_test(all_clients_can_be_made),
 		cmocka_unit_test(what_librdkafka_refuses_as_a_whole_is_said),
 		cmocka_unit_test(settings_are_split_at_the_first_colon),

@@ -70,13 +70,13 @@ the_least_manifest_has_all_defaults(void **state)
 	assert_int_equal(m->read_timeout_ms, 1000);
 	assert_int_equal(m->concurrency, 500);
 	assert_int_equal(m->topics.n, 1);
-	assert_true(m->sink.blackhole);
-	assert_false(m->sink.log);
-	assert_false(m->sink.kafka.present);
-	assert_int_equal(m->sink.retry.interval_ms, 1);
-	assert_int_equal(m->sink.retry.cap_ms, UINT32_MAX);
-	assert_int_equal(m->sink.retry.steps, 0);
-	assert_int_equal(m->sink.retry.on_failure, FBY_ON_FAILURE_RETRY);
+	assert_true(m->sinks[FBY_SINK_PRIMARY].blackhole);
+	assert_false(m->sinks[FBY_SINK_PRIMARY].log);
+	assert_false(m->sinks[FBY_SINK_PRIMARY].kafka.present);
+	assert_int_equal(m->retry.interval_ms, 1);
+	assert_int_equal(m->retry.cap_ms, UINT32_MAX);
+	assert_int_equal(m->retry.steps, 0);
+	assert_int_equal(m->retry.on_failure, FBY_ON_FAILURE_RETRY);
 	assert_int_equal(m->host.workers, 0);
 	assert_int_equal(m->host.cpus.n, 0);
 	assert_string_equal(m->host.http_listen, "127.0.0.1:2469");
@@ -129,14 +129,14 @@ everything_that_can_be_set_is_where_it_belongs(void **state)
 	assert_false(m->source.sasl.plain.present);
 	assert_string_equal(m->source.sasl.scram256.user.key, "word");
 	assert_int_equal(m->source.nsettings, 5);
-	assert_true(m->sink.kafka.present);
-	assert_false(m->sink.kafka.set_key);
-	assert_false(m->sink.kafka.tls.present);
-	assert_int_equal(m->sink.kafka.nsettings, 2);
-	assert_int_equal(m->sink.retry.interval_ms, 1);
-	assert_int_equal(m->sink.retry.steps, 5);
-	assert_int_equal(m->sink.retry.cap_ms, 60000);
-	assert_int_equal(m->sink.retry.on_failure, FBY_ON_FAILURE_DROP);
+	assert_true(m->sinks[FBY_SINK_PRIMARY].kafka.present);
+	assert_false(m->sinks[FBY_SINK_PRIMARY].kafka.set_key);
+	assert_false(m->sinks[FBY_SINK_PRIMARY].kafka.tls.present);
+	assert_int_equal(m->sinks[FBY_SINK_PRIMARY].kafka.nsettings, 2);
+	assert_int_equal(m->retry.interval_ms, 1);
+	assert_int_equal(m->retry.steps, 5);
+	assert_int_equal(m->retry.cap_ms, 60000);
+	assert_int_equal(m->retry.on_failure, FBY_ON_FAILURE_DROP);
 	assert_int_equal(m->concurrency, 50);
 	assert_int_equal(m->env.n, 3);
 	assert_string_equal(m->env.v[2], "PASSWORD=hunter2");
@@ -207,11 +207,12 @@ the_last_runtime_in_the_manifest_wins_over_the_environment(void **state)
 	m = good(MVTX RUST_HOST);
 	assert_string_equal(m->runtime, "rust");
 	fby_manifest_free(m);
+	setenv("NUMAFLOW_RUNTIME", "java", 1);
 	assert_null(parse(MVTX, &errors));
 	assert_string_equal(errors,
 	    "environment: NUMAFLOW_RUNTIME: found "
-	    "\"rust\", known is c; others are made known by spec.runtimes "
-	    "of the Host document\n");
+	    "\"java\", known are c and rust; others are made known by "
+	    "spec.runtimes of the Host document\n");
 	free(errors);
 	m = good(MVTX "  containerTemplate: {env: [{name: NUMAFLOW_RUNTIME, "
 		      "value: rust}, {name: NUMAFLOW_RUNTIME, value: c}]}\n");
@@ -477,6 +478,82 @@ a_change_of_runtime_takes_a_roll(void **state)
 	    FBY_POLICY_ROLL, "2 spec;");
 }
 
+#define PYTHON_ENV(name)         \
+	"  containerTemplate:\n" \
+	"    env: [{name: NUMAFLOW_RUNTIME, value: " name "}]\n"
+#define PYTHON_HOST                                             \
+	HOST "  runtimes:\n"                                    \
+	     "    python: {command: [/bin/python3, -u], args: " \
+	     "[w.py], protocol: worker}\n"                      \
+	     "    lisp: {command: [/bin/lisp], protocol: worker}\n"
+
+static void
+rust_is_known_and_may_be_registered_anew(void **state)
+{
+	struct fby_manifest *m = good(MVTX RUST);
+	const struct fby_runtime *rt;
+
+	(void)state;
+	rt = fby_manifest_runtime_find(m, m->runtime);
+	assert_non_null(rt);
+	assert_string_equal(rt->command.v[0], "/bin/numaflow-rs");
+	assert_string_equal(rt->command.v[1], "processor");
+	assert_int_equal(rt->replicas, 1);
+	assert_false(rt->readiness.present);
+	assert_false(fby_manifest_has_workers(m));
+	assert_null(fby_manifest_runtime_find(m, "c"));
+	fby_manifest_free(m);
+	m = good(MVTX RUST HOST
+	    "  runtimes: {rust: {command: [/opt/rs], replicas: 3, "
+	    "readiness: {port: 2469}}}\n");
+	rt = fby_manifest_runtime_find(m, m->runtime);
+	assert_string_equal(rt->command.v[0], "/opt/rs");
+	assert_int_equal(rt->replicas, 3);
+	assert_true(rt->readiness.present);
+	assert_int_equal(rt->readiness.port, 2469);
+	assert_null(rt->readiness.path);
+	fby_manifest_free(m);
+	m = good(MVTX);
+	assert_true(fby_manifest_has_workers(m));
+	fby_manifest_free(m);
+}
+
+static void
+arguments_follow_the_command(void **state)
+{
+	struct fby_manifest *m = good(MVTX PYTHON_ENV("python") PYTHON_HOST);
+	const struct fby_runtime *rt;
+
+	(void)state;
+	rt = fby_manifest_runtime_find(m, m->runtime);
+	assert_int_equal(rt->protocol, FBY_RUNTIME_WORKER);
+	assert_int_equal(rt->command.n, 3);
+	assert_string_equal(rt->command.v[2], "w.py");
+	assert_true(fby_manifest_has_workers(m));
+	fby_manifest_free(m);
+}
+
+static void
+between_workers_a_change_is_what_it_is_for_c(void **state)
+{
+	(void)state;
+	assert_diff(MVTX PYTHON_HOST, MVTX PYTHON_ENV("python") PYTHON_HOST,
+	    FBY_POLICY_ROLL, "2 spec.containerTemplate.env;");
+	assert_diff(MVTX PYTHON_ENV("python") PYTHON_HOST,
+	    MVTX PYTHON_ENV("lisp") PYTHON_HOST, FBY_POLICY_ROLL,
+	    "2 spec.containerTemplate.env;");
+	assert_diff(MVTX PYTHON_ENV("python") PYTHON_HOST,
+	    MVTX PYTHON_ENV(
+		"python") "  limits: {readBatchSize: 7}\n" PYTHON_HOST,
+	    FBY_POLICY_LIVE,
+	    "1 spec.limits.readBatchSize;1 spec.limits.concurrency;");
+	/* What it is told of without our knowing what it means. */
+	assert_diff(MVTX PYTHON_ENV("python") PYTHON_HOST,
+	    MVTX PYTHON_ENV(
+		"python") "  scale: {lookbackSeconds: 5}\n" PYTHON_HOST,
+	    FBY_POLICY_ROLL, "2 spec;");
+}
+
 /* ---- dumping ---------------------------------------------------------- */
 
 static void
@@ -599,6 +676,35 @@ broken_files_are_refused_and_never_crash(void **state)
 	closedir(dir);
 }
 
+/* Upstream's rules: no values match everybody, no tags match nobody. */
+static void
+tags_choose_the_first_sink(void **state)
+{
+	const char *a[] = { "a" }, *ab[] = { "a", "b" }, *c[] = { "c" };
+	const struct fby_strings tags_a = { a, 1 }, tags_ab = { ab, 2 },
+				 tags_c = { c, 1 };
+	struct fby_manifest m = { 0 };
+	struct fby_tags *want = &m.bypass[FBY_SINK_FALLBACK];
+
+	(void)state;
+	assert_int_equal(fby_manifest_route(&m, &tags_a), FBY_SINK_PRIMARY);
+	*want = (struct fby_tags){ true, FBY_TAG_OR, { ab, 2 } };
+	assert_int_equal(fby_manifest_route(&m, &tags_a), FBY_SINK_FALLBACK);
+	assert_int_equal(fby_manifest_route(&m, &tags_c), FBY_SINK_PRIMARY);
+	want->op = FBY_TAG_AND;
+	assert_int_equal(fby_manifest_route(&m, &tags_a), FBY_SINK_PRIMARY);
+	assert_int_equal(fby_manifest_route(&m, &tags_ab), FBY_SINK_FALLBACK);
+	want->op = FBY_TAG_NOT;
+	assert_int_equal(fby_manifest_route(&m, &tags_a), FBY_SINK_PRIMARY);
+	assert_int_equal(fby_manifest_route(&m, &tags_c), FBY_SINK_FALLBACK);
+	assert_int_equal(fby_manifest_route(&m, NULL), FBY_SINK_PRIMARY);
+	want->values.n = 0;
+	assert_int_equal(fby_manifest_route(&m, NULL), FBY_SINK_FALLBACK);
+	m.bypass[FBY_SINK_PRIMARY] = (struct fby_tags){ true, FBY_TAG_OR,
+		{ c, 1 } };
+	assert_int_equal(fby_manifest_route(&m, &tags_c), FBY_SINK_PRIMARY);
+}
+
 int
 main(void)
 {
@@ -624,9 +730,13 @@ main(void)
 		cmocka_unit_test(
 		    another_source_takes_a_restart_and_another_sink_a_roll),
 		cmocka_unit_test(a_change_of_runtime_takes_a_roll),
+		cmocka_unit_test(rust_is_known_and_may_be_registered_anew),
+		cmocka_unit_test(arguments_follow_the_command),
+		cmocka_unit_test(between_workers_a_change_is_what_it_is_for_c),
 		cmocka_unit_test(
 		    a_dump_is_the_same_manifest_without_its_secrets),
 		cmocka_unit_test(broken_files_are_refused_and_never_crash),
+		cmocka_unit_test(tags_choose_the_first_sink),
 	};
 
 	unsetenv("NUMAFLOW_RUNTIME");

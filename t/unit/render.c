@@ -154,6 +154,22 @@ troubles_come_first(void **state)
 }
 
 static void
+what_a_terminal_would_act_on_is_shown_instead(void **state)
+{
+	char *text = render(
+	    "{\"name\":\"a\\u001b[2J\",\"ready\":false,\"reason\":\"\\r\\u009b\","
+	    "\"troubles\":[{\"what\":\"w\",\"text\":\"one\\ntwo\\u0007\"}]}",
+	    false);
+
+	(void)state;
+	assert_non_null(strstr(text, "a\\x1b[2J"));
+	assert_non_null(strstr(text, "two\\x07"));
+	for (const char *p = text; *p; p++)
+		assert_true((unsigned char)*p >= ' ' || *p == '\n');
+	free(text);
+}
+
+static void
 there_are_colors_only_when_asked_for(void **state)
 {
 	char *plain = render(quiet, false), *color = render(quiet, true);
@@ -176,6 +192,7 @@ main(void)
 		cmocka_unit_test(columns_that_matter_least_are_left_out_first),
 		cmocka_unit_test(what_is_not_known_is_a_dash),
 		cmocka_unit_test(troubles_come_first),
+		cmocka_unit_test(what_a_terminal_would_act_on_is_shown_instead),
 		cmocka_unit_test(there_are_colors_only_when_asked_for),
 	};
 

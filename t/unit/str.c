@@ -37,6 +37,18 @@ broken_utf8_is_escaped_byte_by_byte(void **state)
 }
 
 static void
+what_is_escaped_in_parts_is_not_escaped_again(void **state)
+{
+	struct fby_str s;
+
+	(void)state;
+	fby_str_init(&s);
+	fby_str_printable(&s, "a\\n\x1b[0m\n\xff", 9);
+	assert_string_equal(s.p, "a\\n\\x1b[0m\\n\\xff");
+	fby_str_fini(&s);
+}
+
+static void
 text_grows_and_is_handed_over(void **state)
 {
 	struct fby_str s;
@@ -59,6 +71,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_stays_text_and_the_rest_is_escaped),
 		cmocka_unit_test(broken_utf8_is_escaped_byte_by_byte),
+		cmocka_unit_test(what_is_escaped_in_parts_is_not_escaped_again),
 		cmocka_unit_test(text_grows_and_is_handed_over),
 	};
 

@@ -192,6 +192,26 @@ what_no_operator_means_is_refused(void **state)
 	assert_error("a: !!int 5\n",
 	    "t.yaml:1:4: tag `tag:yaml.org,2002:int`"
 	    ": tags are not supported\n");
+	assert_error("\"\\e[2J\": 1\n\"\\e[2J\": 1\n",
+	    "t.yaml:2:1: key `\\x1b[2J` is given twice, first in line 1\n");
+}
+
+/* In a buffer of its own, so that a sanitizer sees a byte too many read. */
+static void
+a_text_may_end_anywhere_and_without_a_nul(void **state)
+{
+	static const char whole[] = "a: |\n    x\n";
+
+	(void)state;
+	for (size_t len = 0; len < sizeof(whole); len++) {
+		char *text = malloc(len + 1);
+
+		memcpy(text + 1, whole, len);
+		assert_int_equal(fby_yaml_parse(pool, "t.yaml", text + 1, len,
+				     &docs, &ndocs, &errors),
+		    0);
+		free(text);
+	}
 }
 
 static void
@@ -209,6 +229,8 @@ trees_are_equal_by_what_they_say(void **state)
 		{ "[[1, 2], [2, 1]]", false },
 		{ "[[1], {a: 1}]", false },
 		{ "[[1], [1, 2]]", false },
+		{ "[[a, ~], [a, null]]", true },
+		{ "[[~], ['']]", false },
 	};
 
 	(void)state;
@@ -243,6 +265,10 @@ what_is_written_is_read_as_the_same(void **state)
 		"a: ü\n",
 		"a: '%x'\nb: '@x'\nc: 'x:'\nd: ' x '\ne: 'a, b'\n'f g': h\n",
 		"a: 2026-01-01\nb: 1:30\n",
+		"a: one\n\n  two\n",
+		"a: [-, 'b', c d]\n",
+		"a: \"\\N \\_ \\L \\P \\x85 \\x9f \\ufeff \\ufffe ü €\"\n",
+		"a: [b, null, ~]\n",
 	};
 
 	(void)state;
@@ -276,6 +302,7 @@ main(void)
 		cmocka_unit_test(a_line_in_a_literal_block_has_its_own_place),
 		cmocka_unit_test(an_alias_stands_for_its_anchor),
 		cmocka_unit_test(what_no_operator_means_is_refused),
+		cmocka_unit_test(a_text_may_end_anywhere_and_without_a_nul),
 		cmocka_unit_test(trees_are_equal_by_what_they_say),
 		cmocka_unit_test(what_is_written_is_read_as_the_same),
 	};

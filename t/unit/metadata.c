@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "master/watermark.h"
+#include "shared/metadata.h"
 
 static int64_t
 decode(const char *s)
 {
-	return fby_watermark_decode(s, strlen(s));
+	return fby_metadata_decode(s, strlen(s));
 }
 
 static void
 what_is_encoded_is_decoded(void **state)
 {
 	const int64_t values[] = { 0, 1, 1763843700123, INT64_MAX };
-	char buf[FBY_WATERMARK_METADATA];
+	char buf[FBY_METADATA_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < FBY_NELEM(values); i++) {
-		size_t len = fby_watermark_encode(buf, values[i]);
+		size_t len = fby_metadata_encode(buf, values[i]);
 
 		assert_true(len > 0 && len < sizeof(buf));
-		assert_true(fby_watermark_decode(buf, len) == values[i]);
+		assert_true(fby_metadata_decode(buf, len) == values[i]);
 	}
-	assert_int_equal(fby_watermark_encode(buf, FBY_NONE), 0);
+	assert_int_equal(fby_metadata_encode(buf, FBY_NONE), 0);
 }
 
 static void
@@ -44,7 +44,7 @@ foreign_or_broken_metadata_is_no_watermark(void **state)
 	(void)state;
 	for (size_t i = 0; i < FBY_NELEM(bad); i++)
 		assert_true(decode(bad[i]) == FBY_NONE);
-	assert_true(fby_watermark_decode(NULL, 0) == FBY_NONE);
+	assert_true(fby_metadata_decode(NULL, 0) == FBY_NONE);
 }
 
 static void

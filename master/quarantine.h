@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Partitions that are held back, for people: the alarm, and `skip`, by which
+ * an operator goes on without a record.  The states are handoff.h's.
+ */
+#ifndef FBY_QUARANTINE_H
+#define FBY_QUARANTINE_H
+
+#include "shared/fby.h"
+
+#include <sys/queue.h>
+
+struct fby_control_conn;
+struct fby_master;
+struct fby_part;
+struct fby_quarantine_wait;
+
+struct fby_quarantine {
+	struct fby_master *mst;
+	/* Who waits for a partition to be released. */
+	LIST_HEAD(, fby_quarantine_wait) waits;
+};
+
+void fby_quarantine_init(struct fby_quarantine *q, struct fby_master *mst);
+
+/* Nobody waits any more. */
+void fby_quarantine_fini(struct fby_quarantine *q);
+
+/* Say which partitions are held back, or that none is any more. */
+void fby_quarantine_alarm(struct fby_master *mst);
+
+/*
+ * `orders/3@234`: the topic, which may have slashes, the partition, and the
+ * offset of the record to go on without.  The topic ends where the text is
+ * cut by this; -1: it is not of that form.
+ */
+int fby_quarantine_parse(char *text, int32_t *partition,
+    int64_t *offset) FBY_MUSTCHECK;
+
+/* The command; it is answered, now or later. */
+void fby_quarantine_skip(struct fby_master *mst, struct fby_control_conn *conn,
+    const char *args);
+void fby_quarantine_skipped(struct fby_master *mst, const struct fby_part *pt,
+    int64_t offset, bool done);
+
+/* The connection has gone; the skip goes on. */
+void fby_quarantine_forget(struct fby_quarantine *q,
+    const struct fby_control_conn *conn);
+
+#endif

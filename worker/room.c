@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How much more may be read; see room.h.
+ */
+#include "shared/fby.h"
+
+#include "worker/room.h"
+
+#include "shared/manifest.h"
+
+#include "worker/batch.h"
+#include "worker/lane.h"
+#include "worker/source.h"
+#include "worker/worker.h"
+
+/* Below three quarters; the least that this can be is nothing. */
+static bool
+is_low(uint64_t used, uint64_t limit)
+{
+	return used <= limit - limit / 4 - (limit >= 4 ? 0 : 1);
+}
+
+static uint64_t
+left(uint64_t limit, uint64_t used)
+{
+	return limit > used ? limit - used : 0;
+}
+
+/* The other half is for what is prefetched: prefetch.c. */
+static int64_t
+budget(const struct fby_worker *w)
+{
+	return w->m->host.memory.budget_bytes / 2;
+}
+
+/* A lane that is alone may have it all. */
+static uint64_t
+share(const struct fby_worker *w, int64_t limit)
+{
+	return w->nlanes > 1 ? (uint64_t)FBY_MAX(limit / 2, 1) :
+			       (uint64_t)limit;
+}
+
+bool
+fby_room_check(struct fby_worker *w)
+{
+	struct fby_pipeline *pl = &w->pl;
+	uint64_t records = (uint64_t)w->m->host.memory.max_records;
+	uint64_t bytes = (uint64_t)budget(w);
+	struct fby_lane *ln;
+
+	if (pl->records >= records || pl->open_bytes >= bytes) {
+		pl->closed = true;
+	} else if (pl->closed && is_low(pl->records, records) &&
+	    is_low(pl->open_bytes, bytes)) {
+		pl->closed = false;
+		TAILQ_FOREACH (ln, &w->lanes, entry)
+			if (ln->is_starved)
+				fby_source_wake(ln);
+	}
+	return pl->closed;
+}
+
+/*
+ * A transaction completes its records all at once, however long the broker
+ * has had them.
+ */
+static uint64_t
+concurrency(const struct fby_worker *w)
+{
+	int64_t n = w->m->concurrency;
+
+	if (w->m->host.delivery == FBY_EXACTLY_ONCE)
+		n = FBY_MAX(n, w->m->host.transaction.max_records);
+	return (uint64_t)n;
+}
+
+static bool
+lane_is_closed(struct fby_lane *ln)
+{
+	struct fby_worker *w = ln->w;
+	uint64_t limit = concurrency(w);
+	uint64_t records = share(w, w->m->host.memory.max_records);
+	uint64_t bytes = share(w, budget(w));
+	uint64_t in_flight = fby_acks_in_flight(&ln->acks);
+
+	if (ln->open >= limit || in_flight >= records ||
+	    ln->open_bytes >= bytes)
+		ln->closed = true;
+	else if (is_low(ln->open, limit) && is_low(in_flight, records) &&
+	    is_low(ln->open_bytes, bytes))
+		ln->closed = false;
+	return ln->closed;
+}
+
+/* One of the next records is suspected of killing workers. */
+static bool
+is_isolated(const struct fby_lane *ln)
+{
+	return ln->acks.position < ln->isolate_until || ln->poison != FBY_NONE;
+}
+
+size_t
+fby_room_get(struct fby_lane *ln)
+{
+	struct fby_worker *w = ln->w;
+	uint64_t n = FBY_MIN((uint64_t)w->m->read_batch_size, FBY_BATCH_MAX);
+	uint64_t bytes;
+
+	if (ln->state == FBY_LANE_DRAINING || ln->pending != NULL ||
+	    ln->suspects > 0 || fby_room_check(w) || lane_is_closed(ln))
+		return 0;
+	if (is_isolated(ln))
+		return fby_acks_in_flight(&ln->acks) == 0 ? 1 : 0;
+	n = FBY_MIN(n, left(concurrency(w), ln->open));
+	n = FBY_MIN(n,
+	    left((uint64_t)w->m->host.memory.max_records, w->pl.records));
+	n = FBY_MIN(n,
+	    left(share(w, w->m->host.memory.max_records),
+		fby_acks_in_flight(&ln->acks)));
+	bytes = left(share(w, budget(w)), ln->open_bytes);
+	bytes = FBY_MIN(bytes, left((uint64_t)budget(w), w->pl.open_bytes));
+	/* What a record weighs is a guess: one is always allowed. */
+	if (ln->record_bytes > 0)
+		n = FBY_MIN(n, bytes / (ln->record_bytes * w->pl.weight) + 1);
+	return n;
+}
