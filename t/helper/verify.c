@@ -3,10 +3,11 @@
  * Says what became of the records that produce.c wrote.
  *
  *	verify --journal F [--journal F ...] [--topic T] LOG-FILE ...
- *	verify --journal F [...] [--topic T] -b BOOTSTRAP --from TOPIC
+ *	verify --journal F [...] [--topic T] -b BOOTSTRAP --from TOPIC \
+ *	    [--from TOPIC ...] [LOG-FILE ...]
  *
- * It reads the lines of the `log` sink ("-" is standard input) or a topic
- * that a `kafka` sink wrote, from its beginning to its end, and prints
+ * It reads the lines of the `log` sink ("-" is standard input) and topics that
+ * a `kafka` sink wrote, from their beginning to their end, and prints
  *
  *	produced N delivered N lost N repeated N reordered N corrupt N \
  *	    foreign N torn N early N
@@ -28,6 +29,8 @@
  *	early		seen, but not (yet) in a journal
  *
  *	--loose		do not look at timestamp, key and headers
+ *
+ * Headers that forebay adds to dead-lettered records are passed over.
  */
 #include "shared/fby.h"
 
@@ -59,7 +62,7 @@ struct part {
 
 struct verifier {
 	struct helper_kafka kafka;
-	const char *only, *from;
+	const char *only, *from; /* the topic being read */
 	bool loose;
 	struct part *parts;
 	size_t nparts;
@@ -305,6 +308,8 @@ envelope_of(const rd_kafka_message_t *msg)
 		return crc;
 	for (size_t i = 0;
 	     !rd_kafka_header_get_all(headers, i, &name, &value, &len); i++) {
+		if (strncmp(name, "forebay.", 8) == 0)
+			continue;
 		crc = record_envelope(crc, name, strlen(name));
 		crc = record_envelope(crc, value, len);
 	}
@@ -312,7 +317,7 @@ envelope_of(const rd_kafka_message_t *msg)
 }
 
 static void
-see_message(struct verifier *v, const rd_kafka_message_t *msg)
+see_message(struct verifier *v, const rd_kafka_message_t *msg, int stream)
 {
 	enum record_verdict verdict;
 	struct record r;
@@ -332,7 +337,7 @@ see_message(struct verifier *v, const rd_kafka_message_t *msg)
 		    verdict == RECORD_GOOD ? ": key, headers or timestamp" :
 					     "");
 	} else {
-		see(v, &r, msg->partition);
+		see(v, &r, stream + msg->partition);
 	}
 }
 
@@ -362,14 +367,15 @@ assign_all(struct verifier *v, rd_kafka_t *rk)
 	return n;
 }
 
-static void
-read_topic(struct verifier *v)
+/* Its partitions are streams from this one on; returns the next. */
+static int
+read_topic(struct verifier *v, int stream)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	rd_kafka_message_t *batch[BATCH];
 	rd_kafka_queue_t *queue;
 	rd_kafka_t *rk;
-	int open, quiet_ms = 0;
+	int open, n_streams, quiet_ms = 0;
 
 	helper_conf_set(conf, "group.id", "verify");
 	helper_conf_set(conf, "enable.partition.eof", "true");
@@ -377,7 +383,7 @@ read_topic(struct verifier *v)
 	helper_conf_set(conf, "fetch.message.max.bytes", "33554432");
 	helper_conf_set(conf, "fetch.max.bytes", "67108864");
 	rk = helper_client(&v->kafka, RD_KAFKA_CONSUMER, conf);
-	open = assign_all(v, rk);
+	open = n_streams = assign_all(v, rk);
 	queue = rd_kafka_queue_get_consumer(rk);
 	while (open > 0) {
 		/* It waits that long for a full batch. */
@@ -390,7 +396,7 @@ read_topic(struct verifier *v)
 			    HELPER_TIMEOUT_MS / 1000);
 		for (ssize_t i = 0; i < n; i++) {
 			if (!batch[i]->err)
-				see_message(v, batch[i]);
+				see_message(v, batch[i], stream);
 			else if (batch[i]->err ==
 			    RD_KAFKA_RESP_ERR__PARTITION_EOF)
 				open--;
@@ -400,6 +406,7 @@ read_topic(struct verifier *v)
 	rd_kafka_queue_destroy(queue);
 	rd_kafka_consumer_close(rk);
 	rd_kafka_destroy(rk);
+	return stream + n_streams;
 }
 
 /* ---- the verdict ------------------------------------------------------ */
@@ -477,9 +484,9 @@ main(int argc, char **argv)
 		{ "loose", no_argument, NULL, LOOSE },
 		{ 0 },
 	};
-	const char *journals[16];
+	const char *journals[16], *from[16];
 	struct verifier v = { 0 };
-	int opt, njournals = 0, status;
+	int opt, njournals = 0, nfrom = 0, stream = 0, status;
 
 	while ((opt = getopt_long(argc, argv, "b:X:", options, NULL)) != -1) {
 		if (opt == 'b')
@@ -490,21 +497,23 @@ main(int argc, char **argv)
 			journals[njournals++] = optarg;
 		else if (opt == TOPIC)
 			v.only = optarg;
-		else if (opt == FROM)
-			v.from = optarg;
+		else if (opt == FROM && nfrom < (int)FBY_NELEM(from))
+			from[nfrom++] = optarg;
 		else if (opt == LOOSE)
 			v.loose = true;
 		else
 			helper_die("see the head of t/helper/verify.c");
 	}
-	if (!njournals || (!v.from == (optind == argc)))
+	if (!njournals || (nfrom == 0 && optind == argc))
 		helper_die("--journal is needed, and files or --from");
 	for (int i = 0; i < njournals; i++)
 		read_journal(&v, journals[i]);
 	for (int i = optind; i < argc; i++)
-		read_log(&v, argv[i], i - optind);
-	if (v.from)
-		read_topic(&v);
+		read_log(&v, argv[i], stream++);
+	for (int i = 0; i < nfrom; i++) {
+		v.from = from[i];
+		stream = read_topic(&v, stream);
+	}
 	status = print_verdict(&v);
 	free_parts(&v);
 	return status;

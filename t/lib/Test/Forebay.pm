@@ -35,8 +35,12 @@ my $hosts = 0;
 # group		consumer group (made up)
 # sink		'log' (default), 'blackhole', or a hash: the sink's block
 # config	lines of source.kafka.config, as a hash
+# kafka		more of source.kafka, a hash
 # spec, host	merged into the MonoVertex's and the Host's spec
+# runtime	who moves the records: 'python' is t/interop/worker.py
+#		(FOREBAY_TEST_RUNTIME, or 'c')
 # env		environment of the daemon, a hash
+# wrap		a command in front of it that execs it, a list
 # args		more arguments
 sub new
 {
@@ -49,12 +53,14 @@ sub new
 		topics => ref $opt{topic} ? $opt{topic} : [$opt{topic} // ()],
 		env => $opt{env} // {},
 		args => $opt{args} // [],
+		wrap => $opt{wrap} // [],
 		expect_crit => $opt{expect_crit},
 		expect_exit => 0,
 	}, $class;
 	my $dir = "$self->{dir}";
 
 	-x build_dir() . '/forebay' or die "forebay is not built (make)\n";
+	$opt{runtime} //= $ENV{FOREBAY_TEST_RUNTIME} // 'c';
 	$self->{group} = $opt{group} // "g-$$-" . $hosts;
 	$self->{host_id} = $hosts++;
 	$self->{run} = "$dir/run";
@@ -83,6 +89,7 @@ sub make_mvtx
 		metadata => { name => $self->{name} },
 		spec => {
 			source => { kafka => {
+				%{$opt{kafka} // {}},
 				brokers => [split /,/, $bootstrap],
 				topic => join(',', @{$self->{topics}}),
 				consumerGroup => $self->{group},
@@ -90,6 +97,7 @@ sub make_mvtx
 				    sort keys %config),
 			} },
 			sink => ref $sink ? $sink : { $sink => {} },
+			containerTemplate => chosen($opt{runtime}),
 			%{$opt{spec} // {}},
 		},
 	};
@@ -108,9 +116,35 @@ sub make_host
 			http => { listen => '127.0.0.1:0' },
 			commitInterval => '200ms',
 			drainTimeout => '10s',
+			runtimes => python_runtime(),
 			%{$opt{host} // {}},
 		},
 	};
+}
+
+# What chooses a runtime.
+sub chosen
+{
+	return { env => [{ name => 'NUMAFLOW_RUNTIME', value => $_[0] }] };
+}
+
+# Debian's Python, whose confluent-kafka the worker is written for.
+my $PYTHON = '/usr/bin/python3';
+
+sub python_runtime
+{
+	return { python => { command => [$PYTHON],
+		args => [source_dir() . '/t/interop/worker.py'],
+		protocol => 'worker' } };
+}
+
+# Undefined if Python workers can be run, else why not.
+sub no_python
+{
+	return "there is no $PYTHON" unless -x $PYTHON;
+	my ($status) = run([$PYTHON, '-c', 'import confluent_kafka']);
+
+	return $status ? 'python3-confluent-kafka is missing' : undef;
 }
 
 # JSON is YAML, and does not need a module that is not there.
@@ -143,8 +177,8 @@ sub start_only
 
 	croak 'it runs already' if $self->{pid};
 	$self->{started} = time;
-	$self->{pid} = spawn([$self->command, 'run', '-c', $self->{file},
-	    @{$self->{args}}], out => $self->{out}, err => $self->{err},
+	$self->{pid} = spawn([@{$self->{wrap}}, $self->command, 'run',
+	    '-c', $self->{file}, @{$self->{args}}], out => $self->{out}, err => $self->{err},
 	    env => $self->{env});
 	$self->{ran} = 1;
 	return $self;
@@ -286,6 +320,19 @@ sub partitions
 
 	return { map { ("$_->{topic}/$_->{partition}" => $_) }
 	    @{$status->{partitions} // []} };
+}
+
+# How the records of all partitions have ended, and those that have not.
+sub outcomes
+{
+	my ($self) = @_;
+	my %sum;
+
+	for my $pt (values %{$self->partitions}) {
+		$sum{$_} += $pt->{$_} // 0 for qw(read delivered fallback
+		    dead_lettered dropped returned held);
+	}
+	return \%sum;
 }
 
 sub held
@@ -441,6 +488,7 @@ sub ledger_quarrels
 		my ($committed, $acked) = @$row{qw(committed acked)};
 		my $there = $broker{$key};
 
+		push @quarrels, uncounted($key, $old, $row);
 		push @quarrels, "$key: committed $committed > acked $acked"
 		    if $committed > $acked &&
 		    $row->{state} =~ /^(?:HELD|REVOKING|RELEASED)$/;
@@ -454,6 +502,25 @@ sub ledger_quarrels
 		    . $old->{committed} if $there < $old->{committed};
 	}
 	return @quarrels;
+}
+
+# What was read is delivered, in the fallback sink, dead-lettered, dropped,
+# returned or held; `held` is the rest.  Nobody holds records of a partition
+# that no worker has, or of one where nothing is in flight and nothing moves.
+sub uncounted
+{
+	my ($key, $old, $row) = @_;
+	my $still = $row->{state} !~ /^(?:HELD|REVOKING)$/ ||
+	    ($old && $old->{read} == $row->{read} &&
+	    !$old->{in_flight} && !$row->{in_flight});
+	my $text = join(', ', map { "$_ $row->{$_}" } qw(read delivered
+	    fallback dead_lettered dropped returned held));
+
+	return "$key: more came of its records than were read: $text"
+	    if $row->{held} < 0;
+	return "$key: its records do not add up: $text"
+	    if $still && $row->{held} != 0;
+	return ();
 }
 
 sub ledger_rows

@@ -119,6 +119,8 @@ body worker_hangs => 'a worker whose loop hangs is replaced', sub {
 	    'the watchdog has killed it';
 	is_soon { $f->held == 8 } 'all partitions are held again';
 	is($f->status->{counters}{hangs}, 1, 'it is counted');
+	like($f->log_text, qr/worker \d+ \(pid $victim\) has no heartbeat, .*stopped by somebody; killed/,
+	    'and seen that somebody had stopped it');
 	all_delivered($b, $f, $p, repeated => $IN_FLIGHT);
 };
 

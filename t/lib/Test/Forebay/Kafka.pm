@@ -172,7 +172,7 @@ sub settings
 	return join('', map { "$_=$s{$_}\n" } sort keys %s);
 }
 
-my $LOG4J = <<'LOG4J';
+our $LOG4J = <<'LOG4J';
 rootLogger.level = INFO
 rootLogger.appenderRef.out.ref = out
 appender.out.type = Console
@@ -308,9 +308,10 @@ sub thaw { kill('CONT', $_[0]{pid}); return }
 
 sub create_topic
 {
-	my ($self, $name, $partitions) = @_;
+	my ($self, $name, $partitions, @settings) = @_;
 
-	return $self->tool_ok('topic', 'create', $name, $partitions);
+	return $self->tool_ok('topic', 'create', $name, $partitions,
+	    @settings);
 }
 
 sub grow_topic

@@ -150,6 +150,8 @@ sub spew
 
 # A test that is interrupted still runs its destructors.
 $SIG{$_} //= sub { exit(130) } for qw(HUP INT TERM);
+# Whoever read our lines is gone: `| head`, or a prove that was killed.
+$SIG{PIPE} //= sub { $SIG{PIPE} = 'IGNORE'; exit(141) };
 
 # ---- processes -----------------------------------------------------------
 

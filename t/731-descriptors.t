@@ -1,0 +1,99 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# Too few file descriptors: from the start, and taken away while it runs.
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+
+use Test::Forebay::Kafka;
+use Test::Forebay::Load;
+use Test::Forebay::Util;
+
+Test::Forebay::Kafka->need;
+
+my $b = Test::Forebay::Kafka->shared;
+
+sub limited
+{
+	my ($n, %opt) = @_;
+
+	return Test::Forebay->new(broker => $b, topic => $b->topic(1),
+	    wrap => ['prlimit', "--nofile=$n", '--'], %opt);
+}
+
+# A daemon ends with a sentence, whichever descriptor is the first too many.
+scenario 'not enough to start' => sub {
+	for my $n (6, 9, 12) {
+		my $f = limited($n, expect_crit => 1);
+
+		$f->start_only;
+		my $status = $f->await_exit(20);
+
+		cmp_ok($status, '>', 0, "$n: it exits ($status)");
+		cmp_ok($status, '<', 128, "$n: and does not crash");
+		like($f->log_text, qr/too many open files|descriptors/i,
+		    "$n: and says why");
+	}
+};
+
+# Workers are started again with growing delays, not in a loop.
+scenario 'not enough for a worker' => sub {
+	my $f = limited(64, host => { workers => 2 });
+	my $until;
+
+	$f->start_ready(1);
+	my ($victim) = $f->worker_pids;
+
+	# Nothing is left for the master to make a worker with; nor to answer
+	# us with, so it is not asked.
+	run_ok(['prlimit', '--pid', $f->{pid}, '--nofile=16:64']);
+	kill('KILL', $victim);
+	$until = time + 5;
+	wait_until { time > $until } 'a while has passed', 30;
+	my $tries = () = $f->log_text =~ /Too many open files/gi;
+
+	cmp_ok($tries, '>', 0, 'the log says what is missing');
+	cmp_ok($tries, '<', 20, "$tries lines in five seconds");
+	run_ok(['prlimit', '--pid', $f->{pid}, '--nofile=64:64']);
+	is_soon { $f->worker_pids == 2 } 'with enough of them it goes on', 60;
+	$b->produce($f->{topics}[0], 100);
+	$f->await_caught_up;
+	$f->drain;
+	$f->delivered_ok(produced => 100);
+};
+
+# The listener cannot accept: records go on, and it does not spin.
+scenario 'taken away while it runs' => sub {
+	my $load = Test::Forebay::Load->new($b);
+	my ($f) = $load->hosts;
+	my $n = () = glob "/proc/$f->{pid}/fd/*";
+	my $cpu = sub {
+		my ($rest) = slurp("/proc/$f->{pid}/stat") =~ /.*\) (.*)/s;
+		my @fields = split / /, $rest;
+
+		return $fields[11] + $fields[12];
+	};
+	my $address = $f->status->{http};
+
+	$load->breaks;
+	run_ok(['prlimit', '--pid', $f->{pid}, "--nofile=$n:"]);
+	my @waiting = grep { $_ } map {
+		IO::Socket::INET->new(PeerAddr => $address, Timeout => 5);
+	} 1 .. 3;
+	my ($before, $until) = ($cpu->(), time + 3);
+
+	wait_until { time > $until } 'a while has passed';
+	my $used = $cpu->() - $before;
+
+	cmp_ok($used, '<', 150, "it used $used ticks of CPU in 3 s");
+	close($_) for @waiting;
+	run_ok(['prlimit', '--pid', $f->{pid}, '--nofile=1024:']);
+	is_soon { ($f->http('/readyz'))[0] == 204 } 'it answers again';
+	$load->recovers('no descriptor is left');
+	$load->verdict(repeated => 0);
+};
+
+done_testing();
