@@ -1,0 +1,31 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# A storm of random faults, FOREBAY_STORM_MINUTES (2) long.  Its seed is a new
+# one each time and printed; FOREBAY_STORM_SEED=n has the same again, and
+# t/helper/storm --plan --seed n says what was to come when.
+use strict;
+use warnings;
+
+use Test::More;
+
+use Test::Forebay::Kafka;
+use Test::Forebay::Storm;
+use Test::Forebay::Util;
+
+Test::Forebay::Kafka->need;
+
+my @again = map { defined $ENV{"FOREBAY_STORM_\U$_"} ?
+    ($_ => $ENV{"FOREBAY_STORM_\U$_"}) : () } qw(minutes seed delivery);
+my $storm = Test::Forebay::Storm->new(@again);
+
+diag("storm: seed $storm->{seed}");
+scenario 'a storm' => sub {
+	my $s = $storm;
+
+	undef $storm;
+	$s->run_all;
+	note($s->{summary});
+};
+
+done_testing();
