@@ -19,8 +19,8 @@ for my $path (files($source)) {
 	    grep { defined } @head[0 .. 2]), "$path has its licence line");
 }
 
-# t/conf has what people write, with all its faults.
-for my $path (files(qr{^(?!LICENSE$|\.|t/conf/)})) {
+# These have what people write, with all its faults.
+for my $path (files(qr{^(?!LICENSE$|\.|t/(?:conf|fuzz/corpus)/)})) {
 	next if -B $path;
 	my $text = slurp($path);
 	my @wrong;
