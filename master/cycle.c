@@ -494,8 +494,10 @@ open_all(struct fby_master *mst)
 	}
 	if ((mst->lock_fd = fby_rundir_take(mst->run_dir)) == -1)
 		return -1;
-	mst->base = event_base_new();
-	FBY_BUG_ON(mst->base == NULL);
+	if ((mst->base = event_base_new()) == NULL) {
+		fby_error("event loop: %s", strerror(errno));
+		return -1;
+	}
 	event_assign(&mst->ev_tick, mst->base, -1, EV_PERSIST, on_tick, mst);
 	event_assign(&mst->ev_plan, mst->base, -1, 0, on_plan, mst);
 	event_assign(&mst->ev_resolve, mst->base, -1, 0, on_resolve, mst);
@@ -569,7 +571,8 @@ fby_cycle_run(struct fby_master *mst)
 	} else {
 		fby_notice("forebay " FBY_VERSION ", %s, run directory %s",
 		    mst->manifest->name, mst->run_dir);
-		fby_recover_start(&mst->recover, mst);
+		if (fby_recover_start(&mst->recover, mst) == -1)
+			mst->exit_code = FBY_EXIT_FAIL;
 		if (mst->exit_code == FBY_EXIT_OK)
 			event_base_dispatch(mst->base);
 	}

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <librdkafka/rdkafka.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -585,7 +586,16 @@ fby_group_open(struct fby_group *g)
 	const uint64_t one = 1;
 
 	FBY_BUG_ON(g->rk != NULL);
+	g->efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (g->efd == -1) {
+		fby_trouble_set(g->mst, FBY_TROUBLE_GROUP, "eventfd: %s",
+		    strerror(errno));
+		open_later(g);
+		return -1;
+	}
 	if ((g->rk = make_client(g)) == NULL) {
+		close(g->efd);
+		g->efd = -1;
 		open_later(g);
 		return -1;
 	}
@@ -593,8 +603,6 @@ fby_group_open(struct fby_group *g)
 	rd_kafka_set_log_queue(g->rk, NULL);
 	g->queue = rd_kafka_queue_get_consumer(g->rk);
 	g->replies = rd_kafka_queue_new(g->rk);
-	g->efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	FBY_BUG_ON(g->efd == -1);
 	rd_kafka_queue_io_event_enable(g->queue, g->efd, &one, sizeof(one));
 	rd_kafka_queue_io_event_enable(g->replies, g->efd, &one, sizeof(one));
 	event_assign(&g->ev_queue, base, g->efd, EV_READ | EV_PERSIST, on_queue,

@@ -160,7 +160,14 @@ on_wait(evutil_socket_t fd, short what, void *arg)
 	fby_cycle_recovered(r->mst);
 }
 
-void
+/* Whether that is about us, and says nothing of the file. */
+static bool
+is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+int
 fby_recover_start(struct fby_recover *r, struct fby_master *mst)
 {
 	char *path = ledger_path(mst);
@@ -170,6 +177,11 @@ fby_recover_start(struct fby_recover *r, struct fby_master *mst)
 	r->kill_at = fby_clock_mono() + mst->manifest->host.drain_timeout_ms;
 	evtimer_assign(&r->ev_wait, mst->base, on_wait, r);
 	r->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (r->fd == -1 && is_shortage(errno)) {
+		fby_error("%s: %s", path, strerror(errno));
+		free(path);
+		return -1;
+	}
 	if (r->fd == -1 && errno != ENOENT)
 		put_aside(mst, strerror(errno));
 	free(path);
@@ -177,6 +189,7 @@ fby_recover_start(struct fby_recover *r, struct fby_master *mst)
 		fby_cycle_recovered(mst);
 	else
 		on_wait(-1, 0, r);
+	return 0;
 }
 
 void

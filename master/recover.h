@@ -38,9 +38,10 @@ struct fby_recover {
 
 /*
  * Look for an old ledger, wait until it is free, read it, put it aside.
- * fby_cycle_recovered() follows, at once or later.
+ * fby_cycle_recovered() follows, at once or later.  -1, logged: there is one,
+ * but too little left of descriptors or memory to open it; it stays.
  */
-void fby_recover_start(struct fby_recover *r, struct fby_master *mst);
+int fby_recover_start(struct fby_recover *r, struct fby_master *mst);
 void fby_recover_fini(struct fby_recover *r);
 
 /* Write what was read into the new ledger. */
