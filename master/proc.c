@@ -237,6 +237,8 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 	struct fby_ledger_slot *slot = slot_of(pr);
 	int fds[2];
 
+	/* Also if it fails: who waits to be tried again is not an old one. */
+	pr->generation = how->generation;
 	if (fby_channel_pair(fds) == -1) {
 		fby_error("worker %u: socketpair: %s", pr->slot,
 		    strerror(errno));
@@ -252,7 +254,6 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 		return -1;
 	}
 	fby_channel_init(&pr->ch, pr->mst->base, fds[0], on_msg, on_closed, pr);
-	pr->generation = how->generation;
 	free(pr->runtime);
 	pr->runtime = fby_strdup(how->program->name);
 	pr->spawned_at = pr->beat_at = fby_clock_mono();

@@ -56,8 +56,11 @@ start(struct fby_supervisor *sup, struct fby_proc *pr)
 		.cpu = place_of(sup, pr)->cpu,
 	};
 
-	if (fby_proc_start(pr, &how) == -1)
-		back_off(sup, pr);
+	if (fby_proc_start(pr, &how) == 0)
+		return;
+	back_off(sup, pr);
+	fby_trouble_set(sup->mst, FBY_TROUBLE_WORKERS,
+	    "worker %u cannot be started; the log says why", pr->slot);
 }
 
 static void
