@@ -214,6 +214,8 @@ make_host(const struct fby_manifest *m, const struct fby_compare_change *change)
 	set_text(object_at(spec, "http"), "listen", "127.0.0.1:0");
 	set_text(spec, "runDirectory", change->run_dir);
 	set_text(spec, "commitInterval", COMMIT_INTERVAL);
+	/* All of it is one runtime's. */
+	json_object_del(spec, "canary");
 	/* The run's log is ours. */
 	json_object_del(object_at(spec, "log"), "file");
 	if (change->sink != FBY_COMPARE_AS_IS) {

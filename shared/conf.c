@@ -360,7 +360,7 @@ read_row(struct fby_conf *c, const struct fby_directive *d, void *base,
 		return;
 	}
 	if (d->flags & FBY_D_REFUSED) {
-		if (strcmp(c->runtime, "c") == 0)
+		if (c->is_c)
 			fby_err_add(c->err, item->key_pos, "%s: %s", v.path,
 			    (const char *)d->arg);
 		return;

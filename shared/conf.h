@@ -83,7 +83,7 @@ struct fby_enum { /* ends without a name */
 struct fby_conf {
 	struct fby_pool *pool;
 	struct fby_err *err;
-	const char *runtime; /* refusals hold for "c" only */
+	bool is_c; /* C workers have a part in it: refusals hold */
 };
 
 /* A setting with a syntax of its own. */

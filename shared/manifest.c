@@ -208,7 +208,9 @@ fill(struct fby_manifest *m, struct fby_err *err)
 {
 	struct fby_conf c = { .pool = m->pool, .err = err };
 
-	m->runtime = c.runtime = fby_manifest_runtime_get(m);
+	m->runtime = fby_manifest_runtime_get(m);
+	m->host.canary.runtime = fby_manifest_canary_get(m);
+	c.is_c = fby_manifest_uses(m, "c");
 	fby_conf_read(&c, fby_manifest_mvtx_table, m, m->mvtx, "");
 	fby_conf_read(&c, fby_manifest_host_table, m, m->hostdoc, "");
 	fby_manifest_runtime_check(m, err);

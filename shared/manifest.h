@@ -187,6 +187,11 @@ struct fby_host {
 		int64_t max_records, max_delay_ms;
 	} transaction;
 	int64_t poison_kills; /* then it is the record's fault */
+	struct {
+		bool present;
+		const char *runtime;
+		int64_t share; /* percent of the partitions */
+	} canary;
 	struct fby_runtime *runtimes;
 	size_t nruntimes;
 };
@@ -247,8 +252,24 @@ const char *fby_manifest_run_dir(const struct fby_manifest *m);
 const struct fby_runtime *
 fby_manifest_runtime_find(const struct fby_manifest *m, const char *name);
 
-/* Are the records moved by workers of ours, be they forebay-worker's or not? */
+/* Does a runtime of that name move records: the chosen one, or the canary? */
+bool fby_manifest_uses(const struct fby_manifest *m, const char *runtime);
+
+/* Is it one whose processes are workers of ours, forebay-worker's or not? */
+bool fby_manifest_is_worker(const struct fby_manifest *m, const char *runtime);
+
+/* Are records moved by workers of ours, all or a share of them? */
 bool fby_manifest_has_workers(const struct fby_manifest *m);
+
+/* Is a member of the group's own among them (protocol numaflow)? */
+bool fby_manifest_has_foreign(const struct fby_manifest *m);
+
+/*
+ * The runtime of all workers but the canary's, NULL without workers; and the
+ * canary's, NULL if there is none or it is no worker beside others.
+ */
+const char *fby_manifest_workers_runtime(const struct fby_manifest *m);
+const char *fby_manifest_canary_runtime(const struct fby_manifest *m);
 
 /* "numaflow", "worker" */
 const char *fby_manifest_protocol_word(int protocol);

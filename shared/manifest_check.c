@@ -399,7 +399,7 @@ fby_manifest_check(struct fby_manifest *m, struct fby_err *err)
 	const struct check c = {
 		.m = m,
 		.err = err,
-		.is_c = strcmp(m->runtime, "c") == 0,
+		.is_c = fby_manifest_uses(m, "c"),
 		.has_workers = fby_manifest_has_workers(m),
 	};
 

@@ -39,10 +39,11 @@ differs(struct diff *d, const char *path, enum fby_policy policy)
 		d->each(d->arg, path, policy);
 }
 
+/* No other program has a part in it. */
 static bool
-is_runtime_c(const struct fby_manifest *m)
+is_only_c(const struct fby_manifest *m)
 {
-	return strcmp(m->runtime, "c") == 0;
+	return strcmp(m->runtime, "c") == 0 && m->host.canary.runtime == NULL;
 }
 
 static bool
@@ -59,24 +60,39 @@ static bool
 is_env_equal(const struct fby_manifest *a, const struct fby_manifest *b)
 {
 	return strcmp(a->runtime, b->runtime) == 0 &&
-	    (is_runtime_c(a) || is_strings_equal(&a->env, &b->env));
+	    (is_only_c(a) || is_only_c(b) ||
+		is_strings_equal(&a->env, &b->env));
 }
 
 static bool
-is_chosen_equal(const struct fby_manifest *a, const struct fby_manifest *b)
+is_runtime_equal(const struct fby_runtime *x, const struct fby_runtime *y)
 {
-	const struct fby_runtime *x = fby_manifest_runtime_find(a, a->runtime);
-	const struct fby_runtime *y = fby_manifest_runtime_find(b, b->runtime);
 	const char *u, *v;
 
 	if (x == NULL || y == NULL || strcmp(x->name, y->name) != 0)
-		return true; /* the choice itself is in the environment */
+		return true; /* the choice itself is a setting of its own */
 	u = x->readiness.path ? x->readiness.path : "";
 	v = y->readiness.path ? y->readiness.path : "";
 	return is_strings_equal(&x->command, &y->command) &&
 	    is_strings_equal(&x->env, &y->env) && x->protocol == y->protocol &&
 	    x->replicas == y->replicas &&
 	    x->readiness.port == y->readiness.port && strcmp(u, v) == 0;
+}
+
+/* Of those that are chosen, the one that differs; NULL: none. */
+static const char *
+changed_runtime(const struct fby_manifest *a, const struct fby_manifest *b)
+{
+	const char *x = a->host.canary.runtime, *y = b->host.canary.runtime;
+
+	if (!is_runtime_equal(fby_manifest_runtime_find(a, a->runtime),
+		fby_manifest_runtime_find(b, b->runtime)))
+		return b->runtime;
+	if (x && y &&
+	    !is_runtime_equal(fby_manifest_runtime_find(a, x),
+		fby_manifest_runtime_find(b, y)))
+		return y;
+	return NULL;
 }
 
 static bool
@@ -90,7 +106,7 @@ is_own_equal(const struct fby_directive *d, const struct side *a,
 	if (strcmp(d->name, "env") == 0)
 		return is_env_equal(a->m, b->m);
 	FBY_BUG_ON(strcmp(d->name, "runtimes") != 0);
-	return is_chosen_equal(a->m, b->m);
+	return changed_runtime(a->m, b->m) == NULL;
 }
 
 static void
@@ -125,6 +141,9 @@ diff_table(struct diff *diff, const struct fby_directive *table,
 		} else {
 			is_equal = fby_conf_is_equal(d, a->base, b->base);
 		}
+		if (!is_equal && strcmp(d->name, "runtimes") == 0)
+			at = fby_psprintf(diff->pool, "%s.%s", at,
+			    changed_runtime(a->m, b->m));
 		if (!is_equal)
 			differs(diff, at, policy);
 	}
@@ -147,9 +166,9 @@ enum fby_policy
 fby_manifest_diff(const struct fby_manifest *a, const struct fby_manifest *b,
     fby_manifest_diff_fn each, void *arg)
 {
-	const bool is_c = is_runtime_c(a) && is_runtime_c(b);
-	const bool has_workers = fby_manifest_has_workers(a) &&
-	    fby_manifest_has_workers(b);
+	const bool is_c = is_only_c(a) && is_only_c(b);
+	const bool is_ours = !fby_manifest_has_foreign(a) &&
+	    !fby_manifest_has_foreign(b);
 	const struct side ma = { a, a, a->mvtx }, mb = { b, b, b->mvtx };
 	const struct side ha = { a, a, a->hostdoc };
 	const struct side hb = { b, b, b->hostdoc };
@@ -160,12 +179,12 @@ fby_manifest_diff(const struct fby_manifest *a, const struct fby_manifest *b,
 	d.pool = fby_pool_new(FBY_ARENA_CONFIG);
 	/* The name is in the run directory, the metrics, the member's id. */
 	if (strcmp(a->name, b->name) == 0 &&
-	    strcmp(a->namespace_, b->namespace_) == 0 && !has_workers)
+	    strcmp(a->namespace_, b->namespace_) == 0 && !is_ours)
 		d.ceiling = FBY_POLICY_ROLL;
 	diff_table(&d, fby_manifest_mvtx_table, &ma, &mb, "", FBY_POLICY_NONE);
 	/* What is live is told to workers of all programs. */
 	if (!is_c &&
-	    d.strongest < (has_workers ? FBY_POLICY_LIVE : FBY_POLICY_ROLL))
+	    d.strongest < (is_ours ? FBY_POLICY_LIVE : FBY_POLICY_ROLL))
 		diff_object(&d, a, b);
 	d.ceiling = FBY_POLICY_RESTART;
 	diff_table(&d, fby_manifest_host_table, &ha, &hb, "", FBY_POLICY_NONE);

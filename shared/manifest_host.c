@@ -309,6 +309,37 @@ static const struct fby_own runtimes_type = {
 	.set = set_runtimes,
 };
 
+/* ---- canary ----------------------------------------------------------- */
+
+static int
+set_share(struct fby_conf *c, void *field, const struct fby_node *node,
+    const char *path)
+{
+	char digits[8] = "";
+	int64_t n = -1;
+	size_t len;
+
+	if (node->kind == FBY_NODE_SCALAR &&
+	    (len = strspn(node->text, "0123456789")) < sizeof(digits) &&
+	    strcmp(node->text + len, "%") == 0) {
+		memcpy(digits, node->text, len);
+		if (fby_units_int(digits, &n) != NULL)
+			n = -1;
+	}
+	if (n < 0 || n > 100)
+		return fby_err_add(c->err, node->pos,
+		    "%s: found %s, allowed is a percentage from 0%% to 100%%",
+		    path, fby_yaml_describe(c->pool, node));
+	*(int64_t *)field = n;
+	return 0;
+}
+
+static const struct fby_own share_type = {
+	.syntax = "percentage",
+	.like = FBY_T_INT,
+	.set = set_share,
+};
+
 /* ---- tables ----------------------------------------------------------- */
 
 /* clang-format off */
@@ -419,6 +450,17 @@ static const struct fby_directive poison_table[] = {
 	{ 0 }
 };
 
+static const struct fby_directive canary_table[] = {
+	D("runtime", STR, H(canary.runtime), .flags = FBY_D_REQUIRED,
+	    .help = "Another one than `NUMAFLOW_RUNTIME` has chosen."),
+	D("share", OWN, H(canary.share), .flags = FBY_D_LIVE, .dflt = "10%",
+	    .arg = &share_type,
+	    .help = "Of the partitions; at least one if there are two. What a "
+		"runtime of the protocol numaflow gets is the group's to say, "
+		"which counts it as one more member."),
+	{ 0 }
+};
+
 static const struct fby_directive spec_table[] = {
 	D("workers", OWN, H(workers), .flags = FBY_D_ROLL, .dflt = "auto",
 	    .arg = &workers_type,
@@ -475,8 +517,13 @@ static const struct fby_directive spec_table[] = {
 	D("runtimes", OWN, .flags = FBY_D_ROLL, .arg = &runtimes_type,
 	    .help = "Other programs that can move the records, to be chosen "
 		"by `NUMAFLOW_RUNTIME`. `rust`, `/bin/numaflow-rs processor`, "
-		"is known without that. Only a change of the chosen one "
-		"counts."),
+		"is known without that. Only a change of the chosen one, and "
+		"of the canary's, counts."),
+	D("canary", BLOCK, .flags = FBY_D_ROLL, .arg = canary_table,
+	    .present = FBY_PRESENT(struct fby_manifest, host.canary.present),
+	    .help = "A second runtime, beside the first, for a share of the "
+		"partitions. Only its own workers are replaced when it "
+		"changes."),
 	{ 0 }
 };
 

@@ -47,6 +47,15 @@ fby_manifest_runtime_get(const struct fby_manifest *m)
 	return name && *name ? name : "c";
 }
 
+const char *
+fby_manifest_canary_get(const struct fby_manifest *m)
+{
+	const struct fby_node *node;
+
+	node = fby_manifest_node(m->hostdoc, "spec.canary.runtime");
+	return node && node->kind == FBY_NODE_SCALAR ? node->text : NULL;
+}
+
 /* ---- the registry ----------------------------------------------------- */
 
 static const char *rust_command[] = { "/bin/numaflow-rs", "processor" };
@@ -74,12 +83,59 @@ fby_manifest_runtime_find(const struct fby_manifest *m, const char *name)
 }
 
 bool
-fby_manifest_has_workers(const struct fby_manifest *m)
+fby_manifest_uses(const struct fby_manifest *m, const char *runtime)
 {
-	const struct fby_runtime *rt = fby_manifest_runtime_find(m, m->runtime);
+	const char *canary = m->host.canary.runtime;
+
+	return strcmp(m->runtime, runtime) == 0 ||
+	    (canary && strcmp(canary, runtime) == 0);
+}
+
+bool
+fby_manifest_is_worker(const struct fby_manifest *m, const char *runtime)
+{
+	const struct fby_runtime *rt = fby_manifest_runtime_find(m, runtime);
 
 	return rt ? rt->protocol == FBY_RUNTIME_WORKER :
-		    strcmp(m->runtime, "c") == 0;
+		    strcmp(runtime, "c") == 0;
+}
+
+static bool
+is_canary_worker(const struct fby_manifest *m)
+{
+	return m->host.canary.runtime &&
+	    fby_manifest_is_worker(m, m->host.canary.runtime);
+}
+
+const char *
+fby_manifest_workers_runtime(const struct fby_manifest *m)
+{
+	if (fby_manifest_is_worker(m, m->runtime))
+		return m->runtime;
+	return is_canary_worker(m) ? m->host.canary.runtime : NULL;
+}
+
+const char *
+fby_manifest_canary_runtime(const struct fby_manifest *m)
+{
+	return is_canary_worker(m) && fby_manifest_is_worker(m, m->runtime) ?
+	    m->host.canary.runtime :
+	    NULL;
+}
+
+bool
+fby_manifest_has_workers(const struct fby_manifest *m)
+{
+	return fby_manifest_workers_runtime(m) != NULL;
+}
+
+bool
+fby_manifest_has_foreign(const struct fby_manifest *m)
+{
+	const char *canary = m->host.canary.runtime;
+
+	return !fby_manifest_is_worker(m, m->runtime) ||
+	    (canary && !fby_manifest_is_worker(m, canary));
 }
 
 const char *
@@ -136,11 +192,39 @@ unknown(const struct fby_manifest *m, const struct fby_node *entry,
 	fby_str_fini(&names);
 }
 
+static void
+check_canary(const struct fby_manifest *m, struct fby_err *err)
+{
+	static const char path[] = "spec.canary.runtime";
+	const char *name = m->host.canary.runtime;
+	struct fby_str names;
+
+	if (name == NULL)
+		return;
+	if (strcmp(name, m->runtime) == 0) {
+		fby_err_add(err, fby_manifest_pos(m, path),
+		    "%s: found \"%s\", which moves all other partitions, too; "
+		    "allowed is another runtime",
+		    path, name);
+		return;
+	}
+	if (strcmp(name, "c") == 0 || fby_manifest_runtime_find(m, name))
+		return;
+	fby_str_init(&names);
+	add_names(&names, m);
+	fby_err_add(err, fby_manifest_pos(m, path),
+	    "%s: found \"%s\", known are %s; others are made known by "
+	    "spec.runtimes",
+	    path, name, names.p);
+	fby_str_fini(&names);
+}
+
 void
 fby_manifest_runtime_check(const struct fby_manifest *m, struct fby_err *err)
 {
 	const struct fby_node *entry = entry_find(m);
 
+	check_canary(m, err);
 	if (entry && fby_yaml_find(entry, "valueFrom"))
 		fby_err_add(err, entry->pos,
 		    "spec.containerTemplate.env: " FBY_MANIFEST_RUNTIME_ENV

@@ -234,11 +234,12 @@ check_exactly_once(const struct fby_manifest *m, struct fby_err *err)
 	static const char path[] = "spec.delivery";
 	const struct fby_pos pos = fby_manifest_pos(m, path);
 
-	if (strcmp(m->runtime, "c") != 0)
+	if (strcmp(m->runtime, "c") != 0 || m->host.canary.runtime)
 		fby_err_add(err, pos,
 		    "%s: exactlyOnce is what the C workers can do; the "
-		    "runtime is %s",
-		    path, m->runtime);
+		    "runtime is %s%s%s",
+		    path, m->runtime, m->host.canary.runtime ? ", beside " : "",
+		    m->host.canary.runtime ? m->host.canary.runtime : "");
 	for (int i = 0; i < FBY_SINK_N; i++) {
 		const struct fby_sink *sink = &m->sinks[i];
 
@@ -262,7 +263,7 @@ check_exactly_once(const struct fby_manifest *m, struct fby_err *err)
 void
 fby_manifest_check_sinks(struct fby_manifest *m, struct fby_err *err)
 {
-	const bool is_c = strcmp(m->runtime, "c") == 0;
+	const bool is_c = fby_manifest_uses(m, "c");
 
 	m->sinks[FBY_SINK_PRIMARY].present = true;
 	for (int i = FBY_SINK_PRIMARY; i < FBY_SINK_DEAD_LETTER; i++)

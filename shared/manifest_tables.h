@@ -39,9 +39,13 @@ void fby_manifest_check_sinks(struct fby_manifest *m, struct fby_err *err);
 size_t fby_manifest_count_keys(const struct fby_node *map,
     const char *const *keys, size_t n, struct fby_str *names);
 
-/* The runtime that is asked for, before anything else is read. */
+/*
+ * The runtime that is asked for, and the canary's (NULL: none), before
+ * anything else is read.
+ */
 const char *fby_manifest_runtime_get(const struct fby_manifest *m);
-/* Is it known?  Once everything is read. */
+const char *fby_manifest_canary_get(const struct fby_manifest *m);
+/* Are they known?  Once everything is read. */
 void fby_manifest_runtime_check(const struct fby_manifest *m,
     struct fby_err *err);
 

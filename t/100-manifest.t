@@ -64,7 +64,8 @@ for my $path (sort(glob 't/conf/good/*'), glob 'conf/examples/*.yaml') {
 	close $file;
 	my (undef, $again) = reference_says('dump', $file->filename);
 	is($again, $dump, "$path: the dump's dump is the dump");
-	next if $dump =~ /value: (?:rust|python)$/m;
+	# Another program is told more than our tables have.
+	next if $dump =~ /(?:value|runtime): (?:rust|python)$/m;
 	my (undef, $diff) = reference_says('diff', $path, $file->filename);
 	is($diff, "none\n", "$path: the dump is the same manifest");
 }

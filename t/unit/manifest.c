@@ -470,7 +470,7 @@ a_change_of_runtime_takes_a_roll(void **state)
 	assert_diff(MVTX RUST RUST_HOST,
 	    MVTX RUST HOST "  runtimes: {rust: "
 			   "{command: [/bin/other]}}\n",
-	    FBY_POLICY_ROLL, "2 spec.runtimes;");
+	    FBY_POLICY_ROLL, "2 spec.runtimes.rust;");
 	assert_diff(MVTX RUST RUST_HOST, MVTX RUST "  udf: {}\n" RUST_HOST,
 	    FBY_POLICY_ROLL, "2 spec.udf;");
 	assert_diff(MVTX RUST RUST_HOST,
@@ -552,6 +552,72 @@ between_workers_a_change_is_what_it_is_for_c(void **state)
 	    MVTX PYTHON_ENV(
 		"python") "  scale: {lookbackSeconds: 5}\n" PYTHON_HOST,
 	    FBY_POLICY_ROLL, "2 spec;");
+}
+
+#define CANARY(of, share)                                          \
+	HOST "  runtimes:\n"                                       \
+	     "    python: {command: [" of "], protocol: worker}\n" \
+	     "  canary: {runtime: python, share: " share "}\n"
+
+static void
+a_canary_is_another_runtime(void **state)
+{
+	struct fby_manifest *m = good(MVTX CANARY("/bin/py", "25%"));
+
+	(void)state;
+	assert_string_equal(fby_manifest_workers_runtime(m), "c");
+	assert_string_equal(fby_manifest_canary_runtime(m), "python");
+	assert_int_equal(m->host.canary.share, 25);
+	assert_true(fby_manifest_uses(m, "python"));
+	assert_false(fby_manifest_uses(m, "rust"));
+	assert_false(fby_manifest_has_foreign(m));
+	fby_manifest_free(m);
+	/* One that is a member of the group's own is no worker of ours. */
+	m = good(MVTX HOST "  canary: {runtime: rust}\n");
+	assert_string_equal(fby_manifest_workers_runtime(m), "c");
+	assert_null(fby_manifest_canary_runtime(m));
+	assert_true(fby_manifest_has_foreign(m));
+	assert_int_equal(m->host.canary.share, 10);
+	fby_manifest_free(m);
+	m = good(MVTX RUST HOST "  canary: {runtime: c}\n");
+	assert_string_equal(fby_manifest_workers_runtime(m), "c");
+	assert_null(fby_manifest_canary_runtime(m));
+	assert_true(fby_manifest_has_workers(m));
+	assert_true(fby_manifest_has_foreign(m));
+	fby_manifest_free(m);
+}
+
+static void
+a_canary_changes_alone(void **state)
+{
+	(void)state;
+	assert_diff(MVTX CANARY("/bin/py", "25%"),
+	    MVTX CANARY("/bin/py", "50%"), FBY_POLICY_LIVE,
+	    "1 spec.canary.share;");
+	assert_diff(MVTX CANARY("/bin/py", "25%"),
+	    MVTX CANARY("/bin/py2", "25%"), FBY_POLICY_ROLL,
+	    "2 spec.runtimes.python;");
+	assert_diff(MVTX, MVTX CANARY("/bin/py", "25%"), FBY_POLICY_ROLL,
+	    "2 spec.canary;");
+	assert_diff(MVTX CANARY("/bin/py", "25%"),
+	    MVTX HOST "  canary: {runtime: rust, share: 25%}\n",
+	    FBY_POLICY_ROLL, "2 spec.canary.runtime;");
+}
+
+/* What C workers cannot do is refused if they do only some of it, too. */
+static void
+refusals_hold_for_a_canary_of_ours(void **state)
+{
+	char *errors;
+
+	(void)state;
+	assert_null(
+	    parse(MVTX RUST "  udf: {}\n" HOST "  canary: {runtime: c}\n",
+		&errors));
+	assert_string_equal(errors,
+	    "t:10:3: spec.udf: the C workers run no map function yet; another "
+	    "runtime may (NUMAFLOW_RUNTIME)\n");
+	free(errors);
 }
 
 /* ---- dumping ---------------------------------------------------------- */
@@ -733,6 +799,9 @@ main(void)
 		cmocka_unit_test(rust_is_known_and_may_be_registered_anew),
 		cmocka_unit_test(arguments_follow_the_command),
 		cmocka_unit_test(between_workers_a_change_is_what_it_is_for_c),
+		cmocka_unit_test(a_canary_is_another_runtime),
+		cmocka_unit_test(a_canary_changes_alone),
+		cmocka_unit_test(refusals_hold_for_a_canary_of_ours),
 		cmocka_unit_test(
 		    a_dump_is_the_same_manifest_without_its_secrets),
 		cmocka_unit_test(broken_files_are_refused_and_never_crash),
