@@ -617,12 +617,21 @@ grant(struct fby_handoff *h, struct fby_part *pt, uint32_t slot)
 }
 
 static bool
-is_ready(const uint32_t *slots, const bool *ready, size_t n, uint32_t slot)
+is_listed(const uint32_t *slots, size_t n, uint32_t slot)
 {
 	for (size_t i = 0; i < n; i++)
 		if (slots[i] == slot)
-			return ready[i];
+			return true;
 	return false;
+}
+
+static bool
+is_ready(const struct fby_handoff_plan *pl, uint32_t slot)
+{
+	for (size_t i = 0; i < pl->nslots; i++)
+		if (pl->slots[i] == slot)
+			return pl->ready[i];
+	return is_listed(pl->canaries, pl->ncanaries, slot);
 }
 
 /* What the balance is about: ours, not on its way out, not under suspicion. */
@@ -651,15 +660,6 @@ move(struct fby_handoff *h, struct fby_part *pt, uint32_t to, int64_t drain_ms)
 	h->ops->revoke(h->arg, pt, drain_ms);
 }
 
-static bool
-is_ward(const struct fby_handoff_plan *pl, uint32_t slot)
-{
-	for (size_t i = 0; i < pl->nwards; i++)
-		if (pl->wards[i] == slot)
-			return true;
-	return false;
-}
-
 /* Nobody is in it, or on the way to it. */
 static bool
 is_empty(const struct fby_handoff *h, uint32_t ward)
@@ -681,7 +681,8 @@ next_suspect(struct fby_handoff *h, const struct fby_handoff_plan *pl)
 
 		/* Held elsewhere: in a ward that is being replaced. */
 		if (!is_suspect(pt) || pt->state == FBY_ROW_REVOKING ||
-		    (pt->state == FBY_ROW_HELD && is_ward(pl, pt->slot)))
+		    (pt->state == FBY_ROW_HELD &&
+			is_listed(pl->wards, pl->nwards, pt->slot)))
 			continue;
 		if (first == NULL ||
 		    fby_poison_goes_first(&pt->poison, &first->poison))
@@ -725,12 +726,14 @@ fby_handoff_plan(struct fby_handoff *h, const struct fby_handoff_plan *pl)
 							     pt->slot;
 		pts[n++] = pt;
 	}
-	fby_assign_plan(ap, n, pl->slots, pl->nslots);
+	fby_assign_plan_canary(ap, n, pl->slots, pl->nslots, pl->canaries,
+	    pl->ncanaries,
+	    pl->ncanaries ? fby_assign_quota(n, pl->canary_share) : 0);
 	for (size_t i = 0; i < n; i++) {
 		struct fby_part *pt = pts[i];
 		uint32_t target = ap[i].target;
 
-		if (!is_ready(pl->slots, pl->ready, pl->nslots, target))
+		if (!is_ready(pl, target))
 			continue;
 		if (pt->state == FBY_ROW_IDLE)
 			grant(h, pt, target);

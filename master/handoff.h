@@ -167,6 +167,9 @@ struct fby_handoff_plan {
 	const uint32_t *slots; /* may hold lanes, ascending */
 	const bool *ready;     /* and may be granted to now; same length */
 	size_t nslots;
+	const uint32_t *canaries; /* of another runtime, ready */
+	size_t ncanaries;
+	int64_t canary_share;  /* theirs of the partitions, percent */
 	const uint32_t *wards; /* for suspects, ready */
 	size_t nwards;
 	int64_t drain_ms;
