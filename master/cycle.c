@@ -72,7 +72,8 @@ fby_cycle_unready(const struct fby_master *mst)
 		return state_names[mst->state];
 	for (size_t i = 0; i < FBY_TROUBLE_N; i++) {
 		/* Of some partitions only: an alarm, but not unready. */
-		if (mst->troubles[i] == NULL || i == FBY_TROUBLE_POISON)
+		if (mst->troubles[i] == NULL || i == FBY_TROUBLE_POISON ||
+		    i == FBY_TROUBLE_CANARY)
 			continue;
 		snprintf(text, sizeof(text), "%s: %s", fby_trouble_names[i],
 		    mst->troubles[i]);
@@ -100,10 +101,13 @@ on_plan(evutil_socket_t fd, short what, void *arg)
 	struct fby_master *mst = arg;
 	uint32_t slots[FBY_SLOTS_MAX];
 	bool ready[FBY_SLOTS_MAX];
+	uint32_t canaries[FBY_SLOTS_MAX];
 	uint32_t wards[FBY_WARDS_MAX];
 	struct fby_handoff_plan pl = {
 		.slots = slots,
 		.ready = ready,
+		.canaries = canaries,
+		.canary_share = mst->manifest->host.canary.share,
 		.wards = wards,
 		.drain_ms = mst->manifest->host.drain_timeout_ms,
 	};
@@ -115,6 +119,7 @@ on_plan(evutil_socket_t fd, short what, void *arg)
 	fby_supervisor_need_wards(&mst->sup,
 	    fby_handoff_suspects(&mst->handoff));
 	pl.nslots = fby_supervisor_eligible(&mst->sup, slots, ready);
+	pl.ncanaries = fby_supervisor_canaries(&mst->sup, canaries);
 	pl.nwards = fby_supervisor_wards(&mst->sup, wards);
 	fby_handoff_plan(&mst->handoff, &pl);
 }
@@ -219,7 +224,7 @@ start_moving(struct fby_master *mst)
 		/* First: a reload that waits may go on from within the roll. */
 		fby_group_open(&mst->group);
 		fby_supervisor_roll(&mst->sup, mst->manifest, mst->manifest_fd,
-		    mst->generation);
+		    mst->generation, false);
 	}
 }
 
@@ -227,10 +232,8 @@ start_moving(struct fby_master *mst)
 void
 fby_cycle_workers_ready(struct fby_master *mst)
 {
-	for (size_t i = 0; i < mst->sup.nplaces; i++)
-		if (mst->sup.procs[mst->sup.places[i].slot].state !=
-		    FBY_PROC_READY)
-			return;
+	if (!fby_supervisor_is_ready(&mst->sup))
+		return;
 	fby_notify_ready(&mst->notify);
 	fby_trouble_over(mst, FBY_TROUBLE_WORKERS);
 }

@@ -43,6 +43,7 @@ struct metric {
 	double (*of_master)(const struct fby_master *mst);
 	double (*of_part)(const struct fby_ledger_row *row);
 	double (*of_worker)(const struct fby_ledger_slot *sl);
+	double (*of_runtime)(const struct fby_status_runtime *rt);
 	void (*own)(struct out *o, const struct metric *m);
 	size_t offset; /* for own */
 };
@@ -186,6 +187,26 @@ WORKER(worker_spawns, fby_load(&sl->spawns))
 WORKER(worker_read, fby_load(&sl->read))
 WORKER(worker_acked, fby_load(&sl->acked))
 WORKER(worker_batches, fby_load(&sl->batches))
+/* clang-format on */
+
+/* ---- a runtime -------------------------------------------------------- */
+
+/* clang-format off */
+#define RUNTIME(fn, expr)                                                     \
+	static double fn(const struct fby_status_runtime *rt)                 \
+	{                                                                     \
+		return (double)(expr);                                        \
+	}
+
+RUNTIME(runtime_workers, rt->workers)
+RUNTIME(runtime_partitions, rt->partitions)
+RUNTIME(runtime_read, rt->done.read)
+RUNTIME(runtime_read_bytes, rt->done.read_bytes)
+RUNTIME(runtime_acked, rt->done.acked)
+RUNTIME(runtime_sink_errors, rt->done.sink_errors)
+RUNTIME(runtime_cpu, (double)rt->done.cpu_us / 1e6)
+RUNTIME(runtime_spawns, rt->tally->spawns)
+RUNTIME(runtime_deaths, rt->tally->deaths)
 /* clang-format on */
 
 /* ---- shapes of their own ---------------------------------------------- */
@@ -406,6 +427,9 @@ own_mvtx_batch_size(struct out *o, const struct metric *m)
 #define W(name, type, unit, fn, help)                                         \
 	{ F("forebay_worker_" name, type, unit, help), .of_worker = fn,       \
 	    .labels = "worker" }
+#define R(name, type, unit, fn, help)                                         \
+	{ F("forebay_runtime_" name, type, unit, help), .of_runtime = fn,     \
+	    .labels = "runtime" }
 #define OWN(name, type, unit, lab, fn, help)                                  \
 	{ F(name, type, unit, help), .own = fn, .labels = lab }
 #define MVTX "mvtx_name, mvtx_replica"
@@ -504,6 +528,23 @@ static const struct metric metrics[] = {
 	    "Resident memory of the master."),
 	M("process_start_time_seconds", GAUGE, "seconds", start_time,
 	    "When the master was started."),
+
+	/* per runtime, side by side */
+	R("workers", GAUGE, NULL, runtime_workers, "Its workers."),
+	R("partitions", GAUGE, NULL, runtime_partitions, "Partitions that "
+	    "they hold."),
+	R("read", COUNTER, NULL, runtime_read, "Records read by all its "
+	    "workers, those that are gone, too."),
+	R("read_bytes", COUNTER, "bytes", runtime_read_bytes, "Bytes of keys "
+	    "and values read."),
+	R("acked", COUNTER, NULL, runtime_acked, "Records acknowledged."),
+	R("sink_errors", COUNTER, NULL, runtime_sink_errors, "Attempts that "
+	    "a sink refused."),
+	R("cpu_seconds", COUNTER, "seconds", runtime_cpu, "CPU time of its "
+	    "workers, user and system."),
+	R("spawns", COUNTER, NULL, runtime_spawns, "Workers started."),
+	R("deaths", COUNTER, NULL, runtime_deaths, "Workers that died when "
+	    "they should not have."),
 
 	/* per partition */
 	P("lag", GAUGE, NULL, part_lag, "End of the log less what is "
@@ -614,6 +655,21 @@ write_workers(struct out *o, const struct metric *m)
 }
 
 static void
+write_runtimes(struct out *o, const struct metric *m)
+{
+	struct fby_status_runtime rt;
+	struct fby_str labels;
+
+	fby_str_init(&labels);
+	for (size_t i = 0; fby_status_runtime(o->mst, i, &rt); i++) {
+		fby_str_reset(&labels);
+		fby_om_label(&labels, "runtime", rt.tally->runtime);
+		fby_om_sample(o->s, &m->f, labels.p, m->of_runtime(&rt));
+	}
+	fby_str_fini(&labels);
+}
+
+static void
 write_one(struct out *o, const struct metric *m)
 {
 	double x;
@@ -625,6 +681,8 @@ write_one(struct out *o, const struct metric *m)
 		write_parts(o, m);
 	} else if (m->of_worker) {
 		write_workers(o, m);
+	} else if (m->of_runtime) {
+		write_runtimes(o, m);
 	} else {
 		x = m->of_master(o->mst);
 		if (!isnan(x))

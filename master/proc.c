@@ -256,6 +256,8 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 	fby_channel_init(&pr->ch, pr->mst->base, fds[0], on_msg, on_closed, pr);
 	free(pr->runtime);
 	pr->runtime = fby_strdup(how->program->name);
+	pr->before = fby_tally_counts(slot);
+	fby_tally_started(&pr->mst->sup.tallies, pr->runtime);
 	pr->spawned_at = pr->beat_at = fby_clock_mono();
 	pr->beat = 0;
 	pr->killed = pr->stopped = false;
@@ -362,6 +364,8 @@ fby_proc_bury(struct fby_proc *pr, int status)
 		    pr->pid);
 	else
 		obituary(pr, status);
+	fby_tally_ended(&pr->mst->sup.tallies, pr->runtime, slot_of(pr),
+	    &pr->before, !expected);
 	fby_channel_fini(&pr->ch);
 	pr->pid = 0;
 	pr->rate = 0;

@@ -20,6 +20,8 @@
 
 #include "shared/channel.h"
 
+#include "master/tally.h"
+
 struct fby_master;
 struct fby_part;
 struct fby_program;
@@ -48,16 +50,17 @@ struct fby_proc {
 	unsigned generation;
 	char *runtime; /* of its last start, heap; NULL: none yet */
 	struct fby_channel ch;
-	struct event ev_spawn; /* end of the back-off */
-	int64_t spawned_at;    /* monotonic */
-	int64_t beat_at;       /* watchdog: last change seen */
-	int64_t beat;          /* and its value */
-	int64_t release_by;    /* told to release; 0: not */
-	int64_t exit_by;       /* told to exit; 0: not */
-	bool killed;           /* by our watchdog */
-	bool stopped;          /* and SIGSTOP was why */
-	uint64_t read_before;  /* for the rate */
-	double rate;           /* records/s, last second */
+	struct event ev_spawn;    /* end of the back-off */
+	int64_t spawned_at;       /* monotonic */
+	int64_t beat_at;          /* watchdog: last change seen */
+	int64_t beat;             /* and its value */
+	int64_t release_by;       /* told to release; 0: not */
+	int64_t exit_by;          /* told to exit; 0: not */
+	bool killed;              /* by our watchdog */
+	bool stopped;             /* and SIGSTOP was why */
+	struct fby_counts before; /* what its slot said at its start */
+	uint64_t read_before;     /* for the rate */
+	double rate;              /* records/s, last second */
 };
 
 void fby_proc_init(struct fby_proc *pr, struct fby_master *mst, uint32_t slot);

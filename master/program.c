@@ -51,16 +51,16 @@ copy_list(const struct fby_strings *a, const struct fby_strings *b)
 
 int
 fby_program_set(struct fby_program *p, const struct fby_manifest *m,
-    int exec_fd)
+    const char *runtime, int exec_fd)
 {
 	static const char *own[] = { "forebay-worker" };
 	const struct fby_strings none = { NULL, 0 }, self = { own, 1 };
-	const struct fby_runtime *rt = fby_manifest_runtime_find(m, m->runtime);
+	const struct fby_runtime *rt = fby_manifest_runtime_find(m, runtime);
 	struct fby_program next = FBY_PROGRAM_INIT;
 
-	if (rt && (next.settings_fd = fby_settings_pack(m)) == -1)
+	if (rt && (next.settings_fd = fby_settings_pack(m, runtime)) == -1)
 		return -1;
-	next.name = fby_strdup(m->runtime);
+	next.name = fby_strdup(runtime);
 	next.exec_fd = rt ? -1 : exec_fd;
 	next.argv = copy_list(rt ? &rt->command : &self, &none);
 	/* The environment of a pod means nothing to forebay-worker. */
@@ -86,16 +86,28 @@ fby_program_fault(const char *path)
 	return NULL;
 }
 
-int
-fby_program_try(const struct fby_manifest *m, struct fby_err *err)
+static int
+try_one(const struct fby_manifest *m, const char *runtime, const char *path,
+    const char *what, struct fby_err *err)
 {
-	static const char path[] = "spec.containerTemplate.env";
-	const struct fby_runtime *rt = fby_manifest_runtime_find(m, m->runtime);
+	const struct fby_runtime *rt = runtime ?
+	    fby_manifest_runtime_find(m, runtime) :
+	    NULL;
 	const char *fault;
 
 	if (rt == NULL || (fault = fby_program_fault(rt->command.v[0])) == NULL)
 		return 0;
 	return fby_err_add(err, fby_manifest_pos(m, path),
-	    "NUMAFLOW_RUNTIME: the program of \"%s\", %s, is %s", rt->name,
+	    "%s: the program of \"%s\", %s, is %s", what, rt->name,
 	    rt->command.v[0], fault);
+}
+
+int
+fby_program_try(const struct fby_manifest *m, struct fby_err *err)
+{
+	static const char canary[] = "spec.canary.runtime";
+
+	return try_one(m, m->runtime, "spec.containerTemplate.env",
+		   "NUMAFLOW_RUNTIME", err) |
+	    try_one(m, m->host.canary.runtime, canary, canary, err);
 }

@@ -31,16 +31,16 @@ struct fby_program {
 	}
 
 /*
- * Become what that manifest's workers are; exec_fd is that of forebay-worker.
+ * Become what that runtime's workers are; exec_fd is that of forebay-worker.
  * -1: said in the log, and nothing has changed.
  */
 int fby_program_set(struct fby_program *p, const struct fby_manifest *m,
-    int exec_fd) FBY_MUSTCHECK;
+    const char *runtime, int exec_fd) FBY_MUSTCHECK;
 void fby_program_fini(struct fby_program *p);
 
 /*
- * Can the chosen runtime be executed?  For `forebay test`, at the start and
- * before a reload; -1: `err` says what is missing.
+ * Can the chosen runtime, and the canary, be executed?  For `forebay test`, at
+ * the start and before a reload; -1: `err` says what is missing.
  */
 int fby_program_try(const struct fby_manifest *m,
     struct fby_err *err) FBY_MUSTCHECK;

@@ -147,7 +147,20 @@ struct changes {
 	struct fby_err refused;
 	struct fby_str text;
 	size_t n;
+	size_t rolls; /* that replace more than canaries */
 };
+
+/* Settings of the canary, or of the program that it is. */
+static bool
+is_of_canary(const struct fby_manifest *m, const char *path)
+{
+	static const char block[] = "spec.canary", entry[] = "spec.runtimes.";
+	const char *name = m->host.canary.runtime;
+
+	return strncmp(path, block, strlen(block)) == 0 ||
+	    (name && strncmp(path, entry, strlen(entry)) == 0 &&
+		strcmp(path + strlen(entry), name) == 0);
+}
 
 static void
 on_change(void *arg, const char *path, enum fby_policy policy)
@@ -159,6 +172,7 @@ on_change(void *arg, const char *path, enum fby_policy policy)
 	if (policy == FBY_POLICY_RESTART)
 		fby_err_add(&ch->refused, fby_manifest_pos(ch->next, path),
 		    "%s: changing it needs a restart", path);
+	ch->rolls += policy == FBY_POLICY_ROLL && !is_of_canary(ch->next, path);
 	fby_str_printf(&ch->text, "%s%s", ch->n++ ? ", " : "", path);
 }
 
@@ -181,9 +195,8 @@ go_live(struct fby_reload *r, const struct changes *ch)
 	struct fby_master *mst = r->mst;
 
 	adopt(r);
-	fby_supervisor_inform(&mst->sup, mst->manifest, mst->manifest_fd);
-	/* They run the new one now: nothing to replace. */
-	fby_supervisor_adopt(&mst->sup, mst->manifest_fd, mst->generation);
+	fby_supervisor_adopt(&mst->sup, mst->manifest, mst->manifest_fd,
+	    mst->generation);
 	finish(r, true,
 	    ch->n == 0 ? fby_strdup("nothing has changed") :
 			 fby_asprintf("applied in place: %s", ch->text.p));
@@ -206,10 +219,13 @@ fby_reload_switched(struct fby_reload *r)
 static void
 go_roll(struct fby_reload *r, const struct changes *ch)
 {
-	fby_notice("reload: replacing the workers one by one (%s)", ch->text.p);
+	r->only_canary = ch->rolls == 0;
+	fby_notice("reload: replacing the %s one by one (%s)",
+	    r->only_canary ? "canary's workers" : "workers", ch->text.p);
 	r->state = FBY_RELOAD_ROLLING;
 	r->rolling_back = false;
-	fby_supervisor_roll(&r->mst->sup, r->next, r->next_fd, r->generation);
+	fby_supervisor_roll(&r->mst->sup, r->next, r->next_fd, r->generation,
+	    r->only_canary);
 }
 
 /* Back to the manifest in force: who runs it already stays. */
@@ -222,7 +238,7 @@ roll_back(struct fby_reload *r)
 		  "manifest that was in force");
 	r->rolling_back = true;
 	fby_supervisor_roll(&mst->sup, mst->manifest, mst->manifest_fd,
-	    mst->generation);
+	    mst->generation, r->only_canary);
 }
 
 void
@@ -255,9 +271,10 @@ fby_reload_continue(struct fby_reload *r)
 	same = strcmp(r->mst->manifest->runtime, r->next->runtime) == 0;
 	adopt(r);
 	finish(r, true,
-	    fby_asprintf("%s%s%sworkers replaced in %" PRId64 " ms",
+	    fby_asprintf("%s%s%s%sworkers replaced in %" PRId64 " ms",
 		same ? "" : "runtime is now \"",
 		same ? "" : r->mst->manifest->runtime, same ? "" : "\", ",
+		r->only_canary ? "the canary's " : "",
 		fby_clock_mono() - r->started_at));
 }
 

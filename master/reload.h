@@ -6,6 +6,7 @@
  *	IDLE ─request─▶ (parse, compare) ─▶ refused, nothing changed ──▶ IDLE
  *	                    ├─▶ live settings only: told to all ───────▶ IDLE
  *	                    ├─▶ ROLLING: workers replaced one by one ──▶ IDLE
+ *	                    │       │  (the canary's alone if it is about it)
  *	                    │       └─ a new one does not start: back to the
  *	                    │          old manifest, the same way
  *	                    └─▶ SWITCHING from or to a runtime that is
@@ -41,6 +42,7 @@ struct fby_reload {
 	int next_fd;
 	unsigned generation; /* last given out; never twice */
 	bool rolling_back;
+	bool only_canary; /* the others stay */
 	struct fby_reload_waiter *waiters, *later;
 	int64_t started_at;   /* monotonic */
 	uint64_t ok, refused; /* counters */

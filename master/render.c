@@ -26,6 +26,7 @@ enum kind {
 	EXACT, /* offsets, process numbers: every digit counts */
 	COUNT,
 	BYTES,
+	FRACTION,
 	AGE, /* milliseconds */
 	SECONDS,
 	WATERMARK,
@@ -100,6 +101,9 @@ show(const json_t *o, const char *key, enum kind kind, int64_t now,
 		return fby_human_count(x, buf);
 	case BYTES:
 		return fby_human_bytes(x, buf);
+	case FRACTION:
+		snprintf(buf, FBY_HUMAN, "%.3g", x);
+		return buf;
 	case AGE:
 		return fby_human_age(n, buf);
 	case SECONDS:
@@ -236,7 +240,8 @@ troubles(struct fby_str *s, const json_t *status, const struct fby_render *r)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *o = json_array_get(list, i);
 
-		serious += strcmp(text(o, "what"), "poison") != 0;
+		serious += strcmp(text(o, "what"), "poison") != 0 &&
+		    strcmp(text(o, "what"), "canary") != 0;
 		snprintf(what, sizeof(what), "TROUBLE, %s", text(o, "what"));
 		complain(s, r, RED, what, text(o, "text"));
 	}
@@ -337,6 +342,43 @@ workers(struct fby_str *s, const json_t *list, const struct fby_render *r)
 	table(s, list, r, columns, FBY_NELEM(columns), worker_sgr);
 }
 
+/* ---- runtimes --------------------------------------------------------- */
+
+/* Side by side, where there has been more than one. */
+static void
+runtimes(struct fby_str *s, const json_t *list, const struct fby_render *r)
+{
+	/* clang-format off */
+	static const struct column columns[] = {
+		C("RUNTIME", 0, "runtime", TEXT),
+		C("ROLE", 1, "role", TEXT),
+		C("WORKERS", 2, "workers", EXACT),
+		C("PARTITIONS", 0, "partitions", EXACT),
+		C("RECORDS/S", 0, "records_per_s", COUNT),
+		C("ACKED", 4, "acked", COUNT),
+		C("CPU TIME", 5, "cpu_seconds", SECONDS),
+		C("CPU S/M", 0, "cpu_seconds_per_million", FRACTION),
+		C("ERRORS", 6, "sink_errors", COUNT),
+		C("DEATHS", 3, "deaths", EXACT),
+	};
+	/* clang-format on */
+	json_t *named = json_array();
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *o = json_array_get(list, i), *with = json_copy(o);
+		char role[32] = "";
+
+		if (is_true(o, "canary"))
+			snprintf(role, sizeof(role), "canary %" PRId64 "%%",
+			    number(o, "share"));
+		json_object_set_new(with, "role", json_string(role));
+		json_array_append_new(named, with);
+	}
+	if (json_array_size(named) > 1)
+		table(s, named, r, columns, FBY_NELEM(columns), NULL);
+	json_decref(named);
+}
+
 /* ---- partitions ------------------------------------------------------- */
 
 /* What is odd about a partition, in a word or two. */
@@ -347,6 +389,8 @@ note(const json_t *o)
 		return text(o, "state");
 	if (is_true(o, "isolated"))
 		return "isolated";
+	if (is_true(o, "canary"))
+		return "canary";
 	if (is_true(o, "paused"))
 		return "paused";
 	if (is_true(o, "idle"))
@@ -447,6 +491,7 @@ fby_render_status(const json_t *any, const struct fby_render *r)
 	fby_str_init(&s);
 	troubles(&s, status, r);
 	head(&s, status, r);
+	runtimes(&s, json_object_get(status, "runtimes"), r);
 	workers(&s, json_object_get(status, "workers"), r);
 	partitions(&s, json_object_get(status, "partitions"), r);
 	incidents(&s, json_object_get(status, "counters"));

@@ -121,12 +121,34 @@ version_of(const char *path)
 
 /* ---- rows ------------------------------------------------------------- */
 
-/* What the master that runs says of itself: NULL if there is none. */
 struct list {
 	const struct fby_manifest *m;
-	const char *running; /* runtime in force; NULL: none */
+	const json_t *status; /* of the master that runs; NULL: none does */
 	json_t *rows;
 };
+
+/* It is in force, or has workers. */
+static bool
+is_running(const struct list *l, const char *name)
+{
+	const char *chosen = json_string_value(
+	    json_object_get(l->status, "runtime"));
+	const json_t *o, *list = json_object_get(l->status, "runtimes");
+	size_t i;
+
+	if (chosen && strcmp(chosen, name) == 0)
+		return true;
+	json_array_foreach(list, i, o)
+	{
+		const char *of = json_string_value(
+		    json_object_get(o, "runtime"));
+
+		if (of && strcmp(of, name) == 0)
+			return json_integer_value(
+				   json_object_get(o, "workers")) > 0;
+	}
+	return false;
+}
 
 static void
 set(json_t *o, const char *key, json_t *value)
@@ -140,8 +162,10 @@ static void
 add(struct list *l, const char *name, const char *protocol, const char *path,
     const char *fault, char *version)
 {
+	const char *canary = l->m->host.canary.runtime;
 	bool is_chosen = strcmp(l->m->runtime, name) == 0;
-	bool runs = l->running && strcmp(l->running, name) == 0;
+	bool is_canary = canary && strcmp(canary, name) == 0;
+	bool runs = is_running(l, name);
 	json_t *o = json_object();
 
 	set(o, "name", fby_status_text(name));
@@ -150,8 +174,10 @@ add(struct list *l, const char *name, const char *protocol, const char *path,
 	    fby_status_text(runs ? "running" :
 		    fault        ? fault :
 		    is_chosen    ? "chosen" :
+		    is_canary    ? "canary" :
 				   "found"));
 	set(o, "chosen", json_boolean(is_chosen));
+	set(o, "canary", json_boolean(is_canary));
 	set(o, "running", json_boolean(runs));
 	set(o, "executable", json_boolean(fault == NULL));
 	set(o, "version", fby_status_text(version));
@@ -240,8 +266,7 @@ fby_runtimes_show(const struct fby_manifest *m, const char *dir, bool json)
 	json_t *status = fby_client_peek(dir);
 	struct list l = {
 		.m = m,
-		.running = json_string_value(
-		    json_object_get(status, "runtime")),
+		.status = status,
 		.rows = json_array(),
 	};
 

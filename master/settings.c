@@ -236,7 +236,7 @@ add_host(json_t *o, const struct fby_host *h)
 
 /* NULL: said in the log. */
 static json_t *
-build(const struct fby_manifest *m)
+build(const struct fby_manifest *m, const char *runtime)
 {
 	json_t *o = json_object(), *sinks = json_object(), *part;
 	char *object = fby_manifest_object(m);
@@ -245,7 +245,7 @@ build(const struct fby_manifest *m)
 	set(o, "abi", json_integer(FBY_ABI));
 	set_text(o, "name", m->name);
 	set_text(o, "namespace", m->namespace_);
-	set_text(o, "runtime", m->runtime);
+	set_text(o, "runtime", runtime);
 	part = client_settings(m, FBY_KAFKA_FETCHER);
 	is_whole = part != NULL;
 	set(o, "consumer", part ? part : json_null());
@@ -289,9 +289,9 @@ write_to(const char *buf, size_t len, void *arg)
 }
 
 int
-fby_settings_pack(const struct fby_manifest *m)
+fby_settings_pack(const struct fby_manifest *m, const char *runtime)
 {
-	json_t *o = build(m);
+	json_t *o = build(m, runtime);
 	int fd, rc = -1;
 
 	if (o == NULL)

@@ -15,6 +15,7 @@
 struct fby_manifest;
 
 /* A descriptor, close-on-exec; -1: said in the log. */
-int fby_settings_pack(const struct fby_manifest *m) FBY_MUSTCHECK;
+int fby_settings_pack(const struct fby_manifest *m,
+    const char *runtime) FBY_MUSTCHECK;
 
 #endif

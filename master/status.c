@@ -273,10 +273,73 @@ workers(const struct fby_master *mst)
 		    json_integer(
 			(json_int_t)fby_handoff_count_slot(&mst->handoff, i)));
 		set(o, "ward",
-		    json_boolean(fby_supervisor_is_ward(&mst->sup, p)));
+		    json_boolean(fby_supervisor_kind(p) == FBY_PLACE_WARD));
+		set(o, "canary",
+		    json_boolean(fby_supervisor_kind(p) == FBY_PLACE_CANARY));
 		set(o, "records_per_s", rate(p->pid > 0 ? p->rate : 0));
 		if (p->pid <= 0)
 			forget_dead(o);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+bool
+fby_status_runtime(const struct fby_master *mst, size_t i,
+    struct fby_status_runtime *rt)
+{
+	const struct fby_supervisor *sup = &mst->sup;
+
+	if (i >= sup->tallies.n)
+		return false;
+	*rt = (struct fby_status_runtime){ .tally = &sup->tallies.v[i],
+		.done = sup->tallies.v[i].done };
+	for (uint32_t slot = 0; slot < FBY_MIN(FBY_SLOTS_MAX, nslots(mst));
+	     slot++) {
+		const struct fby_proc *p = &sup->procs[slot];
+
+		if (p->pid <= 0 || strcmp(p->runtime, rt->tally->runtime) != 0)
+			continue;
+		rt->workers++;
+		rt->partitions += fby_handoff_count_slot(&mst->handoff, slot);
+		rt->rate += p->rate;
+		fby_tally_add(&rt->done, &mst->shm.slots[slot], &p->before);
+	}
+	return true;
+}
+
+/* Side by side: what those that have had workers have done. */
+static json_t *
+runtimes(const struct fby_master *mst)
+{
+	const char *canary = mst->manifest->host.canary.runtime;
+	json_t *list = json_array();
+	struct fby_status_runtime rt;
+
+	for (size_t i = 0; fby_status_runtime(mst, i, &rt); i++) {
+		const char *name = rt.tally->runtime;
+		bool is_canary = canary && strcmp(canary, name) == 0;
+		json_t *o = json_object();
+
+		set(o, "runtime", fby_status_text(name));
+		set(o, "canary", json_boolean(is_canary));
+		set(o, "share",
+		    is_canary ? json_integer(mst->manifest->host.canary.share) :
+				json_null());
+		set(o, "workers", count(rt.workers));
+		set(o, "partitions", count(rt.partitions));
+		set(o, "records_per_s", rate(rt.rate));
+		set(o, "read", count(rt.done.read));
+		set(o, "acked", count(rt.done.acked));
+		set(o, "sink_errors", count(rt.done.sink_errors));
+		set(o, "cpu_seconds", json_real((double)rt.done.cpu_us / 1e6));
+		/* us a record is seconds a million of them. */
+		set(o, "cpu_seconds_per_million",
+		    rt.done.acked == 0 ? json_null() :
+					 json_real((double)rt.done.cpu_us /
+					     (double)rt.done.acked));
+		set(o, "spawns", count(rt.tally->spawns));
+		set(o, "deaths", count(rt.tally->deaths));
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -320,6 +383,10 @@ partitions(const struct fby_master *mst)
 		    fby_status_text(fby_row_state_name((uint32_t)pt->state)));
 		set(o, "holder", held ? json_integer(pt->slot) : json_null());
 		set(o, "isolated", json_boolean(pt->isolated));
+		set(o, "canary",
+		    json_boolean(held &&
+			fby_supervisor_kind(&mst->sup.procs[pt->slot]) ==
+			    FBY_PLACE_CANARY));
 		set(o, "held_back_at",
 		    pt->state == FBY_ROW_QUARANTINED ?
 			json_integer(pt->poison.culprit) :
@@ -516,6 +583,7 @@ fby_status_json(struct fby_master *mst)
 		mst->offsets.mst ? mst->offsets.group_watermark : FBY_NONE));
 	set(o, "records_per_s", rate(total_rate(mst)));
 	set(o, "lag", fby_status_known(fby_status_total_lag(mst)));
+	set(o, "runtimes", runtimes(mst));
 	set(o, "workers", workers(mst));
 	set(o, "partitions", partitions(mst));
 	set(o, "counters", counters(mst));

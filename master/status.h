@@ -14,6 +14,8 @@
 
 #include <jansson.h>
 
+#include "master/tally.h"
+
 struct fby_ledger_row;
 struct fby_ledger_slot;
 struct fby_master;
@@ -42,6 +44,18 @@ int64_t fby_status_oldest_age(const struct fby_ledger_row *row);
  * if it is not known which are ours.
  */
 int64_t fby_status_total_lag(const struct fby_master *mst);
+
+/* One runtime whose processes are, or were, workers here. */
+struct fby_status_runtime {
+	const struct fby_tally *tally; /* borrowed */
+	struct fby_counts done;        /* by those that live, too */
+	size_t workers, partitions;    /* now */
+	double rate;                   /* records/s */
+};
+
+/* The i-th of them; false: there are fewer. */
+bool fby_status_runtime(const struct fby_master *mst, size_t i,
+    struct fby_status_runtime *rt);
 
 /* Text of any bytes; a negative number is null. */
 json_t *fby_status_text(const char *text);

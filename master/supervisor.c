@@ -22,10 +22,42 @@
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 60000
 
+static const size_t first_of[FBY_PLACE_KINDS + 1] = {
+	[FBY_PLACE_WORKER] = 0,
+	[FBY_PLACE_CANARY] = FBY_WORKERS_MAX,
+	[FBY_PLACE_WARD] = FBY_WORKERS_MAX + FBY_CANARIES_MAX,
+	[FBY_PLACE_KINDS] = FBY_PLACES_MAX,
+};
+
 static struct fby_place *
 place_of(struct fby_supervisor *sup, const struct fby_proc *pr)
 {
 	return pr->place < 0 ? NULL : &sup->places[pr->place];
+}
+
+static bool
+is_used(const struct fby_place *pl)
+{
+	return pl->slot != FBY_NOSLOT;
+}
+
+/* The master stops, or has no workers: none shall be there. */
+static bool
+is_over(const struct fby_supervisor *sup)
+{
+	for (size_t kind = 0; kind < FBY_PLACE_KINDS; kind++)
+		if (sup->want[kind] > 0)
+			return false;
+	return true;
+}
+
+/* A canary's troubles are its own: the others can do its work. */
+static enum fby_trouble
+trouble_of(const struct fby_proc *pr)
+{
+	return fby_supervisor_kind(pr) == FBY_PLACE_CANARY ?
+	    FBY_TROUBLE_CANARY :
+	    FBY_TROUBLE_WORKERS;
 }
 
 /* ---- starting --------------------------------------------------------- */
@@ -50,7 +82,9 @@ static void
 start(struct fby_supervisor *sup, struct fby_proc *pr)
 {
 	const struct fby_proc_start how = {
-		.program = &sup->program,
+		.program = fby_supervisor_kind(pr) == FBY_PLACE_CANARY ?
+		    &sup->canary :
+		    &sup->program,
 		.manifest_fd = sup->manifest_fd,
 		.generation = sup->generation,
 		.cpu = place_of(sup, pr)->cpu,
@@ -59,7 +93,7 @@ start(struct fby_supervisor *sup, struct fby_proc *pr)
 	if (fby_proc_start(pr, &how) == 0)
 		return;
 	back_off(sup, pr);
-	fby_trouble_set(sup->mst, FBY_TROUBLE_WORKERS,
+	fby_trouble_set(sup->mst, trouble_of(pr),
 	    "worker %u cannot be started; the log says why", pr->slot);
 }
 
@@ -95,6 +129,30 @@ start_for(struct fby_supervisor *sup, size_t place)
 	return pr->slot;
 }
 
+static bool
+is_kind_ready(const struct fby_supervisor *sup, enum fby_place_kind kind)
+{
+	for (size_t i = first_of[kind]; i < first_of[kind + 1]; i++)
+		if (is_used(&sup->places[i]) &&
+		    sup->procs[sup->places[i].slot].state != FBY_PROC_READY)
+			return false;
+	return true;
+}
+
+bool
+fby_supervisor_is_ready(const struct fby_supervisor *sup)
+{
+	return is_kind_ready(sup, FBY_PLACE_WORKER) &&
+	    is_kind_ready(sup, FBY_PLACE_WARD);
+}
+
+static void
+canaries_ready(struct fby_supervisor *sup)
+{
+	if (is_kind_ready(sup, FBY_PLACE_CANARY))
+		fby_trouble_over(sup->mst, FBY_TROUBLE_CANARY);
+}
+
 void
 fby_supervisor_ready(struct fby_supervisor *sup, struct fby_proc *pr)
 {
@@ -117,6 +175,9 @@ fby_supervisor_ready(struct fby_supervisor *sup, struct fby_proc *pr)
 		else
 			fby_proc_set_state(old, FBY_PROC_EMPTY);
 	}
+	pl->fresh = false;
+	if (fby_supervisor_kind(pr) == FBY_PLACE_CANARY)
+		canaries_ready(sup);
 	fby_cycle_workers_ready(sup->mst);
 	fby_cycle_plan_soon(sup->mst);
 	/* Who retires without a lane will release none. */
@@ -135,7 +196,7 @@ replace_dead(struct fby_supervisor *sup, struct fby_proc *pr, int status,
 
 	if (WIFEXITED(status) && !fby_exit_respawn(WEXITSTATUS(status))) {
 		fby_proc_set_state(pr, FBY_PROC_BACKOFF); /* without a timer */
-		fby_trouble_set(sup->mst, FBY_TROUBLE_WORKERS,
+		fby_trouble_set(sup->mst, trouble_of(pr),
 		    "worker %u %s; it is not started again before a reload",
 		    pr->slot, fby_exit_sentence(WEXITSTATUS(status)));
 		return;
@@ -147,7 +208,7 @@ replace_dead(struct fby_supervisor *sup, struct fby_proc *pr, int status,
 	}
 	back_off(sup, pr);
 	if (!was_ready)
-		fby_trouble_set(sup->mst, FBY_TROUBLE_WORKERS,
+		fby_trouble_set(sup->mst, trouble_of(pr),
 		    "worker %u does not start; the log says why", pr->slot);
 }
 
@@ -164,8 +225,11 @@ on_death(struct fby_supervisor *sup, struct fby_proc *pr, int status)
 		sup->failed = true;
 		pr->place = -1;
 		fby_proc_set_state(pr, FBY_PROC_EMPTY);
-	} else if (pl && sup->want > 0) {
-		pl->deaths++;
+	} else if (pl && !is_over(sup)) {
+		/* A canary that never got ready ends the roll, too. */
+		if (pl->fresh && fby_supervisor_kind(pr) == FBY_PLACE_CANARY &&
+		    sup->mst->reload.state == FBY_RELOAD_ROLLING)
+			sup->failed = true;
 		replace_dead(sup, pr, status, was_ready);
 	} else {
 		if (pl)
@@ -199,7 +263,7 @@ fby_supervisor_reap(struct fby_supervisor *sup)
 		return;
 	fby_cycle_plan_soon(sup->mst);
 	fby_supervisor_check(sup);
-	if (sup->want == 0 && fby_supervisor_alive(sup) == 0)
+	if (is_over(sup) && fby_supervisor_alive(sup) == 0)
 		fby_cycle_workers_gone(sup->mst);
 }
 
@@ -226,26 +290,32 @@ retire(struct fby_proc *pr)
 	    fby_proc_is_alive(pr) ? FBY_PROC_RETIRING : FBY_PROC_EMPTY);
 }
 
-/* As many places as are wanted, on the CPUs that are to be used. */
+static void
+close_place(struct fby_supervisor *sup, struct fby_place *pl)
+{
+	if (pl->next != FBY_NOSLOT)
+		retire(&sup->procs[pl->next]);
+	if (pl->slot != FBY_NOSLOT)
+		retire(&sup->procs[pl->slot]);
+	pl->slot = pl->next = FBY_NOSLOT;
+}
+
+/* As many places as are wanted, the first of each kind. */
 static void
 settle_places(struct fby_supervisor *sup)
 {
-	while (sup->nplaces > sup->want) {
-		struct fby_place *pl = &sup->places[--sup->nplaces];
+	for (size_t kind = 0; kind < FBY_PLACE_KINDS; kind++)
+		for (size_t i = first_of[kind]; i < first_of[kind + 1]; i++) {
+			struct fby_place *pl = &sup->places[i];
 
-		if (pl->next != FBY_NOSLOT)
-			retire(&sup->procs[pl->next]);
-		if (pl->slot != FBY_NOSLOT)
-			retire(&sup->procs[pl->slot]);
-		pl->slot = pl->next = FBY_NOSLOT;
-	}
-	while (sup->nplaces < sup->want) {
-		struct fby_place *pl = &sup->places[sup->nplaces];
-
-		pl->next = FBY_NOSLOT;
-		pl->backoff_ms = 0;
-		pl->slot = start_for(sup, sup->nplaces++);
-	}
+			if (i - first_of[kind] >= sup->want[kind]) {
+				close_place(sup, pl);
+			} else if (!is_used(pl)) {
+				pl->backoff_ms = 0;
+				pl->fresh = true;
+				pl->slot = start_for(sup, i);
+			}
+		}
 }
 
 /* True if a worker is being replaced, or was begun to be. */
@@ -256,14 +326,14 @@ roll_one(struct fby_supervisor *sup)
 		if (sup->procs[i].state == FBY_PROC_RETIRING ||
 		    sup->procs[i].state == FBY_PROC_DRAINING)
 			return true;
-	for (size_t i = 0; i < sup->nplaces; i++)
+	for (size_t i = 0; i < FBY_PLACES_MAX; i++)
 		if (sup->places[i].next != FBY_NOSLOT)
 			return true;
-	for (size_t i = 0; i < sup->nplaces; i++) {
+	for (size_t i = 0; i < FBY_PLACES_MAX; i++) {
 		struct fby_place *pl = &sup->places[i];
 		struct fby_proc *pr = &sup->procs[pl->slot];
 
-		if (pr->generation == sup->generation)
+		if (!is_used(pl) || pr->generation == sup->generation)
 			continue;
 		if (fby_proc_is_alive(pr)) {
 			pl->next = start_for(sup, i);
@@ -290,7 +360,7 @@ fby_supervisor_check(struct fby_supervisor *sup)
 			fby_proc_drain(pr,
 			    mst->manifest->host.drain_timeout_ms);
 	}
-	if (sup->want == 0)
+	if (is_over(sup))
 		return;
 	/* On a failure the reload decides first where to go. */
 	if (sup->failed || !roll_one(sup))
@@ -304,22 +374,107 @@ fby_supervisor_is_settled(const struct fby_supervisor *sup)
 		if (sup->procs[i].state == FBY_PROC_RETIRING ||
 		    sup->procs[i].state == FBY_PROC_DRAINING)
 			return false;
-	for (size_t i = 0; i < sup->nplaces; i++)
-		if (sup->places[i].next != FBY_NOSLOT ||
-		    sup->procs[sup->places[i].slot].generation !=
-			sup->generation)
+	for (size_t i = 0; i < FBY_PLACES_MAX; i++) {
+		const struct fby_place *pl = &sup->places[i];
+
+		if (is_used(pl) &&
+		    (pl->next != FBY_NOSLOT ||
+			sup->procs[pl->slot].generation != sup->generation))
+			return false;
+	}
+	for (size_t i = 0; i < sup->want[FBY_PLACE_CANARY]; i++)
+		if (sup->places[first_of[FBY_PLACE_CANARY] + i].fresh)
 			return false;
 	return true;
 }
 
-void
-fby_supervisor_roll(struct fby_supervisor *sup, const struct fby_manifest *m,
-    int manifest_fd, unsigned generation)
+/* What workers are to be, where there are any. */
+static int
+set_programs(struct fby_supervisor *sup, const struct fby_manifest *m)
+{
+	const char *runtime = fby_manifest_workers_runtime(m);
+	const char *canary = fby_manifest_canary_runtime(m);
+
+	if (fby_program_set(&sup->program, m, runtime, sup->exec_fd) == -1)
+		return -1;
+	return canary == NULL ?
+	    0 :
+	    fby_program_set(&sup->canary, m, canary, sup->exec_fd);
+}
+
+/* How many places there shall be, and on which CPUs. */
+static void
+count_places(struct fby_supervisor *sup, const struct fby_manifest *m)
 {
 	int cpus[FBY_WORKERS_MAX];
 	size_t ncpus = fby_cpus_usable(m, cpus);
+	size_t n = fby_cpus_workers(m, ncpus);
+	struct fby_place *canaries = sup->places + first_of[FBY_PLACE_CANARY];
 
-	if (fby_program_set(&sup->program, m, sup->exec_fd) == -1) {
+	sup->want[FBY_PLACE_WORKER] = n;
+	/* As many to a CPU as there are partitions to be had for them. */
+	sup->want[FBY_PLACE_CANARY] = fby_manifest_canary_runtime(m) == NULL ?
+	    0 :
+	    (n * (size_t)m->host.canary.share + 99) / 100;
+	for (size_t i = 0; i < n; i++)
+		sup->places[i].cpu = canaries[i].cpu = fby_cpus_pin(m, cpus,
+		    ncpus, i);
+	for (size_t i = 0; i < FBY_WARDS_MAX; i++)
+		sup->places[first_of[FBY_PLACE_WARD] + i].cpu = -1;
+	if (sup->want[FBY_PLACE_CANARY] == 0)
+		fby_trouble_over(sup->mst, FBY_TROUBLE_CANARY);
+}
+
+/* Each gets its own program's; who is of neither retires. */
+static void
+tell_manifest(struct fby_supervisor *sup, struct fby_proc *pr)
+{
+	const struct fby_program *const programs[] = { &sup->program,
+		&sup->canary };
+	struct fby_msg msg;
+
+	for (size_t i = 0; i < FBY_NELEM(programs); i++) {
+		const struct fby_program *p = programs[i];
+
+		if (p->name == NULL || strcmp(p->name, pr->runtime) != 0)
+			continue;
+		fby_channel_send(&pr->ch, FBY_MSG_MANIFEST, &msg, sizeof(msg),
+		    p->settings_fd != -1 ? p->settings_fd : sup->manifest_fd);
+		return;
+	}
+}
+
+/* Who was of the generation before is told, and need not be replaced. */
+static void
+tell_all(struct fby_supervisor *sup, unsigned before, bool but_canaries)
+{
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
+		struct fby_proc *pr = &sup->procs[i];
+
+		if (but_canaries && fby_supervisor_kind(pr) == FBY_PLACE_CANARY)
+			continue;
+		if (fby_proc_is_alive(pr)) {
+			tell_manifest(sup, pr);
+			if (pr->generation != before)
+				continue;
+			pr->generation = sup->generation;
+			fby_store(&sup->mst->shm.slots[i].generation,
+			    pr->generation);
+		} else if (pr->state == FBY_PROC_BACKOFF &&
+		    !evtimer_pending(&pr->ev_spawn, NULL)) {
+			/* Given up before; perhaps it likes this one. */
+			start(sup, pr);
+		}
+	}
+}
+
+void
+fby_supervisor_roll(struct fby_supervisor *sup, const struct fby_manifest *m,
+    int manifest_fd, unsigned generation, bool only_canary)
+{
+	unsigned before = sup->generation;
+
+	if (set_programs(sup, m) == -1) {
 		sup->failed = true;
 		fby_trouble_set(sup->mst, FBY_TROUBLE_WORKERS,
 		    "workers cannot be started; the log says why");
@@ -329,37 +484,28 @@ fby_supervisor_roll(struct fby_supervisor *sup, const struct fby_manifest *m,
 	sup->manifest_fd = manifest_fd;
 	sup->generation = generation;
 	sup->failed = false;
-	sup->want = fby_cpus_workers(m, ncpus);
-	for (size_t i = 0; i < sup->want; i++)
-		sup->places[i].cpu = fby_cpus_pin(m, cpus, ncpus, i);
-	for (size_t i = 0; i < sup->nwards; i++)
-		sup->places[sup->want++].cpu = -1;
+	count_places(sup, m);
 	settle_places(sup);
+	if (only_canary)
+		tell_all(sup, before, true);
 	fby_cycle_plan_soon(sup->mst);
 	fby_supervisor_check(sup);
 }
 
 void
-fby_supervisor_adopt(struct fby_supervisor *sup, int manifest_fd,
-    unsigned generation)
+fby_supervisor_adopt(struct fby_supervisor *sup, const struct fby_manifest *m,
+    int manifest_fd, unsigned generation)
 {
 	unsigned before = sup->generation;
 
+	if (!fby_manifest_has_workers(m) || set_programs(sup, m) == -1)
+		return;
 	sup->manifest_fd = manifest_fd;
 	sup->generation = generation;
-	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
-		struct fby_proc *pr = &sup->procs[i];
-
-		if (fby_proc_is_alive(pr) && pr->generation == before) {
-			pr->generation = generation;
-			fby_store(&sup->mst->shm.slots[i].generation,
-			    generation);
-		} else if (pr->state == FBY_PROC_BACKOFF &&
-		    !evtimer_pending(&pr->ev_spawn, NULL)) {
-			/* Given up before; perhaps it likes this one. */
-			start(sup, pr);
-		}
-	}
+	tell_all(sup, before, false);
+	count_places(sup, m);
+	settle_places(sup);
+	fby_cycle_plan_soon(sup->mst);
 	fby_supervisor_check(sup);
 }
 
@@ -371,7 +517,7 @@ fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst)
 	memset(sup, 0, sizeof(*sup));
 	sup->mst = mst;
 	sup->exec_fd = sup->manifest_fd = -1;
-	sup->program = (struct fby_program)FBY_PROGRAM_INIT;
+	sup->program = sup->canary = (struct fby_program)FBY_PROGRAM_INIT;
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
 		struct fby_proc *pr = &sup->procs[i];
 
@@ -385,8 +531,7 @@ fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst)
 void
 fby_supervisor_stop(struct fby_supervisor *sup, int64_t drain_ms)
 {
-	sup->want = 0;
-	sup->nwards = 0;
+	memset(sup->want, 0, sizeof(sup->want));
 	settle_places(sup);
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
 		if (fby_proc_is_alive(&sup->procs[i]))
@@ -402,8 +547,11 @@ fby_supervisor_fini(struct fby_supervisor *sup)
 		evtimer_del(&sup->procs[i].ev_spawn);
 		fby_proc_fini(&sup->procs[i]);
 	}
-	if (sup->mst)
+	if (sup->mst) {
 		fby_program_fini(&sup->program);
+		fby_program_fini(&sup->canary);
+		fby_tally_fini(&sup->tallies);
+	}
 	if (sup->exec_fd != -1)
 		close(sup->exec_fd);
 	sup->exec_fd = -1;
@@ -424,18 +572,6 @@ fby_supervisor_tell(struct fby_supervisor *sup, enum fby_msg_type type, int fd)
 }
 
 void
-fby_supervisor_inform(struct fby_supervisor *sup, const struct fby_manifest *m,
-    int manifest_fd)
-{
-	if (!fby_manifest_has_workers(m) ||
-	    fby_program_set(&sup->program, m, sup->exec_fd) == -1)
-		return;
-	if (sup->program.settings_fd != -1)
-		manifest_fd = sup->program.settings_fd;
-	fby_supervisor_tell(sup, FBY_MSG_MANIFEST, manifest_fd);
-}
-
-void
 fby_supervisor_group(struct fby_supervisor *sup)
 {
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
@@ -447,31 +583,45 @@ void
 fby_supervisor_need_wards(struct fby_supervisor *sup, size_t n)
 {
 	n = FBY_MIN(n, FBY_WARDS_MAX);
-	if (sup->want == 0 || n == sup->nwards)
+	if (is_over(sup) || n == sup->want[FBY_PLACE_WARD])
 		return;
 	/* Who is in the last of them shall not have to move. */
-	if (n < sup->nwards && n > 0)
+	if (n < sup->want[FBY_PLACE_WARD] && n > 0)
 		return;
-	for (; sup->nwards < n; sup->nwards++)
-		sup->places[sup->want++].cpu = -1;
-	if (n == 0) {
-		sup->want -= sup->nwards;
-		sup->nwards = 0;
-	}
+	sup->want[FBY_PLACE_WARD] = n;
 	settle_places(sup);
 	fby_supervisor_check(sup);
+}
+
+/* The slots of those of a kind that are ready. */
+static size_t
+list_ready(const struct fby_supervisor *sup, enum fby_place_kind kind,
+    uint32_t *slots)
+{
+	size_t n = 0;
+
+	for (size_t i = first_of[kind]; i < first_of[kind + 1]; i++) {
+		uint32_t slot = sup->places[i].slot;
+
+		if (slot != FBY_NOSLOT &&
+		    sup->procs[slot].state == FBY_PROC_READY)
+			slots[n++] = slot;
+	}
+	return n;
 }
 
 size_t
 fby_supervisor_wards(const struct fby_supervisor *sup,
     uint32_t wards[FBY_WARDS_MAX])
 {
-	size_t n = 0;
+	return list_ready(sup, FBY_PLACE_WARD, wards);
+}
 
-	for (size_t i = sup->nplaces - sup->nwards; i < sup->nplaces; i++)
-		if (sup->procs[sup->places[i].slot].state == FBY_PROC_READY)
-			wards[n++] = sup->places[i].slot;
-	return n;
+size_t
+fby_supervisor_canaries(const struct fby_supervisor *sup,
+    uint32_t slots[FBY_SLOTS_MAX])
+{
+	return list_ready(sup, FBY_PLACE_CANARY, slots);
 }
 
 size_t
@@ -483,7 +633,7 @@ fby_supervisor_eligible(const struct fby_supervisor *sup,
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
 		const struct fby_proc *pr = &sup->procs[i];
 
-		if (fby_supervisor_is_ward(sup, pr))
+		if (fby_supervisor_kind(pr) != FBY_PLACE_WORKER)
 			continue;
 		/* A successor takes over when it is ready, not before. */
 		if (pr->state != FBY_PROC_READY &&

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The workers' lives: places (one for each CPU in use), processes in the
- * ledger's slots, back-off, obituaries, the heartbeat watchdog, and replacing
- * workers one by one.
+ * The workers' lives: places (one for each CPU in use, and those of canaries
+ * and wards), processes in the ledger's slots, back-off, obituaries, the
+ * heartbeat watchdog, and replacing workers one by one.
  *
  * A place has a current process, and while it is being replaced a second one;
  * what a process is, is in proc.h.
@@ -23,32 +23,41 @@ struct fby_master;
 struct fby_part;
 
 #define FBY_WARDS_MAX 4
+#define FBY_CANARIES_MAX FBY_WORKERS_MAX
+#define FBY_PLACES_MAX (FBY_WORKERS_MAX + FBY_CANARIES_MAX + FBY_WARDS_MAX)
 /* Each may have a successor. */
-#define FBY_PLACES_MAX (FBY_WORKERS_MAX + FBY_WARDS_MAX)
 #define FBY_SLOTS_MAX (2 * FBY_PLACES_MAX)
+
+/* What a place is for; those of a kind are next to each other. */
+enum fby_place_kind {
+	FBY_PLACE_WORKER, /* one for each CPU in use */
+	FBY_PLACE_CANARY, /* of the second runtime */
+	FBY_PLACE_WARD,   /* for one suspected partition each */
+	FBY_PLACE_KINDS
+};
 
 struct fby_place {
 	int cpu;       /* -1: not pinned */
-	uint32_t slot; /* current process; FBY_NOSLOT */
+	uint32_t slot; /* current process; FBY_NOSLOT: not in use */
 	uint32_t next; /* its successor; FBY_NOSLOT */
+	bool fresh;    /* none has been ready in it yet */
 	int64_t backoff_ms;
-	uint64_t deaths;
 };
 
 struct fby_supervisor {
 	struct fby_master *mst;
 	struct fby_proc procs[FBY_SLOTS_MAX];
 	struct fby_place places[FBY_PLACES_MAX];
-	size_t nplaces;             /* in use */
-	size_t want;                /* 0 while stopping */
-	size_t nwards;              /* the last of them are wards */
-	int exec_fd;                /* forebay-worker, O_PATH */
-	struct fby_program program; /* what new workers are */
-	int manifest_fd;            /* for new workers, borrowed */
-	unsigned generation;        /* of that manifest */
-	bool failed;                /* a successor did not start */
-	int64_t ticked_at;          /* monotonic */
-	uint64_t deaths, hangs;     /* counters */
+	size_t want[FBY_PLACE_KINDS]; /* places; all 0 while stopping */
+	int exec_fd;                  /* forebay-worker, O_PATH */
+	struct fby_program program;   /* what new workers are */
+	struct fby_program canary;    /* and the canary's */
+	int manifest_fd;              /* for new workers, borrowed */
+	unsigned generation;          /* of that manifest */
+	bool failed;                  /* a successor did not start */
+	int64_t ticked_at;            /* monotonic */
+	uint64_t deaths, hangs;       /* counters */
+	struct fby_tallies tallies;   /* of each runtime */
 };
 
 void fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst);
@@ -68,26 +77,33 @@ void fby_supervisor_tick(struct fby_supervisor *sup);
  * ones are started with it, others are replaced one at a time, surplus ones
  * retire.  fd is borrowed until the next call.  fby_reload_continue() follows
  * when it is done, or when a new worker does not get ready (`failed`).
+ * With `only_canary` all others are told of the manifest instead.
  */
 void fby_supervisor_roll(struct fby_supervisor *sup,
+    const struct fby_manifest *m, int manifest_fd, unsigned generation,
+    bool only_canary);
+
+/*
+ * The live workers are told of this manifest: none is to be replaced, but
+ * there may be more or less canaries.
+ */
+void fby_supervisor_adopt(struct fby_supervisor *sup,
     const struct fby_manifest *m, int manifest_fd, unsigned generation);
 
-/* The live workers were told of this manifest: none is to be replaced. */
-void fby_supervisor_adopt(struct fby_supervisor *sup, int manifest_fd,
-    unsigned generation);
-
-/* No place has an old generation, a successor, or one too many. */
+/*
+ * No place has an old generation, a successor, or one too many, and whoever
+ * came new with the roll is ready.
+ */
 bool fby_supervisor_is_settled(const struct fby_supervisor *sup);
+
+/* Are all that shall be there ready, canaries aside? */
+bool fby_supervisor_is_ready(const struct fby_supervisor *sup);
 
 /* A process says that it is set up. */
 void fby_supervisor_ready(struct fby_supervisor *sup, struct fby_proc *pr);
 
 /* A lane has been released: a retiring worker may be free to go. */
 void fby_supervisor_check(struct fby_supervisor *sup);
-
-/* MANIFEST to every live worker, and to those that will come. */
-void fby_supervisor_inform(struct fby_supervisor *sup,
-    const struct fby_manifest *m, int manifest_fd);
 
 /* To every live worker. */
 void fby_supervisor_tell(struct fby_supervisor *sup, enum fby_msg_type type,
@@ -104,12 +120,19 @@ void fby_supervisor_need_wards(struct fby_supervisor *sup, size_t n);
 size_t fby_supervisor_wards(const struct fby_supervisor *sup,
     uint32_t wards[FBY_WARDS_MAX]);
 
-static inline bool
-fby_supervisor_is_ward(const struct fby_supervisor *sup,
-    const struct fby_proc *pr)
+/* The slots of the canaries that are ready; the number. */
+size_t fby_supervisor_canaries(const struct fby_supervisor *sup,
+    uint32_t slots[FBY_SLOTS_MAX]);
+
+/* What its place is for; WORKER if it has none any more. */
+static inline enum fby_place_kind
+fby_supervisor_kind(const struct fby_proc *pr)
 {
-	return pr->place >= 0 &&
-	    (size_t)pr->place >= sup->nplaces - sup->nwards;
+	if (pr->place < FBY_WORKERS_MAX)
+		return FBY_PLACE_WORKER;
+	return pr->place < FBY_WORKERS_MAX + FBY_CANARIES_MAX ?
+	    FBY_PLACE_CANARY :
+	    FBY_PLACE_WARD;
 }
 
 /* The group's metadata have changed. */

@@ -4,8 +4,9 @@
  * each kind, said once in the log when it appears or changes and once when it
  * is over, and shown by `forebay status`, /readyz and systemctl meanwhile.
  *
- * POISON is the one that does not make us unready: some partitions are held
- * back, all others go on, and nobody would be helped by taking us out.
+ * POISON and CANARY do not make us unready: some partitions are held back, or
+ * are not tried on another runtime; all others go on, and nobody would be
+ * helped by taking us out.
  */
 #ifndef FBY_TROUBLE_H
 #define FBY_TROUBLE_H
@@ -24,7 +25,8 @@ struct fby_master;
 	T(WORKERS, "workers")    \
 	T(RUNTIME, "runtime")    \
 	T(RELOAD, "reload")      \
-	T(POISON, "poison")
+	T(POISON, "poison")      \
+	T(CANARY, "canary")
 
 enum fby_trouble {
 #define T(name, word) FBY_TROUBLE_##name,
