@@ -125,13 +125,17 @@ fby_compare_report_case(const struct fby_compare *c, size_t kase,
 	const struct fby_compare_case *k = &c->cases[kase];
 	char mode[48], size[40] = "the topic's own records";
 
-	snprintf(mode, sizeof(mode), "batches of %" PRId64,
-	    c->m->read_batch_size);
+	if (k->single)
+		snprintf(mode, sizeof(mode), "one record at a time");
+	else if (c->m->streaming)
+		snprintf(mode, sizeof(mode), "streaming");
+	else
+		snprintf(mode, sizeof(mode), "batches of %" PRId64,
+		    c->m->read_batch_size);
 	if (k->size > 0)
 		snprintf(size, sizeof(size), "records of %" PRId64 " bytes",
 		    k->size);
-	snprintf(buf, FBY_COMPARE_TEXT, "%s, %s",
-	    k->single ? "one record at a time" : mode, size);
+	snprintf(buf, FBY_COMPARE_TEXT, "%s, %s", mode, size);
 	return buf;
 }
 
@@ -366,10 +370,13 @@ case_json(const struct fby_compare *c, size_t kase)
 	for (size_t r = 0; r < c->nruntimes; r++)
 		json_array_append_new(runtimes, runtime_json(c, kase, r));
 	return json_pack("{s:s,s:o,s:I,s:o}", "mode",
-	    k->single ? "single" : "batch", "recordBytes",
-	    k->size > 0 ? json_integer(k->size) : json_null(), "batch",
-	    (json_int_t)(k->single ? 1 : c->m->read_batch_size), "runtimes",
-	    runtimes);
+	    k->single           ? "single" :
+		c->m->streaming ? "streaming" :
+				  "batch",
+	    "recordBytes", k->size > 0 ? json_integer(k->size) : json_null(),
+	    "batch",
+	    (json_int_t)(k->single ? 1 : fby_manifest_batch_size(c->m)),
+	    "runtimes", runtimes);
 }
 
 json_t *

@@ -94,7 +94,7 @@ MASTER(workers_alive, fby_supervisor_alive(&mst->sup))
 MASTER(worker_deaths, mst->sup.deaths)
 MASTER(worker_hangs, mst->sup.hangs)
 MASTER(start_time, seconds(mst->started_at))
-MASTER(batch_size, mst->manifest->read_batch_size)
+MASTER(batch_size, fby_manifest_batch_size(mst->manifest))
 /* clang-format on */
 
 static double

@@ -214,7 +214,8 @@ limits(const struct fby_manifest *m)
 {
 	json_t *o = json_object();
 
-	set(o, "readBatchSize", json_integer(m->read_batch_size));
+	set(o, "streaming", json_boolean(m->streaming));
+	set(o, "readBatchSize", json_integer(fby_manifest_batch_size(m)));
 	set(o, "readTimeoutMs", json_integer(m->read_timeout_ms));
 	set(o, "concurrency", json_integer(m->concurrency));
 	return o;

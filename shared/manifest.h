@@ -216,7 +216,8 @@ struct fby_manifest {
 	struct fby_sink sinks[FBY_SINK_N];
 	struct fby_retry_strategy retry;
 	struct fby_tags bypass[FBY_SINK_N]; /* DEAD_LETTER: never */
-	int64_t read_batch_size;
+	bool streaming;
+	int64_t read_batch_size; /* as written: fby_manifest_batch_size() */
 	int64_t read_timeout_ms;
 	int64_t concurrency;
 	struct fby_host host;
@@ -270,6 +271,9 @@ bool fby_manifest_has_foreign(const struct fby_manifest *m);
  */
 const char *fby_manifest_workers_runtime(const struct fby_manifest *m);
 const char *fby_manifest_canary_runtime(const struct fby_manifest *m);
+
+/* Records that are handed on at once: one, if they are to stream. */
+int64_t fby_manifest_batch_size(const struct fby_manifest *m);
 
 /* "numaflow", "worker" */
 const char *fby_manifest_protocol_word(int protocol);

@@ -164,7 +164,6 @@ check_source(const struct check *c)
 	static const char *const all[] = { "kafka", "generator", "http", "nats",
 		"udsource", "jetstream", "serving", "pulsar", "sqs" };
 	const struct fby_node *source = mvtx_node(c, "spec.source");
-	const struct fby_node *streaming = mvtx_node(c, "spec.streaming");
 	const struct fby_item *serving = fby_yaml_item(source, "serving");
 	struct fby_str names;
 	size_t n;
@@ -188,11 +187,27 @@ check_source(const struct check *c)
 	if (serving && !c->is_c)
 		fby_err_add(c->err, serving->key_pos,
 		    "spec.source.serving: not a source for a MonoVertex");
-	if (c->m->source.present && streaming && fby_yaml_is_true(streaming))
-		fby_err_add(c->err, streaming->pos,
-		    "spec.streaming: found "
-		    "true, allowed with a Kafka source is false");
 	fby_str_fini(&names);
+}
+
+/*
+ * Numaflow commits the highest offset that was acknowledged, so what streams
+ * out of order would be lost.  A worker's acks are a contiguous prefix.
+ */
+static void
+check_streaming(const struct check *c)
+{
+	const char *runtime = fby_manifest_is_worker(c->m, c->m->runtime) ?
+	    c->m->host.canary.runtime :
+	    c->m->runtime;
+
+	if (c->m->streaming && c->m->source.present &&
+	    fby_manifest_has_foreign(c->m))
+		fby_err_add(c->err, place(c, "spec.streaming"),
+		    "spec.streaming: found true, which Numaflow refuses with "
+		    "a Kafka source, so the runtime \"%s\" cannot; c and "
+		    "runtimes of protocol worker can",
+		    runtime);
 }
 
 /* ---- Kafka ------------------------------------------------------------ */
@@ -405,6 +420,7 @@ fby_manifest_check(struct fby_manifest *m, struct fby_err *err)
 
 	check_name(&c);
 	check_source(&c);
+	check_streaming(&c);
 	check_containers(&c, "spec.sidecars");
 	check_containers(&c, "spec.initContainers");
 	check_update(&c);

@@ -343,8 +343,12 @@ static const struct fby_directive spec_table[] = {
 	D("bypass", BLOCK, .flags = FBY_D_ROLL, .arg = bypass_table,
 	    .help = "Which sink a record with certain tags goes to. Tags are "
 		"given by user-defined functions."),
-	K8S("streaming", BOOL,
-	    .help = "Only false is possible with a Kafka source."),
+	D("streaming", BOOL, F(fby_manifest, streaming),
+	    .flags = FBY_D_LIVE, .dflt = "false",
+	    .help = "Each record goes to the sink as it comes and is done by "
+		"itself, as with a readBatchSize of 1; concurrency stays what "
+		"it was. Not with a runtime of protocol numaflow: Numaflow "
+		"refuses it for Kafka."),
 	K8S("replicas", INT, .max = MAX_INT32,
 	    .help = "Pods at first; see workers."),
 	K8S("scale", BLOCK, .arg = scale_table, .help = "Autoscaling."),

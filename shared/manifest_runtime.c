@@ -138,6 +138,12 @@ fby_manifest_has_foreign(const struct fby_manifest *m)
 	    (canary && !fby_manifest_is_worker(m, canary));
 }
 
+int64_t
+fby_manifest_batch_size(const struct fby_manifest *m)
+{
+	return m->streaming ? 1 : m->read_batch_size;
+}
+
 const char *
 fby_manifest_protocol_word(int protocol)
 {

@@ -260,6 +260,7 @@ scenario 'what a worker of another program is told' => sub {
 	is($sink->{settings}{'sasl.password'}, $word, 'and its password');
 	is($told->{sinks}{$_}, undef, "no $_") for qw(fallback deadLetter);
 	is($told->{limits}{readBatchSize}, 77, 'limits');
+	is($told->{limits}{streaming}, JSON::PP::false(), 'as batches');
 	is($told->{watermark}{maxDelayMs}, 3000, 'watermark');
 	is($told->{monoVertex}{metadata}{name}, 'demo', 'and the whole');
 	like(slurp("$dir/mode"), qr/^0\n/, 'nobody else may open it');

@@ -104,7 +104,8 @@ size_t
 fby_room_get(struct fby_lane *ln)
 {
 	struct fby_worker *w = ln->w;
-	uint64_t n = FBY_MIN((uint64_t)w->m->read_batch_size, FBY_BATCH_MAX);
+	uint64_t n = FBY_MIN((uint64_t)fby_manifest_batch_size(w->m),
+	    FBY_BATCH_MAX);
 	uint64_t bytes;
 
 	if (ln->state == FBY_LANE_DRAINING || ln->pending != NULL ||

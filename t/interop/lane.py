@@ -30,6 +30,7 @@ class Lane:
         self.ring = collections.deque()         # handed over, not acked
         self.lows = collections.deque()         # (seq, time), rising: the
         self.seq, self.again = 0, []            # oldest in flight is first
+        self.open = 0                           # handed over, not done
         self.watermark, self.newest = watermark, NONE
         self.active, self.stepped, self.idle = mono(), mono(), False
         self.high, self.at_end = NONE, False
@@ -47,7 +48,9 @@ class Lane:
     def feed(self):
         """To the sink, in order, one at a time if one of them is suspected,
         and none while an earlier one is being tried again."""
-        while self.pending and not self.again and not self.w.is_full():
+        limit = self.w.conf['limits']['concurrency']
+        while self.pending and not self.again and self.open < limit and \
+                not self.w.is_full():
             if self.ring and self.position < self.isolate_until:
                 return
             msg = self.pending.popleft()
@@ -68,6 +71,7 @@ class Lane:
             self.lows.pop()
         self.lows.append((self.seq, r.time))
         self.seq += 1
+        self.open += 1
         self.ring.append(r)
         self.position, self.at_end = msg.offset() + 1, False
         self.active, self.idle = mono(), False
@@ -88,6 +92,7 @@ class Lane:
     def done(self, r, dead=False):
         """What the sink says; true for nobody when the lane is released."""
         self.w.count(-1, -r.bytes)
+        self.open -= 1
         if self.released:
             return
         r.done = True

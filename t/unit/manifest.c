@@ -69,6 +69,8 @@ the_least_manifest_has_all_defaults(void **state)
 	assert_int_equal(m->read_batch_size, 500);
 	assert_int_equal(m->read_timeout_ms, 1000);
 	assert_int_equal(m->concurrency, 500);
+	assert_false(m->streaming);
+	assert_int_equal(fby_manifest_batch_size(m), 500);
 	assert_int_equal(m->topics.n, 1);
 	assert_true(m->sinks[FBY_SINK_PRIMARY].blackhole);
 	assert_false(m->sinks[FBY_SINK_PRIMARY].log);
@@ -138,6 +140,8 @@ everything_that_can_be_set_is_where_it_belongs(void **state)
 	assert_int_equal(m->retry.cap_ms, 60000);
 	assert_int_equal(m->retry.on_failure, FBY_ON_FAILURE_DROP);
 	assert_int_equal(m->concurrency, 50);
+	assert_int_equal(m->read_batch_size, 100);
+	assert_int_equal(fby_manifest_batch_size(m), 1);
 	assert_int_equal(m->env.n, 3);
 	assert_string_equal(m->env.v[2], "PASSWORD=hunter2");
 	assert_int_equal(m->host.workers, 8);
@@ -420,6 +424,8 @@ the_strongest_change_decides_what_a_reload_takes(void **state)
 	assert_diff(MVTX, MVTX "  limits: {readBatchSize: 5}\n",
 	    FBY_POLICY_LIVE,
 	    "1 spec.limits.readBatchSize;1 spec.limits.concurrency;");
+	assert_diff(MVTX, MVTX "  streaming: true\n", FBY_POLICY_LIVE,
+	    "1 spec.streaming;");
 	assert_diff(MVTX,
 	    MVTX HOST "  watermark: {idleSource: {threshold: "
 		      "1s, incrementBy: 1s}}\n  log: {level: debug}\n",
