@@ -218,7 +218,7 @@ static void
 start_moving(struct fby_master *mst)
 {
 	if (fby_runtime_is_foreign(mst->manifest)) {
-		fby_child_start(&mst->child);
+		fby_child_start(&mst->child, mst->manifest->runtime);
 		fby_notify_ready(&mst->notify);
 	} else {
 		/* First: a reload that waits may go on from within the roll. */
@@ -395,11 +395,10 @@ fby_cycle_workers_gone(struct fby_master *mst)
 }
 
 void
-fby_cycle_child_gone(struct fby_master *mst)
+fby_cycle_child_gone(struct fby_master *mst, struct fby_child *c)
 {
-	if (mst->state != FBY_CYCLE_DRAINING)
+	if (mst->state != FBY_CYCLE_DRAINING || c != &mst->child)
 		return;
-	fby_trouble_over(mst, FBY_TROUBLE_RUNTIME);
 	set_state(mst, FBY_CYCLE_LEAVING, "the runtime has exited");
 	moved_out(mst);
 }

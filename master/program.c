@@ -15,6 +15,7 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
+#include "master/mounts.h"
 #include "master/settings.h"
 
 static void
@@ -95,8 +96,12 @@ try_one(const struct fby_manifest *m, const char *runtime, const char *path,
 	    NULL;
 	const char *fault;
 
-	if (rt == NULL || (fault = fby_program_fault(rt->command.v[0])) == NULL)
+	if (rt == NULL)
 		return 0;
+	if ((fault = fby_program_fault(rt->command.v[0])) == NULL)
+		return rt->protocol == FBY_RUNTIME_NUMAFLOW ?
+		    fby_mounts_check(m, rt->name, err) :
+		    0;
 	return fby_err_add(err, fby_manifest_pos(m, path),
 	    "%s: the program of \"%s\", %s, is %s", what, rt->name,
 	    rt->command.v[0], fault);

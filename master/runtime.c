@@ -12,16 +12,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shared/base64.h"
 #include "shared/clock.h"
+#include "shared/err.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
 #include "shared/proto.h"
 #include "shared/str.h"
 
-#include "master/cpus.h"
 #include "master/master.h"
+#include "master/mounts.h"
+#include "master/pod.h"
 #include "master/spawn.h"
 
 #define BACKOFF_MIN_MS 1000
@@ -38,8 +39,9 @@ fby_runtime_is_foreign(const struct fby_manifest *m)
 static const struct fby_runtime *
 chosen(const struct fby_child *c)
 {
-	const struct fby_manifest *m = c->mst->manifest;
-	const struct fby_runtime *rt = fby_manifest_runtime_find(m, m->runtime);
+	const struct fby_runtime *rt;
+
+	rt = fby_manifest_runtime_find(c->mst->manifest, c->runtime);
 
 	FBY_BUG_ON(rt == NULL);
 	return rt;
@@ -53,40 +55,6 @@ number_of(const struct fby_replica *r)
 
 /* ---- starting --------------------------------------------------------- */
 
-/* What a pod's main container gets; later entries win over earlier ones. */
-static char **
-make_env(const struct fby_manifest *m, const struct fby_runtime *rt,
-    size_t replica)
-{
-	struct fby_pool *pool = fby_pool_new(FBY_ARENA_CONFIG);
-	char *object = fby_manifest_object(m);
-	int cpus[FBY_WORKERS_MAX];
-	size_t n = 0, ncpus = fby_cpus_usable(m, cpus);
-	const char **vars = fby_palloc(pool,
-	    (8 + m->env.n + rt->env.n) * sizeof(*vars));
-	char **envp;
-
-	vars[n++] = fby_psprintf(pool, "NUMAFLOW_MONO_VERTEX_OBJECT=%s",
-	    fby_base64_encode(pool, object, strlen(object)));
-	vars[n++] = fby_psprintf(pool, "NUMAFLOW_MONO_VERTEX_NAME=%s", m->name);
-	vars[n++] = fby_psprintf(pool, "NUMAFLOW_NAMESPACE=%s", m->namespace_);
-	vars[n++] = fby_psprintf(pool, "NUMAFLOW_POD=%s-mv-%zu", m->name,
-	    replica);
-	vars[n++] = fby_psprintf(pool, "NUMAFLOW_REPLICA=%zu", replica);
-	vars[n++] = fby_psprintf(pool, "NUMAFLOW_CPU_REQUEST=%zu",
-	    fby_cpus_workers(m, ncpus));
-	vars[n++] = "NUMAFLOW_READ_AHEAD=false";
-	vars[n++] = fby_psprintf(pool, "NUMAFLOW_RUNTIME=%s", m->runtime);
-	for (size_t i = 0; i < m->env.n; i++)
-		vars[n++] = m->env.v[i];
-	for (size_t i = 0; i < rt->env.n; i++)
-		vars[n++] = rt->env.v[i];
-	envp = fby_spawn_env(vars, n);
-	free(object);
-	fby_pool_free(pool);
-	return envp;
-}
-
 static void
 spawn_later(struct fby_replica *r)
 {
@@ -98,9 +66,59 @@ spawn_later(struct fby_replica *r)
 	    FBY_MIN(r->backoff_ms * 2, BACKOFF_MAX_MS);
 	tv = fby_clock_tv(r->backoff_ms);
 	evtimer_add(&r->ev_spawn, &tv);
+	c->is_down = true;
 	fby_trouble_set(c->mst, FBY_TROUBLE_RUNTIME,
 	    "runtime \"%s\" is not running; started again in %" PRId64 " s",
-	    c->mst->manifest->runtime, r->backoff_ms / 1000);
+	    c->runtime, r->backoff_ms / 1000);
+}
+
+/* NULL: said in the log. */
+static struct fby_mounts *
+make_mounts(struct fby_replica *r)
+{
+	struct fby_child *c = r->c;
+	struct fby_mounts *mo;
+	struct fby_err err;
+	char *pod, *text;
+
+	pod = fby_asprintf("%s-%zu", c->runtime, number_of(r));
+	fby_err_init(&err);
+	mo = fby_mounts_new(c->mst->manifest, c->mst->run_dir, pod, &err);
+	if (mo == NULL) {
+		text = fby_err_text(&err);
+		fby_error("runtime \"%s\": %.*s", c->runtime,
+		    (int)strcspn(text, "\n"), text);
+		free(text);
+	}
+	fby_err_fini(&err);
+	free(pod);
+	return mo;
+}
+
+/* -1 with errno. */
+static pid_t
+start_one(const struct fby_runtime *rt, char **envp, struct fby_mounts *mo)
+{
+	struct fby_spawn sp = {
+		.exec_fd = -1,
+		.fds = { -1, STDOUT_FILENO, STDERR_FILENO },
+		.nfds = 3,
+		.cpu = -1,
+		.own_group = true,
+		.prepare = mo ? fby_mounts_enter : NULL,
+		.arg = mo,
+		.envp = envp,
+	};
+	pid_t pid;
+
+	sp.argv = fby_calloc(rt->command.n + 1, sizeof(*sp.argv));
+	for (size_t i = 0; i < rt->command.n; i++)
+		sp.argv[i] = fby_strdup(rt->command.v[i]);
+	pid = fby_spawn(&sp);
+	for (size_t i = 0; i < rt->command.n; i++)
+		free(sp.argv[i]);
+	free(sp.argv);
+	return pid;
 }
 
 static void
@@ -108,27 +126,22 @@ spawn(struct fby_replica *r)
 {
 	struct fby_child *c = r->c;
 	const struct fby_runtime *rt = chosen(c);
-	struct fby_spawn sp = {
-		.exec_fd = -1,
-		.fds = { -1, STDOUT_FILENO, STDERR_FILENO },
-		.nfds = 3,
-		.cpu = -1,
-		.own_group = true,
-	};
+	struct fby_mounts *mo = NULL;
+	char **envp;
 	pid_t pid;
 
-	sp.argv = fby_calloc(rt->command.n + 1, sizeof(*sp.argv));
-	for (size_t i = 0; i < rt->command.n; i++)
-		sp.argv[i] = fby_strdup(rt->command.v[i]);
-	sp.envp = make_env(c->mst->manifest, rt, number_of(r));
-	pid = fby_spawn(&sp);
-	for (size_t i = 0; i < rt->command.n; i++)
-		free(sp.argv[i]);
-	free(sp.argv);
-	fby_spawn_env_free(sp.envp);
-	if (pid == -1) {
+	if (c->is_private && (mo = make_mounts(r)) == NULL) {
+		spawn_later(r);
+		return;
+	}
+	envp = fby_pod_env(c->mst->manifest, rt, number_of(r));
+	pid = start_one(rt, envp, mo);
+	if (pid == -1)
 		fby_error("runtime \"%s\": fork: %s", rt->name,
 		    strerror(errno));
+	fby_spawn_env_free(envp);
+	fby_mounts_free(mo);
+	if (pid == -1) {
 		spawn_later(r);
 		return;
 	}
@@ -150,10 +163,28 @@ on_spawn(evutil_socket_t fd, short what, void *arg)
 		spawn(r);
 }
 
-void
-fby_child_start(struct fby_child *c)
+/* That its secrets are in place without was seen by fby_mounts_check(). */
+static void
+look_for_privilege(struct fby_child *c)
 {
+	int refused = fby_mounts_refused();
+
+	c->is_private = refused == 0;
+	if (refused)
+		fby_warn("runtime \"%s\": /var/numaflow and /var/run/numaflow "
+			 "are the machine's, shared by all that use them; "
+			 "directories of its own take CAP_SYS_ADMIN (%s)",
+		    c->runtime, strerror(refused));
+}
+
+void
+fby_child_start(struct fby_child *c, const char *runtime)
+{
+	free(c->runtime);
+	c->runtime = fby_strdup(runtime);
 	c->wanted = true;
+	c->is_down = false;
+	look_for_privilege(c);
 	c->nreplicas = (size_t)chosen(c)->replicas;
 	FBY_BUG_ON(c->nreplicas > FBY_REPLICAS_MAX);
 	for (size_t i = 0; i < c->nreplicas; i++) {
@@ -181,6 +212,21 @@ on_kill(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void
+recovered(struct fby_child *c)
+{
+	if (c->is_down)
+		fby_trouble_over(c->mst, FBY_TROUBLE_RUNTIME);
+	c->is_down = false;
+}
+
+static void
+gone(struct fby_child *c)
+{
+	recovered(c);
+	fby_cycle_child_gone(c->mst, c);
+}
+
 void
 fby_child_stop(struct fby_child *c, int64_t drain_ms)
 {
@@ -194,7 +240,7 @@ fby_child_stop(struct fby_child *c, int64_t drain_ms)
 			kill(-c->replicas[i].pid, SIGTERM);
 	}
 	if (fby_child_alive(c) == 0)
-		fby_cycle_child_gone(c->mst);
+		gone(c);
 	else
 		evtimer_add(&c->ev_kill, &tv);
 }
@@ -219,6 +265,10 @@ say(const struct fby_child *c, int32_t pid, int status)
 		    WTERMSIG(status));
 	else if (WEXITSTATUS(status) == FBY_SPAWN_FAILED)
 		fby_error("runtime (pid %d) could not be executed", pid);
+	else if (WEXITSTATUS(status) == FBY_SPAWN_UNPREPARED)
+		fby_error("runtime (pid %d) could not be given directories "
+			  "of its own",
+		    pid);
 	else
 		fby_log(level, "runtime (pid %d) exited with code %d%s", pid,
 		    WEXITSTATUS(status),
@@ -243,7 +293,7 @@ fby_child_reaped(struct fby_child *c, int32_t pid, int status)
 		spawn_later(r);
 	} else if (fby_child_alive(c) == 0) {
 		evtimer_del(&c->ev_kill);
-		fby_cycle_child_gone(c->mst);
+		gone(c);
 	}
 	return true;
 }
@@ -263,8 +313,7 @@ fby_child_tick(struct fby_child *c)
 		return;
 	}
 	/* What was started again lives: the alarm is over. */
-	if (c->mst->troubles[FBY_TROUBLE_RUNTIME])
-		fby_trouble_over(c->mst, FBY_TROUBLE_RUNTIME);
+	recovered(c);
 	if (rt->readiness.present)
 		fby_probe_ask(&c->probe, c->mst->base,
 		    (uint16_t)rt->readiness.port, rt->readiness.path);
@@ -311,4 +360,6 @@ fby_child_fini(struct fby_child *c)
 			waitpid(r->pid, NULL, 0);
 		}
 	}
+	free(c->runtime);
+	c->runtime = NULL;
 }

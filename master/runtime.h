@@ -2,7 +2,12 @@
 /*
  * Another runtime in our place: a command that gets what a Numaflow pod's
  * main container gets (the base64 object and its companions in the
- * environment), supervised with back-off; as many of them as `replicas` says.
+ * environment, volumes), supervised with back-off; as many of them as
+ * `replicas` says.
+ *
+ * A struct fby_child knows by itself which runtime it runs, so there can be
+ * several.  It is a group member of its own: what it has done is seen from
+ * outside (observe.h, scrape.h).
  */
 #ifndef FBY_RUNTIME_H
 #define FBY_RUNTIME_H
@@ -31,7 +36,10 @@ struct fby_replica {
 
 struct fby_child {
 	struct fby_master *mst;
+	char *runtime; /* its name; NULL: never started */
 	bool wanted;
+	bool is_private; /* directories of its own, not the machine's */
+	bool is_down;    /* the trouble is ours */
 	struct fby_replica replicas[FBY_REPLICAS_MAX];
 	size_t nreplicas;
 	struct event ev_kill;
@@ -51,9 +59,11 @@ fby_child_alive(const struct fby_child *c)
 
 void fby_child_init(struct fby_child *c, struct fby_master *mst);
 void fby_child_fini(struct fby_child *c);
-void fby_child_start(struct fby_child *c);
 
-/* SIGTERM, SIGKILL after drain_ms; fby_cycle_child_gone() follows. */
+/* One that is known to the manifest in force, and runs as a pod does. */
+void fby_child_start(struct fby_child *c, const char *runtime);
+
+/* SIGTERM, SIGKILL after drain_ms; fby_cycle_child_gone(mst, c) follows. */
 void fby_child_stop(struct fby_child *c, int64_t drain_ms);
 
 /* True if it was ours. */

@@ -95,6 +95,8 @@ become(const struct fby_spawn *sp, const int *high)
 		CPU_SET((size_t)sp->cpu, &set);
 		sched_setaffinity(0, sizeof(set), &set);
 	}
+	if (sp->prepare && sp->prepare(sp->arg) == -1)
+		_exit(FBY_SPAWN_UNPREPARED);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Handlers are reset by the exec, but what is ignored stays so. */

@@ -19,9 +19,14 @@ struct fby_spawn {
 	int cpu;        /* to be pinned to; -1: as the master */
 	bool own_group; /* a process group of its own */
 	int on_orphan;  /* signal for it when the calling thread ends; 0 */
+	/* In the child, its descriptors in place; async-signal-safe calls
+	 * only, 0 or -1.  NULL: nothing. */
+	int (*prepare)(void *arg);
+	void *arg;
 };
 
 /* What the child exits with when it could not become the program. */
+#define FBY_SPAWN_UNPREPARED 126 /* prepare() failed */
 #define FBY_SPAWN_FAILED 127
 
 /* -1 with errno. */

@@ -62,16 +62,16 @@ trim(char *text, size_t len)
 }
 
 int
-fby_secret_read(const struct fby_manifest *m, const struct fby_secret *secret,
-    const char *path, char **text, struct fby_err *err)
+fby_secret_bytes(const struct fby_manifest *m, const struct fby_secret *secret,
+    const char *path, char **bytes, size_t *len, struct fby_err *err)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
 	struct fby_pos pos;
 	char *file, *credential;
-	size_t len = 0;
 	int rc = 0;
 
-	*text = NULL;
+	*bytes = NULL;
+	*len = 0;
 	if (secret->name == NULL || secret->key == NULL)
 		return 0;
 	pos = fby_manifest_pos(m, path);
@@ -79,29 +79,39 @@ fby_secret_read(const struct fby_manifest *m, const struct fby_secret *secret,
 	    secret->key);
 	credential = fby_asprintf("%s/%s.%s",
 	    dir ? dir : "$CREDENTIALS_DIRECTORY", secret->name, secret->key);
-	*text = read_all(file, &len);
-	if (*text == NULL && errno == ENOENT && dir)
-		*text = read_all(credential, &len);
-	if (*text == NULL && errno == ENOENT && !secret->optional)
+	*bytes = read_all(file, len);
+	if (*bytes == NULL && errno == ENOENT && dir)
+		*bytes = read_all(credential, len);
+	if (*bytes == NULL && errno == ENOENT && !secret->optional)
 		rc = fby_err_add(err, pos,
 		    "%s: there is no such secret, looked for %s and %s", path,
 		    file, credential);
-	else if (*text == NULL && errno != ENOENT)
+	else if (*bytes == NULL && errno != ENOENT)
 		rc = fby_err_add(err, pos,
 		    "%s: the secret cannot be read: %s (%s, %s)", path,
 		    strerror(errno), file, credential);
-	else if (*text && strlen(*text) != len)
-		rc = fby_err_add(err, pos,
-		    "%s: the secret holds a NUL character", path);
 	free(file);
 	free(credential);
-	if (rc == -1) {
+	return rc;
+}
+
+int
+fby_secret_read(const struct fby_manifest *m, const struct fby_secret *secret,
+    const char *path, char **text, struct fby_err *err)
+{
+	size_t len;
+
+	if (fby_secret_bytes(m, secret, path, text, &len, err) == -1)
+		return -1;
+	if (*text && strlen(*text) != len) {
 		fby_secret_free(*text);
 		*text = NULL;
+		return fby_err_add(err, fby_manifest_pos(m, path),
+		    "%s: the secret holds a NUL character", path);
 	}
 	if (*text)
 		trim(*text, len);
-	return rc;
+	return 0;
 }
 
 void

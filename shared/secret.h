@@ -25,7 +25,12 @@ int fby_secret_read(const struct fby_manifest *m,
     const struct fby_secret *secret, const char *path, char **text,
     struct fby_err *err) FBY_MUSTCHECK;
 
-/* Wipes it, too. */
+/* The same with nothing cut off, whatever bytes they are: a keytab, say. */
+int fby_secret_bytes(const struct fby_manifest *m,
+    const struct fby_secret *secret, const char *path, char **bytes,
+    size_t *len, struct fby_err *err) FBY_MUSTCHECK;
+
+/* Wipes it, too (a text: up to its NUL). */
 void fby_secret_free(char *text);
 
 #endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The environment that a Numaflow pod gives its main container.
+ */
+#ifndef FBY_POD_H
+#define FBY_POD_H
+
+#include "shared/fby.h"
+
+struct fby_manifest;
+struct fby_runtime;
+
+/* Heap; free with fby_spawn_env_free(). */
+char **fby_pod_env(const struct fby_manifest *m, const struct fby_runtime *rt,
+    size_t replica);
+
+/*
+ * Kubernetes' quantities as its downward API hands them on: CPUs are rounded
+ * up to whole ones, memory is bytes.  0: it is none.
+ */
+int64_t fby_pod_cpus(const char *quantity);
+int64_t fby_pod_bytes(const char *quantity);
+
+#endif

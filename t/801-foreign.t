@@ -1,0 +1,211 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# A runtime of the protocol numaflow on a real broker: what it is given, what
+# is seen of it from outside, and what becomes of it when it ends.  The program
+# is t/interop/numaflow.py, or the stock binary that FOREBAY_NUMAFLOW_RS names.
+use strict;
+use warnings;
+
+use IO::Socket::INET;
+use JSON::PP ();
+use Test::More;
+
+use Test::Forebay;
+use Test::Forebay::Kafka;
+use Test::Forebay::Util;
+
+if (my $why = Test::Forebay::no_python()) {
+	skip_for($why);
+	done_testing();
+	exit;
+}
+Test::Forebay::Kafka->need;
+delete @ENV{qw(NUMAFLOW_RUNTIME FOREBAY_TEST_RUNTIME CREDENTIALS_DIRECTORY)};
+
+my $broker = Test::Forebay::Kafka->shared;
+my $PARTITIONS = 3;
+
+# May we make mount namespaces?  Mount points are left on the machine, empty.
+my $can_mount = (run(['unshare', '--mount', 'true']))[0] == 0;
+
+sub free_port
+{
+	my $sock = IO::Socket::INET->new(LocalAddr => '0.0.0.0', Listen => 1,
+	    Proto => 'tcp') or die "no port: $!";
+
+	return $sock->sockport;
+}
+
+# The stand-in as the runtime `other`; its port is $f->{port}.
+sub foreign
+{
+	my ($dir, %opt) = @_;
+	my $port = free_port();
+	my $runtime = { command => ['/usr/bin/python3',
+		source_dir() . '/t/interop/numaflow.py'],
+	    env => { STAND_IN_PORT => "$port", STAND_IN_TELL => "$dir/told",
+		STAND_IN_EXIT => "$dir/exit" },
+	    %{delete $opt{more} // {}} };
+	my $f = Test::Forebay->new(broker => $broker,
+	    topic => $broker->topic($PARTITIONS), runtime => 'other', %opt,
+	    host => { runtimes => { other => $runtime },
+		%{$opt{host} // {}} });
+
+	$f->{port} = $port;
+	return $f;
+}
+
+sub told
+{
+	my ($dir, $replica) = @_;
+	my $text = slurp("$dir/told." . ($replica // 0));
+
+	return $text && JSON::PP->new->utf8->decode($text);
+}
+
+scenario 'what a pod gets' => sub {
+	my ($dir, $secrets) = (scratch(), scratch());
+
+	mkdir("$secrets/kafka") or die "mkdir: $!";
+	spew("$secrets/kafka/user", $Test::Forebay::Kafka::USERS{PLAIN}[0]);
+	spew("$secrets/kafka/password",
+	    "$Test::Forebay::Kafka::USERS{PLAIN}[1]\n");
+	mkdir("$secrets/other") or die "mkdir: $!";
+	spew("$secrets/other/key", 'not for it');
+	my $f = foreign($dir, bootstrap => $broker->sasl_bootstrap,
+	    kafka => { sasl => { mechanism => 'PLAIN', plain => {
+		userSecret => { name => 'kafka', key => 'user' },
+		passwordSecret => { name => 'kafka', key => 'password' },
+		handshake => JSON::PP::true() } } },
+	    host => { secretsDirectory => "$secrets" });
+
+	$f->edit(sub { $_[0]{containerTemplate}{resources} = {
+	    requests => { cpu => '1500m', memory => '128Mi' },
+	    limits => { memory => '1Gi' } } });
+	if (!$can_mount) {
+		my ($status, undef, $err) = run([$f->command, 'test', '-c',
+		    $f->{file}]);
+
+		is($status, 2, 'refused without the right to mount');
+		like($err, qr{looks for it in /var/numaflow/secrets/kafka/user},
+		    'in a sentence');
+		return;
+	}
+	$f->start;
+	is_soon { told($dir) } 'it is started';
+	my $told = told($dir);
+
+	is_deeply($told->{secrets}, {
+	    'kafka/user' => $Test::Forebay::Kafka::USERS{PLAIN}[0],
+	    'kafka/password' => "$Test::Forebay::Kafka::USERS{PLAIN}[1]\n" },
+	    'the secrets that the manifest refers to, and no others');
+	is_deeply([sort keys %{$told->{object}}], [qw(metadata spec)],
+	    'the object is the MonoVertex alone');
+	is($told->{object}{spec}{limits}{readBatchSize}, 500, 'with defaults');
+	is($told->{env}{$_->[0]}, $_->[1], $_->[0]) for
+	    ['NUMAFLOW_MONO_VERTEX_NAME', 'demo'], ['NUMAFLOW_REPLICA', 0],
+	    ['NUMAFLOW_NAMESPACE', 'default'], ['NUMAFLOW_POD', 'demo-mv-0'],
+	    ['NUMAFLOW_CPU_REQUEST', 2], ['NUMAFLOW_MEMORY_LIMIT', 1 << 30],
+	    ['NUMAFLOW_MEMORY_REQUEST', 128 << 20],
+	    ['NUMAFLOW_READ_AHEAD', 'false'], ['NUMAFLOW_RUNTIME', 'other'];
+	$broker->produce($f->{topics}[0], 300);
+	$f->await_caught_up;
+	pass('and it logs in with them, reads and commits');
+	ok(!-e '/var/numaflow/secrets/kafka', 'the machine does not see them');
+	$f->stop;
+};
+
+# Root without the right, which is what the unit of systemd gives, too.
+scenario 'without the right to mount' => sub {
+	my @without = qw(setpriv --bounding-set -sys_admin);
+	my ($dir, $secrets) = (scratch(), scratch());
+
+	return skip_for('the right to mount cannot be given up',
+	    machine => 1) if (run([@without, 'true']))[0];
+	mkdir("$secrets/ca") or die "mkdir: $!";
+	spew("$secrets/ca/crt", 'whose');
+	my $f = foreign($dir, wrap => \@without, kafka => { tls => {
+	    caCertSecret => { name => 'ca', key => 'crt' } } },
+	    host => { secretsDirectory => "$secrets" });
+	my ($status, undef, $err) = run([@without, $f->command, 'test', '-c',
+	    $f->{file}]);
+
+	is($status, 2, 'secrets elsewhere are refused');
+	like($err, qr{^\S+:\d+:\d+:\ \S+caCertSecret:\ the\ runtime\ "other"\ looks\ for\ it\ in
+	    \ /var/numaflow/secrets/ca/crt\ .*CAP_SYS_ADMIN$}x,
+	    'in a sentence');
+	is(($err =~ tr/\n//), 1, 'one');
+	$f->edit(sub { delete $_[0]{source}{kafka}{tls} });
+	$f->start;
+	is_soon { told($dir) } 'without secrets it runs';
+	like($f->log_text, qr/are the machine's, shared/, 'and says so');
+	is((() = $f->log_text =~ /are the machine's/g), 1, 'once');
+	unlink(map { "$_/mark-0" } '/var/run/numaflow',
+	    '/var/numaflow/runtime');
+	$f->stop;
+};
+
+scenario 'a secret that is missing is refused' => sub {
+	my ($dir, $secrets) = (scratch(), scratch());
+	my $f = foreign($dir, kafka => { tls => { caCertSecret =>
+	    { name => 'ca', key => 'crt' } } },
+	    host => { secretsDirectory => "$secrets" });
+	my ($status, undef, $err) = run([$f->command, 'test', '-c',
+	    $f->{file}]);
+
+	is($status, 2, 'refused');
+	like($err, qr{tls\.caCertSecret: there is no such secret}, 'with why');
+};
+
+scenario 'replicas have directories of their own' => sub {
+	my $dir = scratch();
+	my $f = foreign($dir, more => { replicas => 2 });
+
+	$f->start;
+	is_soon { told($dir, $_) } "replica $_ is started" for 0, 1;
+	if (!$can_mount) {
+		like($f->log_text, qr/are the machine's, shared/,
+		    'without the right to mount that is said');
+		$f->stop;
+		return;
+	}
+	isnt(told($dir, 0)->{mnt}, told($dir, 1)->{mnt}, 'two namespaces');
+	is_deeply(told($dir, $_)->{run}, [], 'nothing of the other in run')
+	    for 0, 1;
+	for my $n (0, 1) {
+		ok(-e "$f->{run}/pods/other-$n/$_/mark-$n",
+		    "what $n makes in $_ can be found") for qw(run runtime);
+	}
+	ok(!-e "/var/run/numaflow/mark-$_", 'and not in the machine\'s')
+	    for 0, 1;
+	$f->stop;
+};
+
+scenario 'it is started again, whatever it ends with' => sub {
+	my $dir = scratch();
+	my $f = foreign($dir);
+
+	$f->start;
+	is_soon { ($f->http('/readyz'))[0] == 204 && told($dir) } 'it runs';
+	spew("$dir/exit", 0);
+	is_soon { $f->log_text =~
+	    /exited with code 0; nobody had asked it to/ }
+	    'an end with 0 that nobody asked for';
+	is_soon { ($f->http('/readyz'))[0] == 503 } 'is a failure';
+	is_soon { ($f->status->{child}{spawns} // 0) == 2 } 'after a while '
+	    . 'it is started again';
+	my $pid = $f->status->{child}{pid};
+
+	kill('KILL', $pid);
+	is_soon { ($f->status->{child}{deaths} // 0) == 2 } 'killed';
+	$broker->produce($f->{topics}[0], 100);
+	$f->await_caught_up;
+	is($f->status->{child}{spawns}, 3, 'and once more, and it goes on');
+	is_soon { !@{$f->status->{troubles}} } 'then the alarm is over';
+	$f->stop;
+	like($f->log_text, qr/notice .*exited with code 0$/m,
+	    'when it was asked to, 0 is as it should be');
+};
+
+done_testing();
