@@ -219,6 +219,7 @@ start_moving(struct fby_master *mst)
 {
 	if (fby_runtime_is_foreign(mst->manifest)) {
 		fby_child_start(&mst->child, mst->manifest->runtime);
+		fby_observe_start(&mst->observe);
 		fby_notify_ready(&mst->notify);
 	} else {
 		/* First: a reload that waits may go on from within the roll. */
@@ -400,6 +401,7 @@ fby_cycle_child_gone(struct fby_master *mst, struct fby_child *c)
 	if (mst->state != FBY_CYCLE_DRAINING || c != &mst->child)
 		return;
 	set_state(mst, FBY_CYCLE_LEAVING, "the runtime has exited");
+	fby_observe_stop(&mst->observe);
 	moved_out(mst);
 }
 
@@ -511,6 +513,7 @@ open_all(struct fby_master *mst)
 	fby_group_init(&mst->group, mst);
 	fby_reload_init(&mst->reload, mst);
 	fby_child_init(&mst->child, mst);
+	fby_observe_init(&mst->observe, mst);
 	if ((mst->sup.exec_fd = fby_proc_open_program(mst->libexec)) == -1 ||
 	    (mst->control = fby_control_open(mst)) == NULL)
 		return -1;
@@ -530,6 +533,7 @@ close_all(struct fby_master *mst)
 	fby_supervisor_fini(&mst->sup);
 	fby_oom_fini(&mst->oom);
 	fby_child_fini(&mst->child);
+	fby_observe_stop(&mst->observe);
 	fby_group_fini(&mst->group);
 	if (mst->commit.mst) {
 		fby_commit_fini(&mst->commit);

@@ -20,6 +20,7 @@
 #include "master/group.h"
 #include "master/handoff.h"
 #include "master/notify.h"
+#include "master/observe.h"
 #include "master/offsets.h"
 #include "master/oom.h"
 #include "master/quarantine.h"
@@ -99,6 +100,7 @@ struct fby_master {
 	struct fby_quarantine quarantine;
 	struct fby_oom oom;
 	struct fby_child child;
+	struct fby_observe observe;
 	struct fby_notify notify;
 	struct fby_control *control;
 	struct fby_http *http;

@@ -34,7 +34,8 @@ struct out {
 	struct fby_master *mst;
 	uint32_t nslots, nrows;
 	char **parts; /* labels by row; NULL: FREE */
-	char *mvtx;   /* Numaflow's labels */
+	char **observed;
+	char *mvtx; /* Numaflow's labels */
 };
 
 struct metric {
@@ -42,6 +43,7 @@ struct metric {
 	const char *labels; /* for the reference */
 	double (*of_master)(const struct fby_master *mst);
 	double (*of_part)(const struct fby_ledger_row *row);
+	double (*of_observed)(const struct fby_observe_part *p);
 	double (*of_worker)(const struct fby_ledger_slot *sl);
 	double (*of_runtime)(const struct fby_status_runtime *rt);
 	void (*own)(struct out *o, const struct metric *m);
@@ -75,8 +77,7 @@ MASTER(generation, mst->generation)
 MASTER(group_generation, known(mst->group.epoch))
 MASTER(rebalances, mst->group.rebalances)
 MASTER(host_watermark, seconds(fby_watermark_host(&mst->handoff)))
-MASTER(group_watermark, mst->offsets.mst ?
-    seconds(mst->offsets.group_watermark) : NAN)
+MASTER(group_watermark, seconds(fby_status_group_watermark(mst)))
 MASTER(partitions_held, fby_handoff_ours(&mst->handoff))
 MASTER(lag, known(fby_status_total_lag(mst)))
 MASTER(commits, mst->commit.commits)
@@ -158,6 +159,22 @@ PART(part_held, fby_status_held(row))
 PART(part_quarantined, fby_load(&row->state) == FBY_ROW_QUARANTINED)
 PART(part_late, fby_load(&row->late))
 PART(part_stale, fby_load(&row->stale))
+/* clang-format on */
+
+/* ---- the same, seen from outside --------------------------------------- */
+
+/* clang-format off */
+#define OBSERVED(fn, expr)                                                    \
+	static double fn(const struct fby_observe_part *p)                    \
+	{                                                                     \
+		return (double)(expr);                                        \
+	}
+
+OBSERVED(observed_lag, known(fby_observe_part_lag(p)))
+OBSERVED(observed_committed, known(p->committed))
+OBSERVED(observed_high, known(p->end))
+OBSERVED(observed_log_start, known(p->first))
+OBSERVED(observed_watermark, seconds(p->watermark))
 /* clang-format on */
 
 /* ---- a worker --------------------------------------------------------- */
@@ -424,6 +441,10 @@ own_mvtx_batch_size(struct out *o, const struct metric *m)
 #define P(name, type, unit, fn, help)                                         \
 	{ F("forebay_partition_" name, type, unit, help), .of_part = fn,      \
 	    .labels = "topic, partition" }
+/* And known of a group member that is not ours, too. */
+#define PO(name, type, unit, fn, seen, help)                                  \
+	{ F("forebay_partition_" name, type, unit, help), .of_part = fn,      \
+	    .of_observed = seen, .labels = "topic, partition" }
 #define W(name, type, unit, fn, help)                                         \
 	{ F("forebay_worker_" name, type, unit, help), .of_worker = fn,       \
 	    .labels = "worker" }
@@ -547,20 +568,20 @@ static const struct metric metrics[] = {
 	    "they should not have."),
 
 	/* per partition */
-	P("lag", GAUGE, NULL, part_lag, "End of the log less what is "
+	PO("lag", GAUGE, NULL, part_lag, observed_lag, "End of the log less what is "
 	    "committed, or less the start of the log if that is later."),
 	P("position", GAUGE, NULL, part_position, "Next offset to read."),
 	P("acked", GAUGE, NULL, part_acked, "Next offset to commit: all "
 	    "before it is done."),
-	P("committed", GAUGE, NULL, part_committed, "Offset that the broker "
-	    "has confirmed."),
-	P("high", GAUGE, NULL, part_high, "End of the log."),
-	P("log_start", GAUGE, NULL, part_log_start, "First offset that the "
-	    "broker has."),
+	PO("committed", GAUGE, NULL, part_committed, observed_committed,
+	    "Offset that the broker has confirmed."),
+	PO("high", GAUGE, NULL, part_high, observed_high, "End of the log."),
+	PO("log_start", GAUGE, NULL, part_log_start, observed_log_start,
+	    "First offset that the broker has."),
 	P("watermark_timestamp_seconds", GAUGE, "seconds", part_watermark,
 	    "Event time that the partition has reached."),
-	P("committed_watermark_timestamp_seconds", GAUGE, "seconds",
-	    part_committed_watermark, "The one that was committed with the "
+	PO("committed_watermark_timestamp_seconds", GAUGE, "seconds",
+	    part_committed_watermark, observed_watermark, "The one that was committed with the "
 	    "offset."),
 	OWN("forebay_partition_state", STATESET, NULL,
 	    "topic, partition, forebay_partition_state", own_part_state,
@@ -637,6 +658,19 @@ write_parts(struct out *o, const struct metric *m)
 }
 
 static void
+write_observed(struct out *o, const struct metric *m)
+{
+	const struct fby_observe *ob = &o->mst->observe;
+
+	for (size_t i = 0; i < ob->nparts; i++) {
+		double x = m->of_observed(&ob->parts[i]);
+
+		if (!isnan(x))
+			fby_om_sample(o->s, &m->f, o->observed[i], x);
+	}
+}
+
+static void
 write_workers(struct out *o, const struct metric *m)
 {
 	for (uint32_t i = 0; i < o->nslots; i++) {
@@ -679,6 +713,8 @@ write_one(struct out *o, const struct metric *m)
 		m->own(o, m);
 	} else if (m->of_part) {
 		write_parts(o, m);
+		if (m->of_observed)
+			write_observed(o, m);
 	} else if (m->of_worker) {
 		write_workers(o, m);
 	} else if (m->of_runtime) {
@@ -690,26 +726,36 @@ write_one(struct out *o, const struct metric *m)
 	}
 }
 
-/* The labels of all partitions that are ours, once for all families. */
+/* Heap. */
+static char *
+part_labels(const char *topic, int32_t partition)
+{
+	struct fby_str labels;
+	char number[16];
+
+	fby_str_init(&labels);
+	snprintf(number, sizeof(number), "%" PRId32, partition);
+	fby_om_label(&labels, "topic", topic);
+	fby_om_label(&labels, "partition", number);
+	return fby_str_take(&labels);
+}
+
+/* The labels of all partitions, once for all families. */
 static void
 label_parts(struct out *o)
 {
 	const struct fby_handoff *h = &o->mst->handoff;
-	struct fby_str labels;
-	char number[16];
+	const struct fby_observe *ob = &o->mst->observe;
 
 	o->parts = fby_calloc(o->nrows ? o->nrows : 1, sizeof(*o->parts));
-	fby_str_init(&labels);
-	for (uint32_t i = 0; i < FBY_MIN(o->nrows, h->nparts); i++) {
-		if (h->parts[i].state == FBY_ROW_FREE)
-			continue;
-		snprintf(number, sizeof(number), "%" PRId32,
-		    h->parts[i].partition);
-		fby_om_label(&labels, "topic", h->parts[i].topic);
-		fby_om_label(&labels, "partition", number);
-		o->parts[i] = fby_str_take(&labels);
-	}
-	fby_str_fini(&labels);
+	for (uint32_t i = 0; i < FBY_MIN(o->nrows, h->nparts); i++)
+		if (h->parts[i].state != FBY_ROW_FREE)
+			o->parts[i] = part_labels(h->parts[i].topic,
+			    h->parts[i].partition);
+	o->observed = fby_calloc(ob->nparts + 1, sizeof(*o->observed));
+	for (size_t i = 0; i < ob->nparts; i++)
+		o->observed[i] = part_labels(ob->parts[i].topic,
+		    ob->parts[i].partition);
 }
 
 void
@@ -733,6 +779,9 @@ fby_metrics_write(struct fby_str *s, struct fby_master *mst)
 	for (uint32_t i = 0; i < o.nrows; i++)
 		free(o.parts[i]);
 	free(o.parts);
+	for (size_t i = 0; o.observed[i]; i++)
+		free(o.observed[i]);
+	free(o.observed);
 	fby_str_fini(&mvtx);
 }
 
@@ -751,6 +800,10 @@ fby_metrics_reference(void)
 	    "partition, or `topic:number` if the source has several topics. "
 	    "Series of a partition disappear when it is given back, those of "
 	    "a worker (but for its counters) when it dies.\n\n"
+	    "While a runtime of the protocol `numaflow` runs, lag, offsets "
+	    "and watermarks are those of all of the group's partitions, as "
+	    "the broker knows them; what only a worker knows is not there."
+	    "\n\n"
 	    "| sample | type | labels | what |\n| --- | --- | --- | --- |\n");
 	for (size_t i = 0; i < FBY_NELEM(metrics); i++) {
 		const struct metric *m = &metrics[i];

@@ -385,6 +385,8 @@ runtimes(struct fby_str *s, const json_t *list, const struct fby_render *r)
 static const char *
 note(const json_t *o)
 {
+	if (strcmp(text(o, "state"), "OBSERVED") == 0)
+		return "";
 	if (strcmp(text(o, "state"), "HELD") != 0)
 		return text(o, "state");
 	if (is_true(o, "isolated"))

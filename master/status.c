@@ -119,6 +119,8 @@ fby_status_total_lag(const struct fby_master *mst)
 {
 	int64_t total = 0;
 
+	if (mst->observe.rk)
+		return fby_observe_lag(&mst->observe);
 	/* Without membership "no partitions" does not mean "no lag". */
 	if (fby_handoff_ours(&mst->handoff) == 0 &&
 	    (mst->group.state == FBY_GROUP_CLOSED ||
@@ -397,6 +399,44 @@ partitions(const struct fby_master *mst)
 	return list;
 }
 
+/* The same of what another member of the group does; the rest is unknown. */
+static json_t *
+observed(const struct fby_observe *ob)
+{
+	static const char *const unknown[] = { "holder", "epoch", "acked",
+		"position", "watermark", "in_flight", "oldest_age_ms", "read",
+		"delivered", "fallback", "dead_lettered", "dropped", "returned",
+		"held", "read_bytes", "late", "stale", "at_end", "paused",
+		"idle", "isolated", "canary", "held_back_at" };
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < ob->nparts; i++) {
+		const struct fby_observe_part *p = &ob->parts[i];
+		json_t *o = json_object();
+
+		set(o, "topic", fby_status_text(p->topic));
+		set(o, "partition", json_integer(p->partition));
+		set(o, "state", json_string("OBSERVED"));
+		set(o, "committed", fby_status_known(p->committed));
+		set(o, "high", fby_status_known(p->end));
+		set(o, "log_start", fby_status_known(p->first));
+		set(o, "lag", fby_status_known(fby_observe_part_lag(p)));
+		set(o, "committed_watermark", fby_status_known(p->watermark));
+		for (size_t k = 0; k < FBY_NELEM(unknown); k++)
+			set(o, unknown[k], json_null());
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+int64_t
+fby_status_group_watermark(const struct fby_master *mst)
+{
+	if (mst->observe.rk)
+		return fby_observe_watermark(&mst->observe);
+	return mst->offsets.mst ? mst->offsets.group_watermark : FBY_NONE;
+}
+
 /* ---- the rest --------------------------------------------------------- */
 
 static json_t *
@@ -542,7 +582,7 @@ counters(const struct fby_master *mst)
 static double
 total_rate(const struct fby_master *mst)
 {
-	double total = 0;
+	double total = mst->observe.rate;
 
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
 		if (mst->sup.procs[i].pid > 0)
@@ -579,13 +619,13 @@ fby_status_json(struct fby_master *mst)
 	set(o, "watermark",
 	    fby_status_known(fby_watermark_host(&mst->handoff)));
 	set(o, "group_watermark",
-	    fby_status_known(
-		mst->offsets.mst ? mst->offsets.group_watermark : FBY_NONE));
+	    fby_status_known(fby_status_group_watermark(mst)));
 	set(o, "records_per_s", rate(total_rate(mst)));
 	set(o, "lag", fby_status_known(fby_status_total_lag(mst)));
 	set(o, "runtimes", runtimes(mst));
 	set(o, "workers", workers(mst));
-	set(o, "partitions", partitions(mst));
+	set(o, "partitions",
+	    mst->observe.rk ? observed(&mst->observe) : partitions(mst));
 	set(o, "counters", counters(mst));
 	return o;
 }

@@ -4,8 +4,9 @@
  * the control socket answers to `status`, and what render.c makes tables of.
  *
  * What is not known is null, never a guess; a partition that is not ours is
- * not there.  All times are milliseconds, event times and points in time
- * since 1970.
+ * not there, unless a runtime runs that is a member of its own: then all of
+ * the group's are, as far as they are seen from outside (observe.h).  All times
+ * are milliseconds, event times and points in time since 1970.
  */
 #ifndef FBY_STATUS_H
 #define FBY_STATUS_H
@@ -40,7 +41,7 @@ uint64_t fby_status_held(const struct fby_ledger_row *row);
 int64_t fby_status_oldest_age(const struct fby_ledger_row *row);
 
 /*
- * Over all partitions that are ours; FBY_NONE if one of them is unknown, or
+ * Over all partitions that are there; FBY_NONE if one of them is unknown, or
  * if it is not known which are ours.
  */
 int64_t fby_status_total_lag(const struct fby_master *mst);
@@ -56,6 +57,9 @@ struct fby_status_runtime {
 /* The i-th of them; false: there are fewer. */
 bool fby_status_runtime(const struct fby_master *mst, size_t i,
     struct fby_status_runtime *rt);
+
+/* The oldest of all hosts' partitions, as last committed; FBY_NONE. */
+int64_t fby_status_group_watermark(const struct fby_master *mst);
 
 /* Text of any bytes; a negative number is null. */
 json_t *fby_status_text(const char *text);

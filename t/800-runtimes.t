@@ -202,6 +202,29 @@ scenario 'readiness' => sub {
 	$f->stop;
 };
 
+# The group as the broker knows it, while its member is none of ours.
+scenario 'what is seen of a runtime that does nothing' => sub {
+	my $b = Test::Forebay::Mock->new;
+	my $f = Test::Forebay->new(broker => $b, topic => $b->topic(2),
+	    runtime => 'other', host => { runtimes => { other => {
+		command => ['/usr/bin/tail', '-f', '/dev/null'] } } });
+
+	$b->produce($f->{topics}[0], 100);
+	$f->start;
+	is_soon { ($f->status->{lag} // -1) == 100 } 'nothing is committed';
+	is($f->partitions->{"$f->{topics}[0]/0"}{committed}, undef,
+	    'which is no offset');
+	$b->halt;
+	is_soon { !defined $f->status->{lag} }
+	    'when the broker is silent the lag becomes unknown', 60;
+	is((() = $f->log_text =~ /how far it has come is not known now/g), 1,
+	    'which is said once');
+	$b->resume;
+	is_soon { ($f->status->{lag} // -1) == 100 } 'and is known again', 60;
+	is_deeply($f->status->{troubles}, [], 'it is no trouble of ours');
+	$f->stop;
+};
+
 # It is all that a worker in another language has to read.
 scenario 'what a worker of another program is told' => sub {
 	my $b = Test::Forebay::Mock->new;

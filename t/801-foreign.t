@@ -182,6 +182,49 @@ scenario 'replicas have directories of their own' => sub {
 	$f->stop;
 };
 
+# As with our own workers, for status, JSON and metrics.
+scenario 'what is seen while it runs' => sub {
+	my $dir = scratch();
+	my $f = foreign($dir);
+	my $topic = $f->{topics}[0];
+
+	$broker->produce($topic, 900);
+	$f->start;
+	is_soon { ($f->metric('forebay_lag') // -1) == 0 } 'the lag goes to 0';
+	my $parts = $f->partitions;
+
+	is_deeply([sort keys %$parts], [map { "$topic/$_" } 0 .. 2],
+	    'all partitions are there');
+	is($parts->{$_}{lag}, 0, "$_: the lag") for sort keys %$parts;
+	is($parts->{"$topic/0"}{committed}, $parts->{"$topic/0"}{high},
+	    'and what is committed is the end');
+	is($parts->{"$topic/0"}{acked}, undef, 'what is not known is null');
+	is($f->status->{lag}, 0, 'lag of all');
+	is($f->metric('forebay_partition_lag', partition => 2), 0,
+	    'the metric of one');
+	is($f->metric('forebay_partition_committed'), 900, 'and of offsets');
+	is($f->metric('monovtx_pending_raw'), 0, "Numaflow's name");
+	like(($f->cli('status'))[1], qr/lag 0\n.*COMMITTED.*\n\Q$topic\E +0 /s,
+	    'the table');
+	my ($pid) = $f->status->{child}{pid};
+
+	kill('STOP', $pid);
+	$broker->produce($topic, 300);
+	is_soon { ($f->metric('monovtx_pending_raw') // -1) == 300 }
+	    'it stands still: the lag grows';
+	kill('CONT', $pid);
+	is_soon { ($f->metric('monovtx_pending_raw') // -1) == 0 }
+	    'and goes to 0 again';
+	my (undef, $members) = $broker->group($f->{group});
+
+	is(scalar @$members, 1, 'who looks is no member');
+	$f->reload_ok(sub { $_[0]{containerTemplate} =
+	    Test::Forebay::chosen('c') }, 'to our own workers');
+	$f->await_held($PARTITIONS);
+	is($f->partitions->{"$topic/0"}{state}, 'HELD', 'whose own it is then');
+	$f->stop;
+};
+
 scenario 'it is started again, whatever it ends with' => sub {
 	my $dir = scratch();
 	my $f = foreign($dir);

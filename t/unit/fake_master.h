@@ -120,6 +120,30 @@ fake_master_gone(void **state)
 	return 0;
 }
 
+/* A member of the group that is not ours: two partitions of `orders`. */
+FBY_UNUSED static void
+fake_foreign_member(void)
+{
+	static char topic[] = "orders", client[] = "";
+	static struct fby_observe_part parts[2];
+
+	for (int i = 0; i < 2; i++)
+		parts[i] = (struct fby_observe_part){
+			.topic = topic,
+			.partition = i,
+			.committed = i == 0 ? 30 : FBY_NONE,
+			.watermark = FBY_NONE,
+			.first = 10,
+			.end = 100,
+		};
+	for (uint32_t i = 0; i < mst.handoff.nparts; i++)
+		mst.handoff.parts[i].state = FBY_ROW_FREE;
+	mst.group.state = FBY_GROUP_CLOSED;
+	mst.observe.rk = (void *)client;
+	mst.observe.parts = parts;
+	mst.observe.nparts = 2;
+}
+
 #define TEST(fn) \
 	cmocka_unit_test_setup_teardown(fn, fake_master, fake_master_gone)
 

@@ -112,6 +112,29 @@ it_ends_as_it_must_even_without_a_ledger(void **state)
 	mst.shm = shm;
 }
 
+static void
+of_a_foreign_member_is_said_what_the_broker_knows(void **state)
+{
+	(void)state;
+	fake_foreign_member();
+	assert_true(has("forebay_partition_lag{topic=\"orders\","
+			"partition=\"0\"} 70"));
+	assert_true(has("forebay_partition_lag{topic=\"orders\","
+			"partition=\"1\"} 90"));
+	assert_true(has("forebay_partition_committed{topic=\"orders\","
+			"partition=\"0\"} 30"));
+	assert_true(has("forebay_lag 160"));
+	assert_true(has("monovtx_pending_raw{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} 160"));
+	assert_false(mentions("\nforebay_partition_committed{topic=\"orders\","
+			      "partition=\"1\""));
+	assert_false(mentions("\nforebay_partition_position{"));
+	assert_false(mentions("\nforebay_partition_read_total{"));
+	mst.observe.parts[1].end = FBY_NONE;
+	assert_true(has("monovtx_pending_raw{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} -1"));
+}
+
 int
 main(void)
 {
@@ -120,6 +143,7 @@ main(void)
 		TEST(what_is_not_known_has_no_sample),
 		TEST(slots_are_summed),
 		TEST(a_dead_worker_keeps_its_counters_only),
+		TEST(of_a_foreign_member_is_said_what_the_broker_knows),
 		TEST(it_ends_as_it_must_even_without_a_ledger),
 	};
 	int rc;

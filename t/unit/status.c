@@ -129,11 +129,30 @@ before_there_is_a_ledger_there_is_a_status(void **state)
 	mst.shm = shm;
 }
 
+static void
+a_foreign_member_is_seen_as_far_as_the_broker_knows(void **state)
+{
+	json_t *o, *p;
+
+	(void)state;
+	fake_foreign_member();
+	o = fby_status_json(&mst);
+	p = json_array_get(json_object_get(o, "partitions"), 0);
+	assert_int_equal(json_integer_value(json_object_get(p, "lag")), 70);
+	assert_int_equal(json_integer_value(json_object_get(p, "high")), 100);
+	assert_true(json_is_null(json_object_get(p, "acked")));
+	assert_int_equal(json_integer_value(json_object_get(o, "lag")), 160);
+	json_decref(o);
+	mst.observe.nparts = 0;
+	assert_int_equal(fby_status_total_lag(&mst), FBY_NONE);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(lag_counts_from_what_the_broker_still_has),
+		TEST(a_foreign_member_is_seen_as_far_as_the_broker_knows),
 		TEST(a_total_with_an_unknown_part_is_unknown),
 		TEST(only_partitions_that_are_ours_are_there),
 		TEST(partitions_are_sorted_by_topic_and_number),
