@@ -79,8 +79,11 @@ fby_cycle_unready(const struct fby_master *mst)
 		    mst->troubles[i]);
 		return text;
 	}
-	if (fby_runtime_is_foreign(mst->manifest))
+	if (fby_manifest_foreign_runtime(mst->manifest) &&
+	    fby_child_unready(&mst->child))
 		return fby_child_unready(&mst->child);
+	if (fby_runtime_is_foreign(mst->manifest))
+		return NULL;
 	if (mst->group.state == FBY_GROUP_JOINING ||
 	    mst->group.state == FBY_GROUP_CLOSED)
 		return fby_group_state_name(mst->group.state);
@@ -214,19 +217,51 @@ static const struct fby_handoff_ops handoff_ops = {
 
 /* ---- starting --------------------------------------------------------- */
 
+/*
+ * A canary that is a member of the group by itself: there, gone, or one that is
+ * given what is in force now.
+ */
+static void
+settle_canary(struct fby_master *mst)
+{
+	const char *runtime = fby_manifest_foreign_canary(mst->manifest);
+	struct fby_child *c = &mst->canary;
+
+	if (runtime && c->wanted && fby_child_is_same(c, runtime))
+		return;
+	if (c->wanted)
+		fby_child_stop(c, mst->manifest->host.drain_timeout_ms);
+	/* Else when it has exited. */
+	if (runtime && fby_child_alive(c) == 0)
+		fby_child_start(c, runtime);
+}
+
+void
+fby_cycle_settle(struct fby_master *mst)
+{
+	const char *runtime = fby_manifest_foreign_runtime(mst->manifest);
+
+	if (runtime && !mst->child.wanted)
+		fby_child_start(&mst->child, runtime);
+	settle_canary(mst);
+	if (!fby_manifest_has_foreign(mst->manifest))
+		fby_observe_stop(&mst->observe);
+	else if (mst->observe.rk == NULL)
+		fby_observe_start(&mst->observe);
+}
+
 static void
 start_moving(struct fby_master *mst)
 {
+	fby_cycle_settle(mst);
 	if (fby_runtime_is_foreign(mst->manifest)) {
-		fby_child_start(&mst->child, mst->manifest->runtime);
-		fby_observe_start(&mst->observe);
 		fby_notify_ready(&mst->notify);
-	} else {
-		/* First: a reload that waits may go on from within the roll. */
-		fby_group_open(&mst->group);
-		fby_supervisor_roll(&mst->sup, mst->manifest, mst->manifest_fd,
-		    mst->generation, false);
+		return;
 	}
+	/* First: a reload that waits may go on from within the roll. */
+	fby_group_open(&mst->group);
+	fby_supervisor_roll(&mst->sup, mst->manifest, mst->manifest_fd,
+	    mst->generation, false);
 }
 
 /* READY=1 says that workers run, not that a broker answers: see /readyz. */
@@ -296,12 +331,24 @@ fby_cycle_recovered(struct fby_master *mst)
 /* ---- stopping --------------------------------------------------------- */
 
 static void
-drain_lanes(struct fby_master *mst, int64_t drain_ms)
+stop_children(struct fby_master *mst, int64_t drain_ms)
+{
+	mst->keep_children = false;
+	fby_child_stop(&mst->child, drain_ms);
+	fby_child_stop(&mst->canary, drain_ms);
+}
+
+static void check_out(struct fby_master *mst);
+
+static void
+drain_all(struct fby_master *mst, int64_t drain_ms)
 {
 	mst->stop_drain_ms = drain_ms;
 	mst->stop_by = fby_clock_mono() + drain_ms + COMMIT_GRACE_MS;
+	if (!mst->keep_children)
+		stop_children(mst, drain_ms);
 	if (fby_runtime_is_foreign(mst->manifest))
-		fby_child_stop(&mst->child, drain_ms);
+		check_out(mst);
 	else
 		fby_handoff_revoke_all(&mst->handoff, false, drain_ms);
 }
@@ -318,7 +365,7 @@ fby_cycle_stop(struct fby_master *mst, int64_t drain_ms)
 		mst->stopping = true;
 		fby_notify_stopping(&mst->notify);
 		set_state(mst, FBY_CYCLE_DRAINING, "asked to stop");
-		drain_lanes(mst, drain_ms);
+		drain_all(mst, drain_ms);
 		break;
 	case FBY_CYCLE_DRAINING:
 		if (mst->stopping) {
@@ -327,10 +374,13 @@ fby_cycle_stop(struct fby_master *mst, int64_t drain_ms)
 			drain_ms = 0;
 		}
 		mst->stopping = true;
-		drain_lanes(mst, drain_ms);
+		mst->keep_children = false;
+		drain_all(mst, drain_ms);
 		break;
 	case FBY_CYCLE_LEAVING:
 		mst->stopping = true;
+		if (mst->keep_children)
+			stop_children(mst, drain_ms);
 		break;
 	case FBY_CYCLE_STOPPED:
 	case FBY_CYCLE_NSTATES:
@@ -339,10 +389,11 @@ fby_cycle_stop(struct fby_master *mst, int64_t drain_ms)
 }
 
 void
-fby_cycle_switch(struct fby_master *mst)
+fby_cycle_switch(struct fby_master *mst, bool keep_children)
 {
+	mst->keep_children = keep_children;
 	set_state(mst, FBY_CYCLE_DRAINING, "going over to another runtime");
-	drain_lanes(mst, mst->manifest->host.drain_timeout_ms);
+	drain_all(mst, mst->manifest->host.drain_timeout_ms);
 }
 
 /* Lanes are back and committed, or time is up: out of the group. */
@@ -365,6 +416,8 @@ moved_out(struct fby_master *mst)
 		event_base_loopbreak(mst->base);
 		return;
 	}
+	mst->keep_children = false;
+	fby_observe_stop(&mst->observe);
 	/* What could not be given back in time is nobody's of ours now. */
 	fby_handoff_revoke_all(&mst->handoff, true, 0);
 	set_state(mst, FBY_CYCLE_RUNNING, "runtime switched");
@@ -373,9 +426,18 @@ moved_out(struct fby_master *mst)
 	fby_reload_continue(&mst->reload);
 }
 
+/* Whoever had to go is gone. */
 static void
 check_out(struct fby_master *mst)
 {
+	if (!mst->keep_children &&
+	    fby_child_alive(&mst->child) + fby_child_alive(&mst->canary) > 0)
+		return;
+	if (mst->state == FBY_CYCLE_DRAINING &&
+	    fby_runtime_is_foreign(mst->manifest)) {
+		set_state(mst, FBY_CYCLE_LEAVING, "the runtime has exited");
+		mst->group_out = mst->workers_out = true;
+	}
 	if (mst->state == FBY_CYCLE_LEAVING && mst->group_out &&
 	    mst->workers_out)
 		moved_out(mst);
@@ -396,13 +458,12 @@ fby_cycle_workers_gone(struct fby_master *mst)
 }
 
 void
-fby_cycle_child_gone(struct fby_master *mst, struct fby_child *c)
+fby_cycle_child_gone(struct fby_master *mst)
 {
-	if (mst->state != FBY_CYCLE_DRAINING || c != &mst->child)
-		return;
-	set_state(mst, FBY_CYCLE_LEAVING, "the runtime has exited");
-	fby_observe_stop(&mst->observe);
-	moved_out(mst);
+	if (mst->state == FBY_CYCLE_RUNNING)
+		settle_canary(mst);
+	else
+		check_out(mst);
 }
 
 void
@@ -444,6 +505,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_notify_watchdog(&mst->notify);
 	check_deadline(mst);
 	fby_child_tick(&mst->child);
+	fby_child_tick(&mst->canary);
 	if (mst->state == FBY_CYCLE_RUNNING) {
 		const char *unready = fby_cycle_unready(mst);
 		const char *poison = mst->troubles[FBY_TROUBLE_POISON];
@@ -512,7 +574,8 @@ open_all(struct fby_master *mst)
 	fby_oom_init(&mst->oom, "");
 	fby_group_init(&mst->group, mst);
 	fby_reload_init(&mst->reload, mst);
-	fby_child_init(&mst->child, mst);
+	fby_child_init(&mst->child, mst, FBY_TROUBLE_RUNTIME);
+	fby_child_init(&mst->canary, mst, FBY_TROUBLE_CANARY);
 	fby_observe_init(&mst->observe, mst);
 	if ((mst->sup.exec_fd = fby_proc_open_program(mst->libexec)) == -1 ||
 	    (mst->control = fby_control_open(mst)) == NULL)
@@ -533,6 +596,7 @@ close_all(struct fby_master *mst)
 	fby_supervisor_fini(&mst->sup);
 	fby_oom_fini(&mst->oom);
 	fby_child_fini(&mst->child);
+	fby_child_fini(&mst->canary);
 	fby_observe_stop(&mst->observe);
 	fby_group_fini(&mst->group);
 	if (mst->commit.mst) {

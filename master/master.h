@@ -80,7 +80,8 @@ struct fby_master {
 	unsigned generation;           /* of the manifest, from 1 */
 
 	enum fby_cycle_state state;
-	bool stopping; /* else: switching runtimes */
+	bool stopping;      /* else: switching runtimes */
+	bool keep_children; /* and these are not what is switched */
 	int64_t stop_drain_ms;
 	int64_t stop_by;             /* monotonic deadline */
 	bool group_out, workers_out; /* LEAVING: who is through */
@@ -99,7 +100,8 @@ struct fby_master {
 	struct fby_reload reload;
 	struct fby_quarantine quarantine;
 	struct fby_oom oom;
-	struct fby_child child;
+	struct fby_child child;  /* the chosen runtime, if it is foreign */
+	struct fby_child canary; /* and the canary */
 	struct fby_observe observe;
 	struct fby_notify notify;
 	struct fby_control *control;
@@ -123,8 +125,17 @@ int fby_cycle_run(struct fby_master *mst);
  */
 void fby_cycle_stop(struct fby_master *mst, int64_t drain_ms);
 
-/* Go over to another runtime: as a stop, then its start. */
-void fby_cycle_switch(struct fby_master *mst);
+/*
+ * Go over to another runtime: as a stop, then its start.  Foreign ones that
+ * are to be there before and after can be kept.
+ */
+void fby_cycle_switch(struct fby_master *mst, bool keep_children);
+
+/*
+ * Foreign runtimes, and what is seen of them, as the manifest in force wants
+ * them: those that are missing are started, a canary is replaced or stopped.
+ */
+void fby_cycle_settle(struct fby_master *mst);
 
 /* Lanes, workers or the manifest have changed: plan soon, once. */
 void fby_cycle_plan_soon(struct fby_master *mst);
@@ -139,7 +150,7 @@ void fby_cycle_recovered(struct fby_master *mst);
 void fby_cycle_group_closed(struct fby_master *mst);
 void fby_cycle_workers_ready(struct fby_master *mst);
 void fby_cycle_workers_gone(struct fby_master *mst);
-void fby_cycle_child_gone(struct fby_master *mst, struct fby_child *c);
+void fby_cycle_child_gone(struct fby_master *mst);
 void fby_cycle_reap(struct fby_master *mst);
 
 /* Make this manifest the one in force; takes both. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* clang-format off */
 /*
  * What a program finds below /var/numaflow and /var/run/numaflow: in a pod
  * volumes that no other pod sees, here mounts in a namespace of its own.
@@ -6,14 +7,14 @@
  *	/var/numaflow/secrets    a tmpfs with the secrets that the MonoVertex
  *	                         refers to, and no others, from wherever
  *	                         forebay has them
- *	/var/numaflow/runtime    <run
- *directory>/pods/<runtime>-<replica>/runtime /var/run/numaflow        <run
- *directory>/pods/<runtime>-<replica>/run
+ *	/var/numaflow/runtime    RUNDIR/pods/RUNTIME-REPLICA/runtime
+ *	/var/run/numaflow        RUNDIR/pods/RUNTIME-REPLICA/run
  *
  * All of it is prepared by fby_mounts_new(); what is left for the child are
  * system calls.  That takes CAP_SYS_ADMIN.  Without it the directories are
  * the machine's, shared by all replicas.  See "Protocol numaflow" in README.
  */
+/* clang-format on */
 #ifndef FBY_MOUNTS_H
 #define FBY_MOUNTS_H
 

@@ -197,16 +197,17 @@ go_live(struct fby_reload *r, const struct changes *ch)
 	adopt(r);
 	fby_supervisor_adopt(&mst->sup, mst->manifest, mst->manifest_fd,
 	    mst->generation);
+	fby_cycle_settle(mst);
 	finish(r, true,
 	    ch->n == 0 ? fby_strdup("nothing has changed") :
 			 fby_asprintf("applied in place: %s", ch->text.p));
 }
 
 static void
-go_switch(struct fby_reload *r)
+go_switch(struct fby_reload *r, const struct changes *ch)
 {
 	r->state = FBY_RELOAD_SWITCHING;
-	fby_cycle_switch(r->mst);
+	fby_cycle_switch(r->mst, ch->rolls == 0);
 }
 
 void
@@ -226,6 +227,16 @@ go_roll(struct fby_reload *r, const struct changes *ch)
 	r->rolling_back = false;
 	fby_supervisor_roll(&r->mst->sup, r->next, r->next_fd, r->generation,
 	    r->only_canary);
+}
+
+static char *
+now_running(const struct fby_manifest *m)
+{
+	const char *canary = m->host.canary.runtime;
+
+	return fby_asprintf("runtime is now \"%s\"%s%s%s", m->runtime,
+	    canary ? ", the canary is \"" : "", canary ? canary : "",
+	    canary ? "\"" : "");
 }
 
 /* Back to the manifest in force: who runs it already stays. */
@@ -249,9 +260,7 @@ fby_reload_continue(struct fby_reload *r)
 
 	if (r->state == FBY_RELOAD_SWITCHING) {
 		if (r->next == NULL)
-			finish(r, true,
-			    fby_asprintf("runtime is now \"%s\"",
-				r->mst->manifest->runtime));
+			finish(r, true, now_running(r->mst->manifest));
 		return;
 	}
 	if (r->state != FBY_RELOAD_ROLLING)
@@ -270,6 +279,7 @@ fby_reload_continue(struct fby_reload *r)
 	}
 	same = strcmp(r->mst->manifest->runtime, r->next->runtime) == 0;
 	adopt(r);
+	fby_cycle_settle(r->mst);
 	finish(r, true,
 	    fby_asprintf("%s%s%s%sworkers replaced in %" PRId64 " ms",
 		same ? "" : "runtime is now \"",
@@ -289,13 +299,15 @@ fby_reload_cancel(struct fby_reload *r)
 
 /*
  * Workers take over from workers, whoever wrote them, while the group notices
- * nothing.  A runtime that is a member of its own needs ours to leave.
+ * nothing.  A runtime that is a member of its own needs ours to leave, unless
+ * it is but a canary.
  */
 static bool
 must_leave(const struct fby_manifest *a, const struct fby_manifest *b,
     enum fby_policy policy)
 {
-	if (!fby_runtime_is_foreign(a) && !fby_runtime_is_foreign(b))
+	if (!fby_manifest_foreign_runtime(a) &&
+	    !fby_manifest_foreign_runtime(b))
 		return false;
 	return strcmp(a->runtime, b->runtime) != 0 || policy > FBY_POLICY_LIVE;
 }
@@ -313,7 +325,7 @@ choose_way(struct fby_reload *r)
 	if (policy == FBY_POLICY_RESTART)
 		finish(r, false, fby_err_text(&ch.refused));
 	else if (must_leave(mst->manifest, r->next, policy))
-		go_switch(r);
+		go_switch(r, &ch);
 	else if (policy == FBY_POLICY_ROLL)
 		go_roll(r, &ch);
 	else

@@ -67,7 +67,7 @@ spawn_later(struct fby_replica *r)
 	tv = fby_clock_tv(r->backoff_ms);
 	evtimer_add(&r->ev_spawn, &tv);
 	c->is_down = true;
-	fby_trouble_set(c->mst, FBY_TROUBLE_RUNTIME,
+	fby_trouble_set(c->mst, c->trouble,
 	    "runtime \"%s\" is not running; started again in %" PRId64 " s",
 	    c->runtime, r->backoff_ms / 1000);
 }
@@ -177,11 +177,41 @@ look_for_privilege(struct fby_child *c)
 		    c->runtime, strerror(refused));
 }
 
+/* Everything that its first process is given, as a text to compare. */
+static char *
+what_is_given(const struct fby_manifest *m, const char *runtime)
+{
+	const struct fby_runtime *rt = fby_manifest_runtime_find(m, runtime);
+	char **envp = fby_pod_env(m, rt, 0);
+	struct fby_str s;
+
+	fby_str_init(&s);
+	fby_str_printf(&s, "%s %" PRId64 "\n", runtime, rt->replicas);
+	for (size_t i = 0; i < rt->command.n; i++)
+		fby_str_printf(&s, "%s\n", rt->command.v[i]);
+	for (size_t i = 0; envp[i]; i++)
+		fby_str_printf(&s, "%s\n", envp[i]);
+	fby_spawn_env_free(envp);
+	return fby_str_take(&s);
+}
+
+bool
+fby_child_is_same(const struct fby_child *c, const char *runtime)
+{
+	char *given = what_is_given(c->mst->manifest, runtime);
+	bool is_same = c->given && strcmp(given, c->given) == 0;
+
+	free(given);
+	return is_same;
+}
+
 void
 fby_child_start(struct fby_child *c, const char *runtime)
 {
 	free(c->runtime);
+	free(c->given);
 	c->runtime = fby_strdup(runtime);
+	c->given = what_is_given(c->mst->manifest, runtime);
 	c->wanted = true;
 	c->is_down = false;
 	look_for_privilege(c);
@@ -216,7 +246,7 @@ static void
 recovered(struct fby_child *c)
 {
 	if (c->is_down)
-		fby_trouble_over(c->mst, FBY_TROUBLE_RUNTIME);
+		fby_trouble_over(c->mst, c->trouble);
 	c->is_down = false;
 }
 
@@ -224,7 +254,7 @@ static void
 gone(struct fby_child *c)
 {
 	recovered(c);
-	fby_cycle_child_gone(c->mst, c);
+	fby_cycle_child_gone(c->mst);
 }
 
 void
@@ -240,7 +270,7 @@ fby_child_stop(struct fby_child *c, int64_t drain_ms)
 			kill(-c->replicas[i].pid, SIGTERM);
 	}
 	if (fby_child_alive(c) == 0)
-		gone(c);
+		recovered(c);
 	else
 		evtimer_add(&c->ev_kill, &tv);
 }
@@ -332,10 +362,12 @@ fby_child_unready(const struct fby_child *c)
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_child_init(struct fby_child *c, struct fby_master *mst)
+fby_child_init(struct fby_child *c, struct fby_master *mst,
+    enum fby_trouble trouble)
 {
 	memset(c, 0, sizeof(*c));
 	c->mst = mst;
+	c->trouble = trouble;
 	for (size_t i = 0; i < FBY_REPLICAS_MAX; i++) {
 		c->replicas[i].c = c;
 		evtimer_assign(&c->replicas[i].ev_spawn, mst->base, on_spawn,
@@ -361,5 +393,6 @@ fby_child_fini(struct fby_child *c)
 		}
 	}
 	free(c->runtime);
-	c->runtime = NULL;
+	free(c->given);
+	c->runtime = c->given = NULL;
 }

@@ -17,6 +17,7 @@
 #include <event2/event_struct.h>
 
 #include "master/probe.h"
+#include "master/trouble.h"
 
 struct fby_manifest;
 struct fby_master;
@@ -36,7 +37,9 @@ struct fby_replica {
 
 struct fby_child {
 	struct fby_master *mst;
-	char *runtime; /* its name; NULL: never started */
+	enum fby_trouble trouble; /* what its absence is */
+	char *runtime;            /* its name; NULL: never started */
+	char *given;              /* what it was started with, as a text */
 	bool wanted;
 	bool is_private; /* directories of its own, not the machine's */
 	bool is_down;    /* the trouble is ours */
@@ -57,13 +60,20 @@ fby_child_alive(const struct fby_child *c)
 	return n;
 }
 
-void fby_child_init(struct fby_child *c, struct fby_master *mst);
+void fby_child_init(struct fby_child *c, struct fby_master *mst,
+    enum fby_trouble trouble);
 void fby_child_fini(struct fby_child *c);
 
 /* One that is known to the manifest in force, and runs as a pod does. */
 void fby_child_start(struct fby_child *c, const char *runtime);
 
-/* SIGTERM, SIGKILL after drain_ms; fby_cycle_child_gone(mst, c) follows. */
+/* Would that runtime be started now as this one was? */
+bool fby_child_is_same(const struct fby_child *c, const char *runtime);
+
+/*
+ * SIGTERM, SIGKILL after drain_ms; fby_cycle_child_gone(mst) follows when the
+ * last one has exited, if one is alive.
+ */
 void fby_child_stop(struct fby_child *c, int64_t drain_ms);
 
 /* True if it was ours. */

@@ -248,7 +248,8 @@ fby_supervisor_reap(struct fby_supervisor *sup)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (fby_child_reaped(&sup->mst->child, pid, status))
+		if (fby_child_reaped(&sup->mst->child, pid, status) ||
+		    fby_child_reaped(&sup->mst->canary, pid, status))
 			continue;
 		for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
 			pr = &sup->procs[i];

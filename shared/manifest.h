@@ -262,15 +262,20 @@ bool fby_manifest_is_worker(const struct fby_manifest *m, const char *runtime);
 /* Are records moved by workers of ours, all or a share of them? */
 bool fby_manifest_has_workers(const struct fby_manifest *m);
 
-/* Is a member of the group's own among them (protocol numaflow)? */
-bool fby_manifest_has_foreign(const struct fby_manifest *m);
-
 /*
  * The runtime of all workers but the canary's, NULL without workers; and the
  * canary's, NULL if there is none or it is no worker beside others.
  */
 const char *fby_manifest_workers_runtime(const struct fby_manifest *m);
 const char *fby_manifest_canary_runtime(const struct fby_manifest *m);
+
+/*
+ * The chosen runtime, and the canary, if it is a member of the group by itself
+ * (protocol numaflow); else NULL.
+ */
+const char *fby_manifest_foreign_runtime(const struct fby_manifest *m);
+const char *fby_manifest_foreign_canary(const struct fby_manifest *m);
+bool fby_manifest_has_foreign(const struct fby_manifest *m);
 
 /* Records that are handed on at once: one, if they are to stream. */
 int64_t fby_manifest_batch_size(const struct fby_manifest *m);

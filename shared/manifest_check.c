@@ -197,12 +197,11 @@ check_source(const struct check *c)
 static void
 check_streaming(const struct check *c)
 {
-	const char *runtime = fby_manifest_is_worker(c->m, c->m->runtime) ?
-	    c->m->host.canary.runtime :
-	    c->m->runtime;
+	const char *runtime = fby_manifest_foreign_runtime(c->m);
 
-	if (c->m->streaming && c->m->source.present &&
-	    fby_manifest_has_foreign(c->m))
+	if (runtime == NULL)
+		runtime = fby_manifest_foreign_canary(c->m);
+	if (c->m->streaming && c->m->source.present && runtime)
 		fby_err_add(c->err, place(c, "spec.streaming"),
 		    "spec.streaming: found true, which Numaflow refuses with "
 		    "a Kafka source, so the runtime \"%s\" cannot; c and "

@@ -167,8 +167,9 @@ fby_manifest_diff(const struct fby_manifest *a, const struct fby_manifest *b,
     fby_manifest_diff_fn each, void *arg)
 {
 	const bool is_c = is_only_c(a) && is_only_c(b);
-	const bool is_ours = !fby_manifest_has_foreign(a) &&
-	    !fby_manifest_has_foreign(b);
+	/* A canary that is not compares for itself what it is given. */
+	const bool is_ours = !fby_manifest_foreign_runtime(a) &&
+	    !fby_manifest_foreign_runtime(b);
 	const struct side ma = { a, a, a->mvtx }, mb = { b, b, b->mvtx };
 	const struct side ha = { a, a, a->hostdoc };
 	const struct side hb = { b, b, b->hostdoc };

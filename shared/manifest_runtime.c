@@ -129,13 +129,23 @@ fby_manifest_has_workers(const struct fby_manifest *m)
 	return fby_manifest_workers_runtime(m) != NULL;
 }
 
+const char *
+fby_manifest_foreign_runtime(const struct fby_manifest *m)
+{
+	return fby_manifest_is_worker(m, m->runtime) ? NULL : m->runtime;
+}
+
+const char *
+fby_manifest_foreign_canary(const struct fby_manifest *m)
+{
+	return is_canary_worker(m) ? NULL : m->host.canary.runtime;
+}
+
 bool
 fby_manifest_has_foreign(const struct fby_manifest *m)
 {
-	const char *canary = m->host.canary.runtime;
-
-	return !fby_manifest_is_worker(m, m->runtime) ||
-	    (canary && !fby_manifest_is_worker(m, canary));
+	return fby_manifest_foreign_runtime(m) ||
+	    fby_manifest_foreign_canary(m);
 }
 
 int64_t
