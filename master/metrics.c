@@ -215,15 +215,18 @@ WORKER(worker_batches, fby_load(&sl->batches))
 		return (double)(expr);                                        \
 	}
 
+/* What only workers tell. */
+#define OF_WORKERS(rt, x) ((rt)->is_foreign ? NAN : (double)(x))
+
 RUNTIME(runtime_workers, rt->workers)
-RUNTIME(runtime_partitions, rt->partitions)
-RUNTIME(runtime_read, rt->done.read)
-RUNTIME(runtime_read_bytes, rt->done.read_bytes)
-RUNTIME(runtime_acked, rt->done.acked)
-RUNTIME(runtime_sink_errors, rt->done.sink_errors)
-RUNTIME(runtime_cpu, (double)rt->done.cpu_us / 1e6)
-RUNTIME(runtime_spawns, rt->tally->spawns)
-RUNTIME(runtime_deaths, rt->tally->deaths)
+RUNTIME(runtime_partitions, OF_WORKERS(rt, rt->partitions))
+RUNTIME(runtime_read, OF_WORKERS(rt, rt->done.read))
+RUNTIME(runtime_read_bytes, OF_WORKERS(rt, rt->done.read_bytes))
+RUNTIME(runtime_acked, OF_WORKERS(rt, rt->done.acked))
+RUNTIME(runtime_sink_errors, OF_WORKERS(rt, rt->done.sink_errors))
+RUNTIME(runtime_cpu, OF_WORKERS(rt, (double)rt->done.cpu_us / 1e6))
+RUNTIME(runtime_spawns, rt->spawns)
+RUNTIME(runtime_deaths, rt->deaths)
 /* clang-format on */
 
 /* ---- shapes of their own ---------------------------------------------- */
@@ -551,7 +554,8 @@ static const struct metric metrics[] = {
 	    "When the master was started."),
 
 	/* per runtime, side by side */
-	R("workers", GAUGE, NULL, runtime_workers, "Its workers."),
+	R("workers", GAUGE, NULL, runtime_workers, "Its workers, or its "
+	    "processes if it is a member of the group by itself."),
 	R("partitions", GAUGE, NULL, runtime_partitions, "Partitions that "
 	    "they hold."),
 	R("read", COUNTER, NULL, runtime_read, "Records read by all its "
@@ -665,7 +669,8 @@ write_observed(struct out *o, const struct metric *m)
 	for (size_t i = 0; i < ob->nparts; i++) {
 		double x = m->of_observed(&ob->parts[i]);
 
-		if (!isnan(x))
+		/* Ours have been written. */
+		if (!isnan(x) && !fby_status_is_ours(o->mst, &ob->parts[i]))
 			fby_om_sample(o->s, &m->f, o->observed[i], x);
 	}
 }
@@ -696,9 +701,12 @@ write_runtimes(struct out *o, const struct metric *m)
 
 	fby_str_init(&labels);
 	for (size_t i = 0; fby_status_runtime(o->mst, i, &rt); i++) {
+		double x = m->of_runtime(&rt);
+
 		fby_str_reset(&labels);
-		fby_om_label(&labels, "runtime", rt.tally->runtime);
-		fby_om_sample(o->s, &m->f, labels.p, m->of_runtime(&rt));
+		fby_om_label(&labels, "runtime", rt.name);
+		if (!isnan(x))
+			fby_om_sample(o->s, &m->f, labels.p, x);
 	}
 	fby_str_fini(&labels);
 }

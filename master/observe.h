@@ -8,7 +8,7 @@
  * are its own, a foreign member does not say.  (Numaflow's pending is of all
  * partitions, too.)  What the broker has not said for a while is unknown.
  *
- * Only while our master is no member: group.h knows all of that by itself.
+ * Where our master is a member, too (a canary), what it holds it knows better.
  */
 #ifndef FBY_OBSERVE_H
 #define FBY_OBSERVE_H
@@ -64,22 +64,6 @@ fby_observe_part_lag(const struct fby_observe_part *p)
 	int64_t from = FBY_MAX(p->committed, p->first);
 
 	return p->end < 0 || from < 0 ? FBY_NONE : FBY_MAX(p->end - from, 0);
-}
-
-/* Of all; FBY_NONE if there are none yet, or one of them is unknown. */
-static inline int64_t
-fby_observe_lag(const struct fby_observe *o)
-{
-	int64_t total = o->nparts > 0 ? 0 : FBY_NONE;
-
-	for (size_t i = 0; i < o->nparts; i++) {
-		int64_t lag = fby_observe_part_lag(&o->parts[i]);
-
-		if (lag < 0)
-			return FBY_NONE;
-		total += lag;
-	}
-	return total;
 }
 
 /* The oldest that was committed, as fby_offsets has it; FBY_NONE. */

@@ -368,7 +368,9 @@ runtimes(struct fby_str *s, const json_t *list, const struct fby_render *r)
 		json_t *o = json_array_get(list, i), *with = json_copy(o);
 		char role[32] = "";
 
-		if (is_true(o, "canary"))
+		if (is_true(o, "canary") && is_null(o, "share"))
+			snprintf(role, sizeof(role), "canary, by the group");
+		else if (is_true(o, "canary"))
 			snprintf(role, sizeof(role), "canary %" PRId64 "%%",
 			    number(o, "share"));
 		json_object_set_new(with, "role", json_string(role));

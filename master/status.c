@@ -114,18 +114,50 @@ fby_status_oldest_age(const struct fby_ledger_row *row)
 	return FBY_MAX(fby_clock_wall() - at, 0);
 }
 
+bool
+fby_status_is_ours(const struct fby_master *mst,
+    const struct fby_observe_part *p)
+{
+	uint32_t row = fby_shm_find(&mst->shm, p->topic, p->partition);
+
+	return row != FBY_NOROW &&
+	    mst->handoff.parts[row].state != FBY_ROW_FREE;
+}
+
+/* Of those that others have; FBY_NONE if there are none at all yet. */
+static int64_t
+observed_lag(const struct fby_master *mst)
+{
+	const struct fby_observe *ob = &mst->observe;
+	int64_t total = ob->nparts > 0 ? 0 : FBY_NONE;
+
+	for (size_t i = 0; i < ob->nparts; i++) {
+		int64_t lag = fby_observe_part_lag(&ob->parts[i]);
+
+		if (fby_status_is_ours(mst, &ob->parts[i]))
+			continue;
+		if (lag == FBY_NONE)
+			return FBY_NONE;
+		total += lag;
+	}
+	return total;
+}
+
 int64_t
 fby_status_total_lag(const struct fby_master *mst)
 {
 	int64_t total = 0;
 
-	if (mst->observe.rk)
-		return fby_observe_lag(&mst->observe);
-	/* Without membership "no partitions" does not mean "no lag". */
-	if (fby_handoff_ours(&mst->handoff) == 0 &&
+	if (mst->observe.rk) {
+		total = observed_lag(mst);
+		if (total == FBY_NONE)
+			return FBY_NONE;
+	} else if (fby_handoff_ours(&mst->handoff) == 0 &&
 	    (mst->group.state == FBY_GROUP_CLOSED ||
-		mst->group.state == FBY_GROUP_JOINING))
+		mst->group.state == FBY_GROUP_JOINING)) {
+		/* Without membership "no partitions" is not "no lag". */
 		return FBY_NONE;
+	}
 	for (uint32_t i = 0; i < mst->handoff.nparts; i++) {
 		int64_t lag;
 
@@ -286,62 +318,103 @@ workers(const struct fby_master *mst)
 	return list;
 }
 
+/* Of workers: what they have done, and what they do now. */
+static void
+add_workers(const struct fby_master *mst, struct fby_status_runtime *rt)
+{
+	for (uint32_t i = 0; i < FBY_MIN(FBY_SLOTS_MAX, nslots(mst)); i++) {
+		const struct fby_proc *p = &mst->sup.procs[i];
+
+		if (p->pid <= 0 || strcmp(p->runtime, rt->name) != 0)
+			continue;
+		rt->workers++;
+		rt->partitions += fby_handoff_count_slot(&mst->handoff, i);
+		rt->rate += p->rate;
+		fby_tally_add(&rt->done, &mst->shm.slots[i], &p->before);
+	}
+}
+
 bool
 fby_status_runtime(const struct fby_master *mst, size_t i,
     struct fby_status_runtime *rt)
 {
-	const struct fby_supervisor *sup = &mst->sup;
+	const struct fby_tallies *t = &mst->sup.tallies;
+	const struct fby_child *const children[] = { &mst->child,
+		&mst->canary };
 
-	if (i >= sup->tallies.n)
-		return false;
-	*rt = (struct fby_status_runtime){ .tally = &sup->tallies.v[i],
-		.done = sup->tallies.v[i].done };
-	for (uint32_t slot = 0; slot < FBY_MIN(FBY_SLOTS_MAX, nslots(mst));
-	     slot++) {
-		const struct fby_proc *p = &sup->procs[slot];
-
-		if (p->pid <= 0 || strcmp(p->runtime, rt->tally->runtime) != 0)
-			continue;
-		rt->workers++;
-		rt->partitions += fby_handoff_count_slot(&mst->handoff, slot);
-		rt->rate += p->rate;
-		fby_tally_add(&rt->done, &mst->shm.slots[slot], &p->before);
+	if (i < t->n) {
+		*rt = (struct fby_status_runtime){ .name = t->v[i].runtime,
+			.done = t->v[i].done,
+			.spawns = t->v[i].spawns,
+			.deaths = t->v[i].deaths };
+		add_workers(mst, rt);
+		return true;
 	}
-	return true;
+	i -= t->n;
+	for (size_t k = 0; k < FBY_NELEM(children); k++) {
+		const struct fby_child *c = children[k];
+
+		if (c->runtime == NULL || i-- > 0)
+			continue;
+		*rt = (struct fby_status_runtime){ .name = c->runtime,
+			.is_foreign = true,
+			.workers = fby_child_alive(c),
+			.spawns = c->spawns,
+			.deaths = c->deaths };
+		return true;
+	}
+	return false;
 }
 
-/* Side by side: what those that have had workers have done. */
+/* What is told of a runtime beside its name and processes. */
+static void
+work_done(json_t *o, const struct fby_status_runtime *rt)
+{
+	static const char *const keys[] = { "partitions", "records_per_s",
+		"read", "acked", "sink_errors", "cpu_seconds",
+		"cpu_seconds_per_million" };
+
+	for (size_t i = 0; i < FBY_NELEM(keys); i++)
+		set(o, keys[i], json_null());
+	if (rt->is_foreign)
+		return;
+	set(o, "partitions", count(rt->partitions));
+	set(o, "records_per_s", rate(rt->rate));
+	set(o, "read", count(rt->done.read));
+	set(o, "acked", count(rt->done.acked));
+	set(o, "sink_errors", count(rt->done.sink_errors));
+	set(o, "cpu_seconds", json_real((double)rt->done.cpu_us / 1e6));
+	/* us a record is seconds a million of them. */
+	if (rt->done.acked > 0)
+		set(o, "cpu_seconds_per_million",
+		    json_real(
+			(double)rt->done.cpu_us / (double)rt->done.acked));
+}
+
+/* Side by side. */
 static json_t *
 runtimes(const struct fby_master *mst)
 {
-	const char *canary = mst->manifest->host.canary.runtime;
+	const struct fby_manifest *m = mst->manifest;
+	const char *canary = m->host.canary.runtime;
 	json_t *list = json_array();
 	struct fby_status_runtime rt;
 
 	for (size_t i = 0; fby_status_runtime(mst, i, &rt); i++) {
-		const char *name = rt.tally->runtime;
-		bool is_canary = canary && strcmp(canary, name) == 0;
+		bool is_canary = canary && strcmp(canary, rt.name) == 0;
 		json_t *o = json_object();
 
-		set(o, "runtime", fby_status_text(name));
+		set(o, "runtime", fby_status_text(rt.name));
 		set(o, "canary", json_boolean(is_canary));
+		/* Of a member by itself: what the group gives it. */
 		set(o, "share",
-		    is_canary ? json_integer(mst->manifest->host.canary.share) :
-				json_null());
+		    is_canary && !fby_manifest_has_foreign(m) ?
+			json_integer(m->host.canary.share) :
+			json_null());
 		set(o, "workers", count(rt.workers));
-		set(o, "partitions", count(rt.partitions));
-		set(o, "records_per_s", rate(rt.rate));
-		set(o, "read", count(rt.done.read));
-		set(o, "acked", count(rt.done.acked));
-		set(o, "sink_errors", count(rt.done.sink_errors));
-		set(o, "cpu_seconds", json_real((double)rt.done.cpu_us / 1e6));
-		/* us a record is seconds a million of them. */
-		set(o, "cpu_seconds_per_million",
-		    rt.done.acked == 0 ? json_null() :
-					 json_real((double)rt.done.cpu_us /
-					     (double)rt.done.acked));
-		set(o, "spawns", count(rt.tally->spawns));
-		set(o, "deaths", count(rt.tally->deaths));
+		work_done(o, &rt);
+		set(o, "spawns", count(rt.spawns));
+		set(o, "deaths", count(rt.deaths));
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -401,31 +474,37 @@ partitions(const struct fby_master *mst)
 
 /* The same of what another member of the group does; the rest is unknown. */
 static json_t *
-observed(const struct fby_observe *ob)
+observed(const struct fby_observe_part *p)
 {
 	static const char *const unknown[] = { "holder", "epoch", "acked",
 		"position", "watermark", "in_flight", "oldest_age_ms", "read",
 		"delivered", "fallback", "dead_lettered", "dropped", "returned",
 		"held", "read_bytes", "late", "stale", "at_end", "paused",
 		"idle", "isolated", "canary", "held_back_at" };
-	json_t *list = json_array();
+	json_t *o = json_object();
 
-	for (size_t i = 0; i < ob->nparts; i++) {
-		const struct fby_observe_part *p = &ob->parts[i];
-		json_t *o = json_object();
+	set(o, "topic", fby_status_text(p->topic));
+	set(o, "partition", json_integer(p->partition));
+	set(o, "state", json_string("OBSERVED"));
+	set(o, "committed", fby_status_known(p->committed));
+	set(o, "high", fby_status_known(p->end));
+	set(o, "log_start", fby_status_known(p->first));
+	set(o, "lag", fby_status_known(fby_observe_part_lag(p)));
+	set(o, "committed_watermark", fby_status_known(p->watermark));
+	for (size_t k = 0; k < FBY_NELEM(unknown); k++)
+		set(o, unknown[k], json_null());
+	return o;
+}
 
-		set(o, "topic", fby_status_text(p->topic));
-		set(o, "partition", json_integer(p->partition));
-		set(o, "state", json_string("OBSERVED"));
-		set(o, "committed", fby_status_known(p->committed));
-		set(o, "high", fby_status_known(p->end));
-		set(o, "log_start", fby_status_known(p->first));
-		set(o, "lag", fby_status_known(fby_observe_part_lag(p)));
-		set(o, "committed_watermark", fby_status_known(p->watermark));
-		for (size_t k = 0; k < FBY_NELEM(unknown); k++)
-			set(o, unknown[k], json_null());
-		json_array_append_new(list, o);
-	}
+static json_t *
+all_partitions(const struct fby_master *mst)
+{
+	json_t *list = partitions(mst);
+
+	for (size_t i = 0; i < mst->observe.nparts; i++)
+		if (!fby_status_is_ours(mst, &mst->observe.parts[i]))
+			json_array_append_new(list,
+			    observed(&mst->observe.parts[i]));
 	return list;
 }
 
@@ -480,9 +559,8 @@ manifest(const struct fby_master *mst)
 
 /* The processes of another runtime, if there are any. */
 static json_t *
-child(const struct fby_master *mst)
+child(const struct fby_child *c)
 {
-	const struct fby_child *c = &mst->child;
 	json_t *o, *pids;
 
 	if (c->nreplicas == 0 || (!c->wanted && fby_child_alive(c) == 0))
@@ -579,11 +657,14 @@ counters(const struct fby_master *mst)
 	return o;
 }
 
+/* Of the group, if that is looked at: ours are in it. */
 static double
 total_rate(const struct fby_master *mst)
 {
-	double total = mst->observe.rate;
+	double total = 0;
 
+	if (mst->observe.rk)
+		return mst->observe.rate;
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
 		if (mst->sup.procs[i].pid > 0)
 			total += mst->sup.procs[i].rate;
@@ -605,7 +686,8 @@ fby_status_json(struct fby_master *mst)
 	set(o, "run_dir", fby_status_text(mst->run_dir));
 	set(o, "state", fby_status_text(fby_cycle_state_name(mst->state)));
 	set(o, "runtime", fby_status_text(m ? m->runtime : NULL));
-	set(o, "child", child(mst));
+	set(o, "child", child(&mst->child));
+	set(o, "canary_child", child(&mst->canary));
 	set(o, "ready", json_boolean(reason == NULL));
 	set(o, "reason", fby_status_text(reason));
 	set(o, "troubles", troubles(mst));
@@ -624,8 +706,7 @@ fby_status_json(struct fby_master *mst)
 	set(o, "lag", fby_status_known(fby_status_total_lag(mst)));
 	set(o, "runtimes", runtimes(mst));
 	set(o, "workers", workers(mst));
-	set(o, "partitions",
-	    mst->observe.rk ? observed(&mst->observe) : partitions(mst));
+	set(o, "partitions", all_partitions(mst));
 	set(o, "counters", counters(mst));
 	return o;
 }

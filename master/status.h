@@ -20,6 +20,7 @@
 struct fby_ledger_row;
 struct fby_ledger_slot;
 struct fby_master;
+struct fby_observe_part;
 
 /* A new reference. */
 json_t *fby_status_json(struct fby_master *mst);
@@ -40,18 +41,28 @@ uint64_t fby_status_held(const struct fby_ledger_row *row);
 /* Age of the oldest record in flight, ms; 0 if nothing is in flight. */
 int64_t fby_status_oldest_age(const struct fby_ledger_row *row);
 
+/* A partition that is seen from outside: is it held here, and seen better? */
+bool fby_status_is_ours(const struct fby_master *mst,
+    const struct fby_observe_part *p);
+
 /*
- * Over all partitions that are there; FBY_NONE if one of them is unknown, or
- * if it is not known which are ours.
+ * Over all partitions that are ours, and while a foreign runtime runs over
+ * those of the group's others, too; FBY_NONE if one of them is unknown, or if
+ * it is not known which are ours.
  */
 int64_t fby_status_total_lag(const struct fby_master *mst);
 
-/* One runtime whose processes are, or were, workers here. */
+/*
+ * One runtime whose processes are, or were, workers here, or are members of
+ * the group by themselves.  Of the latter no more is known than that they run.
+ */
 struct fby_status_runtime {
-	const struct fby_tally *tally; /* borrowed */
-	struct fby_counts done;        /* by those that live, too */
-	size_t workers, partitions;    /* now */
-	double rate;                   /* records/s */
+	const char *name; /* borrowed */
+	bool is_foreign;
+	size_t workers, partitions; /* now */
+	double rate;                /* records/s */
+	uint64_t spawns, deaths;
+	struct fby_counts done; /* by those that are gone, too */
 };
 
 /* The i-th of them; false: there are fewer. */
