@@ -52,9 +52,10 @@ draw(struct fby_compare_progress *p, double part)
 	/* Not before there is something to judge by. */
 	if (all > 0.02)
 		fby_human_age((int64_t)((double)gone / all * (1 - all)), left);
-	snprintf(line, sizeof(line), "[%.*s%*s] %3d%%  %s%s%s", full,
+	/* What it does is cut where the terminal ends, so it is the last. */
+	snprintf(line, sizeof(line), "[%.*s%*s] %3d%%  %s%s%s%s", full,
 	    "########################", BAR - full, "", (int)(all * 100),
-	    p->what, *left ? ", left " : "", left);
+	    *left ? "left " : "", left, *left ? "  " : "", p->what);
 	fprintf(stderr, "\r%.*s\033[K", p->width - 1, line);
 	fflush(stderr);
 	p->shown = true;

@@ -20,6 +20,7 @@
 #include "master/version.h"
 
 #define SHORT_MS 2000 /* runs below it are coarse */
+#define MANY 1000     /* latencies: then the slowest is not p99.9 */
 
 enum unit { COUNT, SECONDS, BYTES, MS };
 
@@ -105,8 +106,9 @@ fby_compare_report_value(enum fby_compare_metric metric, double x,
 		    fby_human_count(x, human));
 		break;
 	case BYTES:
-		snprintf(buf, FBY_COMPARE_TEXT, "%s",
-		    fby_human_bytes(x, human));
+		fby_human_bytes(x, human);
+		snprintf(buf, FBY_COMPARE_TEXT, "%s%s", human,
+		    x < 1024 ? "" : "iB");
 		break;
 	default:
 		snprintf(buf, FBY_COMPARE_TEXT, "%.*f",
@@ -182,6 +184,15 @@ has_short_runs(const struct fby_compare *c)
 	return false;
 }
 
+static bool
+has_few_latencies(const struct fby_compare *c)
+{
+	for (size_t i = 0; i < c->nruns; i++)
+		if (c->runs[i].nlatency > 0 && c->runs[i].nlatency < MANY)
+			return true;
+	return false;
+}
+
 char *
 fby_compare_report_notes(const struct fby_compare *c)
 {
@@ -194,6 +205,11 @@ fby_compare_report_notes(const struct fby_compare *c)
 		    "in them, and what is done is only known at each commit. "
 		    "More records make better figures.\n",
 		    SHORT_MS / 1000);
+	if (has_few_latencies(c))
+		fby_str_printf(&s,
+		    "With fewer than %d records a run, latency p99.9 is that "
+		    "of the slowest.\n",
+		    MANY);
 	for (size_t i = 0; i < c->nruns; i++)
 		if (c->runs[i].why)
 			fby_str_printf(&s, "%s, round %d, failed: %.*s.\n",

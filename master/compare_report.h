@@ -29,7 +29,7 @@ const char *fby_compare_report_title(enum fby_compare_metric metric);
 
 #define FBY_COMPARE_TEXT 96
 
-/* "1.2M", "35.1M", "0.42": without unit where the title says it. */
+/* "1.2M", "35MiB", "0.42": without unit where the title says it. */
 const char *fby_compare_report_value(enum fby_compare_metric metric, double x,
     char buf[FBY_COMPARE_TEXT]);
 
