@@ -57,7 +57,9 @@ static const char head[] =
     "svg .curve { fill: none; stroke-width: 1.6; }\n"
     "svg .run { fill: var(--fg); }\n"
     ".key { display: inline-block; width: .8em; height: .8em;\n"
-    "  border-radius: 2px; margin-right: .35em; }\n"
+    "  border-radius: 2px; margin: 0 .35em 0 .6em; }\n"
+    "figcaption .soft { font-size: .82rem; }\n"
+    ".keys { float: right; }\n"
     ".c0 { --c: #2f81f7; } .c1 { --c: #e8730c; } .c2 { --c: #2da44e; }\n"
     ".c3 { --c: #a371f7; } .c4 { --c: #d4a72c; } .c5 { --c: #e5534b; }\n"
     ".key { background: var(--c); } svg .bar { fill: var(--c); }\n"
@@ -88,12 +90,27 @@ add_text(struct fby_str *s, const char *text)
 		}
 }
 
+static void
+add_key(const struct fby_compare *c, struct fby_str *s, size_t runtime)
+{
+	fby_str_printf(s, "<span class=\"key c%zu\"></span>", runtime % COLORS);
+	add_text(s, c->runtimes[runtime]);
+}
+
+static void
+open_svg(struct fby_str *s, const char *title, int width, size_t height)
+{
+	fby_str_printf(s,
+	    "<svg role=\"img\" viewBox=\"0 0 %d %zu\">\n<title>%s</title>\n",
+	    width, height, title);
+}
+
 /* ---- bars ------------------------------------------------------------- */
 
-#define BAR_WIDTH 400
-#define BAR_LEFT 74
-#define BAR_RIGHT 62
-#define BAR_ROW 30
+#define BAR_WIDTH 320
+#define BAR_LEFT 76
+#define BAR_RIGHT 58
+#define BAR_ROW 27
 
 static double
 bar_x(double value, double most)
@@ -115,12 +132,14 @@ add_bar(const struct fby_compare *c, struct fby_str *s, size_t kase,
 	fby_str_printf(s, "<text x=\"0\" y=\"%.0f\">", y + 14);
 	snprintf(text, sizeof(text), "%.10s", c->runtimes[runtime]);
 	add_text(s, text);
+	if (strlen(c->runtimes[runtime]) > 10)
+		fby_str_puts(s, "&#8230;");
 	fby_str_puts(s, "</text>\n");
 	if (st.n == 0)
 		return;
 	fby_str_printf(s,
 	    "<rect class=\"bar c%zu\" x=\"%d\" y=\"%.0f\" width=\"%.1f\" "
-	    "height=\"20\" rx=\"2\"/>\n<line class=\"spread\" x1=\"%.1f\" "
+	    "height=\"19\" rx=\"2\"/>\n<line class=\"spread\" x1=\"%.1f\" "
 	    "x2=\"%.1f\" y1=\"%.0f\" y2=\"%.0f\"/>\n",
 	    runtime % COLORS, BAR_LEFT, y, bar_x(st.median, most) - BAR_LEFT,
 	    bar_x(st.min, most), bar_x(st.max, most), y + 10, y + 10);
@@ -152,9 +171,11 @@ add_bars(const struct fby_compare *c, struct fby_str *s, size_t kase,
 		most = FBY_MAX(most, st.max);
 	}
 	fby_str_printf(s,
-	    "<figure><figcaption>%s</figcaption>\n"
-	    "<svg role=\"img\" viewBox=\"0 0 %d %zu\">\n",
-	    fby_compare_report_title(metric), BAR_WIDTH,
+	    "<figure><figcaption>%s <span class=\"soft\">%s is better</span>"
+	    "</figcaption>\n",
+	    fby_compare_report_title(metric),
+	    metric == FBY_COMPARE_RATE ? "more" : "less");
+	open_svg(s, fby_compare_report_title(metric), BAR_WIDTH,
 	    c->nruntimes * BAR_ROW + 4);
 	for (size_t r = 0; r < c->nruntimes; r++)
 		add_bar(c, s, kase, r, metric, most);
@@ -172,8 +193,8 @@ add_bars(const struct fby_compare *c, struct fby_str *s, size_t kase,
 
 struct curve_axes {
 	double x_min, x_max, y_max; /* y begins at 0 */
-	bool log_x;                 /* then x_min and x_max are powers of 10 */
-	const char *x_unit;
+	bool log_x;                 /* then x_min and x_max are round */
+	const char *x_unit, *y_unit;
 };
 
 static double
@@ -193,15 +214,37 @@ curve_y(const struct curve_axes *a, double y)
 	    (CURVE_HEIGHT - CURVE_BOTTOM - CURVE_TOP) * y / a->y_max;
 }
 
-/* 1, 2 or 5 times a power of ten: about five of them up to `most`. */
+/* The least of 1, 2 and 5 times a power of ten that is not below x. */
+static double
+round_up(double x)
+{
+	const double almost = 1 - 1e-9;
+	const double power = pow(10, floor(log10(FBY_MAX(x, 1e-9))));
+	const double part = x / power * almost;
+
+	return power * (part <= 1 ? 1 : part <= 2 ? 2 : part <= 5 ? 5 : 10);
+}
+
+static double
+round_down(double x)
+{
+	const double power = pow(10, floor(log10(FBY_MAX(x, 1e-9))));
+	const double part = x / power;
+
+	return power * (part < 2 ? 1 : part < 5 ? 2 : 5);
+}
+
+/* About six of them up to `most`. */
 static double
 nice_step(double most)
 {
-	const double raw = FBY_MAX(most, 1e-9) / 5;
-	const double power = pow(10, floor(log10(raw)));
-	const double part = raw / power;
+	return round_up(most / 6);
+}
 
-	return power * (part <= 1 ? 1 : part <= 2 ? 2 : part <= 5 ? 5 : 10);
+static double
+next_x(const struct curve_axes *a, double x)
+{
+	return a->log_x ? round_up(x * 1.5) : x + nice_step(a->x_max);
 }
 
 static void
@@ -212,10 +255,10 @@ add_y_tick(struct fby_str *s, const struct curve_axes *a, double y)
 	fby_str_printf(s,
 	    "<path class=\"axis\" d=\"M%d %.1fH%d\"/>\n"
 	    "<text class=\"tick\" x=\"%d\" y=\"%.1f\" "
-	    "text-anchor=\"end\">%s</text>\n",
+	    "text-anchor=\"end\">%s%s</text>\n",
 	    CURVE_LEFT, curve_y(a, y), CURVE_WIDTH - CURVE_RIGHT,
 	    CURVE_LEFT - 5, curve_y(a, y) + 4,
-	    fby_compare_report_value(FBY_COMPARE_RATE, y, text));
+	    fby_compare_report_value(FBY_COMPARE_RATE, y, text), a->y_unit);
 }
 
 static void
@@ -233,26 +276,25 @@ add_x_tick(struct fby_str *s, const struct curve_axes *a, double x, bool last)
 static void
 add_axes(struct fby_str *s, const struct curve_axes *a)
 {
-	const double dy = nice_step(a->y_max), dx = nice_step(a->x_max);
-	const double almost = 1e-6;
+	const double dy = nice_step(a->y_max);
+	const double y_end = a->y_max * (1 + 1e-6);
+	const double x_end = a->x_max * (1 + 1e-6);
 
-	for (double y = 0; y <= a->y_max * (1 + almost); y += dy)
+	for (double y = 0; y <= y_end; y += dy)
 		add_y_tick(s, a, y);
-	for (double x = a->x_min; x <= a->x_max * (1 + almost);
-	     x = a->log_x ? x * 10 : x + dx) {
-		const double next = a->log_x ? x * 10 : x + dx;
-
-		add_x_tick(s, a, x, next > a->x_max * (1 + almost));
-	}
+	for (double x = a->x_min; x <= x_end; x = next_x(a, x))
+		add_x_tick(s, a, x, next_x(a, x) > x_end);
 }
 
 static void
-open_curves(struct fby_str *s, const char *title, const struct curve_axes *a)
+open_curves(const struct fby_compare *c, struct fby_str *s, const char *title,
+    const struct curve_axes *a)
 {
-	fby_str_printf(s,
-	    "<figure><figcaption>%s</figcaption>\n"
-	    "<svg role=\"img\" viewBox=\"0 0 %d %d\">\n",
-	    title, CURVE_WIDTH, CURVE_HEIGHT);
+	fby_str_puts(s, "<figure><figcaption><span class=\"soft keys\">");
+	for (size_t r = 0; r < c->nruntimes; r++)
+		add_key(c, s, r);
+	fby_str_printf(s, "</span>%s</figcaption>\n", title);
+	open_svg(s, title, CURVE_WIDTH, CURVE_HEIGHT);
 	add_axes(s, a);
 }
 
@@ -260,7 +302,7 @@ open_curves(struct fby_str *s, const char *title, const struct curve_axes *a)
 static void
 add_progress(const struct fby_compare *c, struct fby_str *s, size_t kase)
 {
-	struct curve_axes a = { 0, 0, 0, false, " s" };
+	struct curve_axes a = { 0, 0, 0, false, " s", "" };
 
 	for (size_t i = 0; i < c->nruns; i++)
 		if (c->runs[i].done && c->runs[i].kase == kase) {
@@ -270,7 +312,7 @@ add_progress(const struct fby_compare *c, struct fby_str *s, size_t kase)
 	if (a.y_max <= 0)
 		return;
 	a.x_max = ceil(a.x_max / nice_step(a.x_max)) * nice_step(a.x_max);
-	open_curves(s, "records committed since the start, each run", &a);
+	open_curves(c, s, "records committed, by time since the start", &a);
 	for (size_t i = 0; i < c->nruns; i++) {
 		const struct fby_compare_run *run = &c->runs[i];
 
@@ -291,7 +333,7 @@ add_progress(const struct fby_compare *c, struct fby_str *s, size_t kase)
 static void
 add_distribution(const struct fby_compare *c, struct fby_str *s, size_t kase)
 {
-	struct curve_axes a = { HUGE_VAL, 0, 100, true, " ms" };
+	struct curve_axes a = { HUGE_VAL, 0, 100, true, " ms", "%" };
 
 	for (size_t i = 0; i < c->nruns; i++) {
 		const struct fby_compare_run *run = &c->runs[i];
@@ -303,9 +345,9 @@ add_distribution(const struct fby_compare *c, struct fby_str *s, size_t kase)
 	}
 	if (a.x_max <= 0)
 		return;
-	a.x_min = pow(10, floor(log10(FBY_MAX(a.x_min, 1e-3))));
-	a.x_max = FBY_MAX(pow(10, ceil(log10(a.x_max))), a.x_min * 10);
-	open_curves(s, "% of records within so many ms, each run", &a);
+	a.x_min = round_down(FBY_MAX(a.x_min, 1e-3));
+	a.x_max = FBY_MAX(round_up(a.x_max), a.x_min * 10);
+	open_curves(c, s, "share of records, by latency", &a);
 	for (size_t i = 0; i < c->nruns; i++) {
 		const struct fby_compare_run *run = &c->runs[i];
 		size_t step = FBY_MAX(run->nlatency / 500, 1);
@@ -349,8 +391,7 @@ add_cells(const struct fby_compare *c, struct fby_str *s, size_t kase,
 		return;
 	fby_compare_report_stat(c, kase, 0, metric, &first);
 	if (st.n > 0 && first.n > 0 && first.median > 0)
-		fby_str_printf(s, "<td>&#215; %.2f</td>",
-		    st.median / first.median);
+		fby_str_printf(s, "<td>%.2f</td>", st.median / first.median);
 	else
 		fby_str_puts(s, "<td></td>");
 }
@@ -360,12 +401,13 @@ add_table(const struct fby_compare *c, struct fby_str *s, size_t kase)
 {
 	fby_str_puts(s, "<div class=\"scroll\"><table>\n<tr><th></th>");
 	for (size_t r = 0; r < c->nruntimes; r++) {
-		fby_str_printf(s, "<th><span class=\"key c%zu\"></span>",
-		    r % COLORS);
-		add_text(s, c->runtimes[r]);
+		fby_str_puts(s, "<th>");
+		add_key(c, s, r);
 		fby_str_puts(s, ", median</th><th>least &#8211; most</th>");
 		if (r > 0) {
-			fby_str_puts(s, "<th>of ");
+			fby_str_puts(s, "<th>");
+			add_text(s, c->runtimes[r]);
+			fby_str_puts(s, " / ");
 			add_text(s, c->runtimes[0]);
 			fby_str_puts(s, "</th>");
 		}
@@ -456,8 +498,8 @@ fby_compare_html_make(const struct fby_compare *c)
 	    "producer until the line of the log sink, at ");
 	fby_str_printf(&s, "%" PRId64, c->rate);
 	fby_str_puts(&s,
-	    " records a second. A bar ends at the median, its dots are the "
-	    "runs. More is better of records/s, less of all else.</p>\n</body>\n</html>\n");
+	    " records a second. Lines and dots are the runs; a bar ends at "
+	    "their median.</p>\n</body>\n</html>\n");
 	free(notes);
 	return fby_str_take(&s);
 }
