@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # `forebay compare`, on a real broker, also with t/interop/worker.py, and with
-# Numaflow's own data plane if FOREBAY_NUMAFLOW_RS is its path.  The second runtime, c2, is forebay
-# itself once more, registered as another program: it reads the object that
-# any such program is given.
+# Numaflow's own data plane if FOREBAY_NUMAFLOW_RS is its path.  c2 is a
+# stand-in for that (Test::Forebay::Foreign).
 use strict;
 use warnings;
 
@@ -13,6 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 use Test::Forebay;
+use Test::Forebay::Foreign;
 use Test::Forebay::Kafka;
 use Test::Forebay::Util;
 
@@ -25,34 +25,6 @@ my @METRICS = qw(recordsPerSecond cpuSecondsPerMillion peakRssBytes threads
     voluntarySwitchesPerMillion involuntarySwitchesPerMillion firstRecordMs);
 my @LATENCY = qw(latencyP50Ms latencyP99Ms latencyP999Ms);
 
-# The other runtime's program: forebay with a manifest made of the object.
-sub second
-{
-	my ($dir) = @_;
-	my $forebay = build_dir() . '/forebay';
-
-	spew("$dir/c2", <<"SH");
-#!/bin/sh
-# SPDX-License-Identifier: Apache-2.0
-dir=\$(mktemp -d "$dir/c2.XXXXXX") || exit
-perl -MMIME::Base64 -MJSON::PP -e '
-	my \$o = decode_json(decode_base64(\$ENV{NUMAFLOW_MONO_VERTEX_OBJECT}));
-	\$o->{apiVersion} = "numaflow.numaproj.io/v1alpha1";
-	\$o->{kind} = "MonoVertex";
-	\$o->{spec}{containerTemplate}{env} = [];
-	print encode_json(\$o), "\\n---\\n", encode_json({
-	    apiVersion => "forebay/v1", kind => "Host", spec => {
-	    runDirectory => "\$ARGV[0]/run", workers => 1,
-	    commitInterval => "100ms",
-	    http => { listen => "127.0.0.1:0" } } });
-' "\$dir" >"\$dir/forebay.yaml" || exit
-unset NUMAFLOW_RUNTIME NUMAFLOW_MONO_VERTEX_OBJECT
-exec "$forebay" run -c "\$dir/forebay.yaml"
-SH
-	chmod 0755, "$dir/c2";
-	return "$dir/c2";
-}
-
 # A manifest, its topic filled, and its group with an offset of its own.
 sub prepare
 {
@@ -63,7 +35,7 @@ sub prepare
 	my $f = Test::Forebay->new(broker => $broker, topic => $topic,
 	    workers => 1, host => { runtimes => {
 		%{Test::Forebay::python_runtime()},
-		c2 => { command => [second($dir)] },
+		c2 => { command => [Test::Forebay::Foreign::program($dir)] },
 		gone => { command => ["$dir/gone"] },
 		ends => { command => ['/bin/false'] }, %$runtimes } }, %opt);
 

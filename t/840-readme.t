@@ -1,0 +1,273 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# "Coming from Numaflow" in README.md, as an operator goes through it: every
+# fenced block of the section is run as it stands, one after the other, while
+# records flow, and nothing may be lost on the way from the pods and back.
+#
+# Only this is put in place: addresses and paths (%INSTEAD), the host that a
+# block is run on (its run directory), fewer records to compare; kubectl is a
+# script, and numaflow-rs and the pods are Test::Forebay::Foreign.
+use strict;
+use warnings;
+
+use JSON::PP ();
+use MIME::Base64 ();
+use Test::More;
+
+use Test::Forebay;
+use Test::Forebay::Foreign;
+use Test::Forebay::Kafka;
+use Test::Forebay::Util;
+
+if (my $why = Test::Forebay::no_python()) {
+	skip_for($why);
+	done_testing();
+	exit;
+}
+Test::Forebay::Kafka->need;
+
+my $broker = Test::Forebay::Kafka->shared;
+my ($PARTITIONS, $GROUP) = (4, $broker->unique_name('g'));
+my $dir = scratch();
+my %INSTEAD = (
+	'/opt/numaflow-rs' => Test::Forebay::Foreign::program("$dir"),
+	'/opt/forebay/worker.py' => source_dir() . '/t/interop/worker.py',
+	'127.0.0.1:2469' => '127.0.0.1:0',
+	'--create' => '--create --records 1000 --rounds 1 --latency 200ms',
+);
+my $topic = $broker->topic($PARTITIONS);
+my $copy = $broker->topic($PARTITIONS, output => 1);
+
+mkdir("$dir/$_") or die "$dir/$_: $!" for qw(bin tmp one two);
+
+# ---- the section -----------------------------------------------------------
+
+# [ language, text ] of each fenced block.
+sub blocks
+{
+	my ($section) = slurp(source_dir() . '/README.md') =~
+	    /^(## Coming from Numaflow\n.*?)^## /ms or die "no section\n";
+	my @blocks;
+
+	push @blocks, [$1, $2] while $section =~ /^```(\w*)\n(.*?)^```$/msg;
+	return @blocks;
+}
+
+# ---- the cluster that it begins with ---------------------------------------
+
+my %SPEC = (
+	source => { kafka => { brokers => [$broker->bootstrap],
+	    topic => $topic, consumerGroup => $GROUP,
+	    config => "auto.offset.reset: earliest\n" } },
+	sink => { kafka => { brokers => [$broker->bootstrap],
+	    topic => $copy } },
+);
+
+# Everything kubectl prints is in the document; `spec:` is a line of its own.
+sub cluster
+{
+	my $json = JSON::PP->new->canonical;
+	my $object = $json->encode({ metadata => { name => 'orders',
+	    namespace => 'default' }, spec => \%SPEC });
+	my $command = "NUMAFLOW_MONO_VERTEX_OBJECT="
+	    . MIME::Base64::encode_base64($object, '') . " $dir/foreign";
+
+	spew("$dir/cluster.yaml", <<"YAML" . join '', map {
+apiVersion: numaflow.numaproj.io/v1alpha1
+kind: MonoVertex
+metadata:
+  creationTimestamp: "2025-01-01T00:00:00Z"
+  generation: 3
+  name: orders
+  namespace: default
+  resourceVersion: "4711"
+  uid: 2f3c1d52-5f0b-4d51-a9a5-8d4a3cf2c8c1
+status:
+  phase: Running
+  replicas: 1
+spec:
+YAML
+	    "  $_: " . $json->encode($SPEC{$_}) . "\n" } sort keys %SPEC);
+	spew("$dir/bin/kubectl", <<"SH");
+#!/bin/sh
+case "\$*" in
+'get monovertex orders -o yaml')
+	exec cat $dir/cluster.yaml ;;
+'patch monovertex orders --type merge -p {"spec":{"lifecycle":{"desiredPhase":"Paused"}}}')
+	kill \$(cat $dir/pod)
+	tail --pid=\$(cat $dir/pod) -f /dev/null ;;
+'patch monovertex orders --type merge -p {"spec":{"lifecycle":{"desiredPhase":"Running"}}}')
+	$command &
+	echo \$! >$dir/pod ;;
+*)
+	echo "kubectl: \$*: what?" >&2; exit 1 ;;
+esac
+SH
+	chmod(0755, "$dir/bin/kubectl");
+	return;
+}
+
+# ---- running ---------------------------------------------------------------
+
+# A shell on that host; what it leaves running goes on.
+sub shell
+{
+	my ($text, $host) = @_;
+	my $pid = spawn(['sh', '-eu', '-c', "cd $dir\n$text"],
+	    out => "$dir/out", err => "$dir/err", env => {
+		PATH => "$dir/bin:" . build_dir() . ":$ENV{PATH}",
+		RUNTIME_DIRECTORY => "$dir/" . ($host // 'one'),
+		TMPDIR => "$dir/tmp", NUMAFLOW_RUNTIME => undef });
+
+	my $status = reap($pid, patience(300));
+
+	kill_pid($pid) unless defined $status;
+	return $status // -1;
+}
+
+sub run_block
+{
+	my ($text, $host) = @_;
+
+	for my $what (sort keys %INSTEAD) {
+		$text =~ s/\Q$what\E/$INSTEAD{$what}/g;
+	}
+	my ($title) = $text =~ /\A(.*)$/m;
+
+	return is(shell($text, $host), 0, $title) ||
+	    diag(slurp("$dir/err") =~ s/\A.*(?=(?:\n.*){20})//sr);
+}
+
+# An operator's editor: these lines instead of those that they begin with.
+sub put_in
+{
+	my ($text) = @_;
+	my ($first) = $text =~ /\A(.*\n)/;
+	my $manifest = slurp("$dir/orders.yaml");
+
+	is(scalar($manifest =~ s/^\Q$first\E/$text/m), 1, 'put in');
+	spew("$dir/orders.yaml", $manifest);
+	return;
+}
+
+# ---- what is to be seen ----------------------------------------------------
+
+sub status
+{
+	my ($host) = @_;
+	my ($status, $out) = run([build_dir() . '/forebay', 'status', '--json',
+	    '-d', "$dir/" . ($host // 'one')], timeout => patience(30));
+
+	return $status ? undef : eval { JSON::PP::decode_json($out) };
+}
+
+# Every record that is there now is committed, whoever does it.
+sub flows
+{
+	my ($what) = @_;
+	my $ends = $broker->offsets($GROUP, $topic);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is_soon {
+		my $now = $broker->offsets($GROUP, $topic) or return 0;
+
+		return !grep { $now->[$_]{committed} < $ends->[$_]{end} }
+		    0 .. $PARTITIONS - 1;
+	} $what, 90;
+}
+
+sub runs
+{
+	my ($runtime, $host) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is_soon { ((status($host) // {})->{runtime} // '') eq $runtime }
+	    "the runtime is $runtime", 60;
+	return flows("records go through $runtime");
+}
+
+sub held
+{
+	my $status = status($_[0]) // return 0;
+
+	return scalar grep { $_->{state} eq 'HELD' } @{$status->{partitions}};
+}
+
+# In the order of the blocks: where it is run, and what holds afterwards.
+my @steps = (
+	{ },
+	{ check => sub { unlike(slurp("$dir/orders.yaml"), qr/RUNTIME/,
+	    'nothing is chosen') } },
+	{ },
+	{ check => sub { runs('rust') } },
+	{ check => sub {
+		runs('c');
+		is_soon { held() == $PARTITIONS } 'all of them';
+	} },
+	{ host => 'two', check => sub {
+		is_soon { held('two') == 2 && held() == 2 }
+		    'partitions are shared', 60;
+		runs('python', 'two');
+	} },
+	{ host => 'two', check => sub {
+		like(slurp("$dir/out"), qr/"runtime": ?"python"/,
+		    'status names the runtime');
+		is(status('two'), undef, 'that host has left');
+		is_soon { held() == $PARTITIONS } 'the first has all again', 60;
+	} },
+	{ check => sub { runs('rust') } },
+	{ check => sub {
+		is(status(), undef, 'forebay has ended');
+		flows('records go through the pods');
+	} },
+	{ check => sub {
+		like(slurp("$dir/page.html"), qr{</html>\s*\z}, 'a page');
+		my $o = eval { JSON::PP::decode_json(slurp("$dir/costs.json")) };
+
+		is(scalar @{$o->{cases} // []}, 4, 'sizes and modes');
+		is(join(' ', sort map { $_->{name} }
+		    @{$o->{cases}[0]{runtimes}}), 'c python rust',
+		    'of all runtimes that are there');
+		flows('meanwhile the group goes on');
+	} },
+);
+
+sub go_through
+{
+	my @blocks = blocks();
+	my $producer;
+
+	is(scalar @blocks, scalar @steps, 'each block is known') or return;
+	cluster();
+	is(shell('kubectl patch monovertex orders --type merge -p '
+	    . q('{"spec":{"lifecycle":{"desiredPhase":"Running"}}}')), 0,
+	    'pods run');
+	$producer = $broker->producer($topic, rate => 500);
+	flows('records go through the pods');
+	for my $step (@steps) {
+		my ($language, $text) = @{shift @blocks};
+
+		$language eq 'yaml' ? put_in($text)
+		    : run_block($text, $step->{host});
+		$step->{check}->() if $step->{check};
+	}
+	$producer->close;
+	is_soon { $broker->is_caught_up($GROUP, $topic) } 'all is committed',
+	    60;
+	shell("kill \$(cat $dir/pod); tail --pid=\$(cat $dir/pod) -f "
+	    . '/dev/null');
+	$broker->delivered_ok(from => $copy, topic => $topic, any_order => 1);
+	is(join(' ', pids_in($dir)), '', 'nothing is left over');
+	return;
+}
+
+scenario 'from the pods and back, by the book' => \&go_through;
+
+# Also if it was interrupted.
+END {
+	local $?;
+	kill('KILL', pids_in($dir)) if $dir;
+}
+
+done_testing();
