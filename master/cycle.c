@@ -217,6 +217,17 @@ static const struct fby_handoff_ops handoff_ops = {
 
 /* ---- starting --------------------------------------------------------- */
 
+/* Whose counters go on in ours: the chosen one's, else the canary's. */
+static void
+count_foreign(struct fby_master *mst)
+{
+	fby_scrape_stop(&mst->scrape);
+	if (mst->child.wanted)
+		fby_scrape_start(&mst->scrape, &mst->child);
+	else if (mst->canary.wanted)
+		fby_scrape_start(&mst->scrape, &mst->canary);
+}
+
 /*
  * A canary that is a member of the group by itself: there, gone, or one that is
  * given what is in force now.
@@ -234,6 +245,7 @@ settle_canary(struct fby_master *mst)
 	/* Else when it has exited. */
 	if (runtime && fby_child_alive(c) == 0)
 		fby_child_start(c, runtime);
+	count_foreign(mst);
 }
 
 void
@@ -418,6 +430,7 @@ moved_out(struct fby_master *mst)
 	}
 	mst->keep_children = false;
 	fby_observe_stop(&mst->observe);
+	fby_scrape_stop(&mst->scrape);
 	/* What could not be given back in time is nobody's of ours now. */
 	fby_handoff_revoke_all(&mst->handoff, true, 0);
 	set_state(mst, FBY_CYCLE_RUNNING, "runtime switched");
@@ -577,6 +590,7 @@ open_all(struct fby_master *mst)
 	fby_child_init(&mst->child, mst, FBY_TROUBLE_RUNTIME);
 	fby_child_init(&mst->canary, mst, FBY_TROUBLE_CANARY);
 	fby_observe_init(&mst->observe, mst);
+	fby_scrape_init(&mst->scrape, mst);
 	if ((mst->sup.exec_fd = fby_proc_open_program(mst->libexec)) == -1 ||
 	    (mst->control = fby_control_open(mst)) == NULL)
 		return -1;
@@ -595,9 +609,10 @@ close_all(struct fby_master *mst)
 		return;
 	fby_supervisor_fini(&mst->sup);
 	fby_oom_fini(&mst->oom);
+	fby_scrape_fini(&mst->scrape);
+	fby_observe_stop(&mst->observe);
 	fby_child_fini(&mst->child);
 	fby_child_fini(&mst->canary);
-	fby_observe_stop(&mst->observe);
 	fby_group_fini(&mst->group);
 	if (mst->commit.mst) {
 		fby_commit_fini(&mst->commit);

@@ -27,6 +27,7 @@
 #include "master/recover.h"
 #include "master/reload.h"
 #include "master/runtime.h"
+#include "master/scrape.h"
 #include "master/supervisor.h"
 #include "master/topics.h"
 #include "master/trouble.h"
@@ -103,6 +104,7 @@ struct fby_master {
 	struct fby_child child;  /* the chosen runtime, if it is foreign */
 	struct fby_child canary; /* and the canary */
 	struct fby_observe observe;
+	struct fby_scrape scrape;
 	struct fby_notify notify;
 	struct fby_control *control;
 	struct fby_http *http;

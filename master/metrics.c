@@ -47,7 +47,8 @@ struct metric {
 	double (*of_worker)(const struct fby_ledger_slot *sl);
 	double (*of_runtime)(const struct fby_status_runtime *rt);
 	void (*own)(struct out *o, const struct metric *m);
-	size_t offset; /* for own */
+	size_t offset;        /* for own */
+	enum fby_total total; /* the same of another runtime */
 };
 
 static double
@@ -355,37 +356,94 @@ own_worker_info(struct out *o, const struct metric *m)
 
 /* ---- Numaflow's ------------------------------------------------------- */
 
+/* source_partition of a row; several topics are told apart. */
+static const char *
+partition_name(const struct out *o, const struct fby_ledger_row *row,
+    struct fby_str *name)
+{
+	fby_str_reset(name);
+	if (o->mst->manifest->topics.n > 1)
+		fby_str_printf(name,
+		    "%s:", fby_shm_name(&o->mst->shm, row->topic_off));
+	fby_str_printf(name, "%" PRId32, row->partition);
+	return name->p;
+}
+
+static void
+mvtx_read_sample(struct out *o, const struct metric *m, const char *partition,
+    double value)
+{
+	struct fby_str labels;
+
+	fby_str_init(&labels);
+	fby_str_puts(&labels, o->mvtx);
+	fby_om_label(&labels, "source_partition", partition);
+	fby_om_sample(o->s, &m->f, labels.p, value);
+	fby_str_fini(&labels);
+}
+
+static bool
+has_row(struct out *o, const char *partition)
+{
+	const struct fby_shm *shm = &o->mst->shm;
+	struct fby_str name;
+	bool found = false;
+
+	fby_str_init(&name);
+	for (uint32_t i = 0; i < o->nrows && shm->rows[i].topic_off; i++)
+		found |= strcmp(partition_name(o, &shm->rows[i], &name),
+			     partition) == 0;
+	fby_str_fini(&name);
+	return found;
+}
+
+/* Partitions that another runtime has read, and our own workers never. */
+static void
+mvtx_read_others(struct out *o, const struct metric *m)
+{
+	const struct fby_totals *t = &o->mst->scrape.totals;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const char *partition = t->items[i].partition;
+		size_t first = 0;
+
+		if (t->items[i].what != FBY_TOTAL_READ || partition == NULL)
+			continue;
+		while (t->items[first].what != FBY_TOTAL_READ ||
+		    t->items[first].partition == NULL ||
+		    strcmp(t->items[first].partition, partition) != 0)
+			first++;
+		if (first == i && !has_row(o, partition))
+			mvtx_read_sample(o, m, partition,
+			    fby_totals_sum(t, FBY_TOTAL_READ, partition));
+	}
+}
+
 /*
  * One of all that were ever ours: a counter that went away and came back
- * would make Numaflow's daemon believe in a restart.
+ * would make Numaflow's daemon believe in a restart.  So what another runtime
+ * has read is added to it.
  */
 static void
 own_mvtx_read(struct out *o, const struct metric *m)
 {
-	const struct fby_shm *shm = &o->mst->shm;
-	bool several = o->mst->manifest->topics.n > 1;
-	struct fby_str labels, name;
+	const struct fby_totals *t = &o->mst->scrape.totals;
+	struct fby_str name;
 
-	fby_str_init(&labels);
 	fby_str_init(&name);
 	for (uint32_t i = 0; i < o->nrows; i++) {
-		const struct fby_ledger_row *row = &shm->rows[i];
+		const struct fby_ledger_row *row = &o->mst->shm.rows[i];
+		const char *partition;
 
 		if (row->topic_off == 0)
 			break;
-		fby_str_reset(&name);
-		if (several)
-			fby_str_printf(&name,
-			    "%s:", fby_shm_name(shm, row->topic_off));
-		fby_str_printf(&name, "%" PRId32, row->partition);
-		fby_str_reset(&labels);
-		fby_str_puts(&labels, o->mvtx);
-		fby_om_label(&labels, "source_partition", name.p);
-		fby_om_sample(o->s, &m->f, labels.p,
-		    (double)fby_load(&row->read));
+		partition = partition_name(o, row, &name);
+		mvtx_read_sample(o, m, partition,
+		    (double)fby_load(&row->read) +
+			fby_totals_sum(t, FBY_TOTAL_READ, partition));
 	}
 	fby_str_fini(&name);
-	fby_str_fini(&labels);
+	mvtx_read_others(o, m);
 }
 
 /* A counter of the slots, summed; `offset` says which. */
@@ -400,7 +458,9 @@ own_mvtx_sum(struct out *o, const struct metric *m)
 		sum += fby_load(
 		    (const _Atomic uint64_t *)(const void *)(slot + m->offset));
 	}
-	fby_om_sample(o->s, &m->f, o->mvtx, (double)sum);
+	fby_om_sample(o->s, &m->f, o->mvtx,
+	    (double)sum +
+		fby_totals_sum(&o->mst->scrape.totals, m->total, NULL));
 }
 
 static void
@@ -457,9 +517,10 @@ own_mvtx_batch_size(struct out *o, const struct metric *m)
 #define OWN(name, type, unit, lab, fn, help)                                  \
 	{ F(name, type, unit, help), .own = fn, .labels = lab }
 #define MVTX "mvtx_name, mvtx_replica"
-#define SUM(name, field, help)                                                \
+#define SUM(name, field, which, help)                                         \
 	{ F("monovtx_" name, COUNTER, NULL, help), .own = own_mvtx_sum,       \
-	    .labels = MVTX, .offset = offsetof(struct fby_ledger_slot, field) }
+	    .labels = MVTX, .offset = offsetof(struct fby_ledger_slot,        \
+	    field), .total = FBY_TOTAL_##which }
 #define HIST(name, which, help)                                               \
 	{ F("monovtx_" name, HISTOGRAM, NULL, help), .own = own_mvtx_hist,    \
 	    .labels = MVTX, .offset = offsetof(struct fby_ledger_slot,        \
@@ -469,12 +530,12 @@ static const struct metric metrics[] = {
 	/* Numaflow's names */
 	OWN("monovtx_read", COUNTER, NULL, MVTX ", source_partition",
 	    own_mvtx_read, "Records read from the source."),
-	SUM("read_bytes", read_bytes, "Bytes of keys and values read."),
-	SUM("ack", acked, "Records acknowledged."),
-	SUM("sink_write", sink_writes, "Records that the sink has taken."),
-	SUM("sink_write_errors", sink_errors, "Attempts that the sink "
+	SUM("read_bytes", read_bytes, READ_BYTES, "Bytes of keys and values read."),
+	SUM("ack", acked, ACK, "Records acknowledged."),
+	SUM("sink_write", sink_writes, SINK_WRITE, "Records that the sink has taken."),
+	SUM("sink_write_errors", sink_errors, SINK_WRITE_ERRORS, "Attempts that the sink "
 	    "refused."),
-	SUM("sink_dropped", sink_drops, "Records dropped by retryStrategy."),
+	SUM("sink_dropped", sink_drops, SINK_DROPPED, "Records dropped by retryStrategy."),
 	OWN("monovtx_pending_raw", GAUGE, NULL, MVTX, own_mvtx_pending,
 	    "Records of this host's partitions that are not committed; -1 "
 	    "while that is unknown."),
@@ -810,7 +871,10 @@ fby_metrics_reference(void)
 	    "a worker (but for its counters) when it dies.\n\n"
 	    "While a runtime of the protocol `numaflow` runs, lag, offsets "
 	    "and watermarks are those of all of the group's partitions, as "
-	    "the broker knows them; what only a worker knows is not there."
+	    "the broker knows them; what only a worker knows is not there. "
+	    "Numaflow's counters go on with those of that runtime, asked for "
+	    "every three seconds (`metrics` of its entry in `runtimes:`); its "
+	    "histograms are not taken."
 	    "\n\n"
 	    "| sample | type | labels | what |\n| --- | --- | --- | --- |\n");
 	for (size_t i = 0; i < FBY_NELEM(metrics); i++) {

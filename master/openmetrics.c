@@ -6,6 +6,7 @@
 
 #include "master/openmetrics.h"
 
+#include "shared/mem.h"
 #include "shared/str.h"
 
 static const struct {
@@ -145,4 +146,116 @@ void
 fby_om_end(struct fby_str *s)
 {
 	fby_str_puts(s, "# EOF\n");
+}
+
+/* ---- reading ---------------------------------------------------------- */
+
+static bool
+is_name(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || c == '_' || c == ':';
+}
+
+/* Behind the value's closing quote; NULL: there is none. */
+static const char *
+skip_quoted(const char *p, const char *end)
+{
+	for (; p < end && *p != '"'; p++)
+		if (*p == '\\')
+			p++;
+	return p < end ? p + 1 : NULL;
+}
+
+/* From behind { to behind }; NULL: they do not end on this line. */
+static const char *
+skip_labels(const char *p, const char *end)
+{
+	while (p && p < end && *p != '}')
+		p = *p == '"' ? skip_quoted(p + 1, end) : p + 1;
+	return p && p < end ? p + 1 : NULL;
+}
+
+static int
+read_value(const char *p, const char *end, double *value)
+{
+	char number[64], *behind;
+	size_t len = 0;
+
+	while (p + len < end && p[len] != ' ')
+		len++;
+	if (len == 0 || len >= sizeof(number))
+		return -1;
+	memcpy(number, p, len);
+	number[len] = '\0';
+	*value = strtod(number, &behind);
+	return *behind == '\0' ? 1 : -1;
+}
+
+/* A line without its newline: NAME[{LABELS}] VALUE[ TIME...] */
+static int
+read_sample(const char *p, const char *end, struct fby_om_reading *r)
+{
+	*r = (struct fby_om_reading){ .name = p, .labels = "" };
+	while (p < end && is_name(*p))
+		p++;
+	r->name_len = (size_t)(p - r->name);
+	if (p < end && *p == '{') {
+		r->labels = p + 1;
+		if ((p = skip_labels(p + 1, end)) == NULL)
+			return -1;
+		r->labels_len = (size_t)(p - 1 - r->labels);
+	}
+	if (r->name_len == 0 || p == end || *p != ' ')
+		return -1;
+	return read_value(p + 1, end, &r->value);
+}
+
+int
+fby_om_read(const char **p, const char *end, struct fby_om_reading *r)
+{
+	static const char eof[] = "# EOF";
+
+	while (*p < end) {
+		const char *line = *p;
+		const char *nl = memchr(line, '\n', (size_t)(end - line));
+		size_t len = (size_t)((nl ? nl : end) - line);
+
+		if (len == sizeof(eof) - 1 && memcmp(line, eof, len) == 0)
+			return 0;
+		if (nl == NULL)
+			return -1;
+		*p = nl + 1;
+		if (len > 0 && *line != '#')
+			return read_sample(line, nl, r);
+	}
+	return -1;
+}
+
+/* Label names have no quotes, so a match outside of values is one. */
+char *
+fby_om_read_label(const struct fby_om_reading *r, const char *name)
+{
+	const char *p = r->labels, *end = r->labels + r->labels_len;
+	size_t len = strlen(name);
+
+	while (p && p < end) {
+		const char *equals = memchr(p, '=', (size_t)(end - p));
+		const char *value;
+
+		if (equals == NULL || end - equals < 2 || equals[1] != '"')
+			return NULL;
+		value = equals + 2;
+		if ((size_t)(equals - p) == len && memcmp(p, name, len) == 0) {
+			const char *behind = skip_quoted(value, end);
+
+			return behind ?
+			    fby_strndup(value, (size_t)(behind - 1 - value)) :
+			    NULL;
+		}
+		if ((p = skip_quoted(value, end)) != NULL && p < end &&
+		    *p == ',')
+			p++;
+	}
+	return NULL;
 }

@@ -51,6 +51,26 @@ void fby_om_histogram(struct fby_str *s, const struct fby_om_family *f,
 
 void fby_om_end(struct fby_str *s);
 
+/* ---- reading ---------------------------------------------------------- */
+
+/* A sample of somebody else's; all of it lies in the text. */
+struct fby_om_reading {
+	const char *name, *labels; /* without the braces */
+	size_t name_len, labels_len;
+	double value;
+};
+
+/*
+ * The next sample from *p on, which moves behind it.  1: there is one, 0: the
+ * end, "# EOF", has come; -1: there is no end, or what is no sample.
+ */
+int fby_om_read(const char **p, const char *end, struct fby_om_reading *r);
+
+/* Heap; NULL: the sample has no such label. */
+char *fby_om_read_label(const struct fby_om_reading *r, const char *name);
+
+/* ---- numbers ---------------------------------------------------------- */
+
 /* As a Go program writes it, "1e+06", which readers of `le` insist on. */
 #define FBY_OM_NUMBER 32
 const char *fby_om_bound(double bound, char buf[FBY_OM_NUMBER]);

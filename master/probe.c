@@ -9,12 +9,9 @@
 #include <arpa/inet.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/http.h>
 #include <netinet/in.h>
 
 #include "shared/mem.h"
-
-#define TIMEOUT_S 2
 
 static void
 on_connected(struct bufferevent *bev, short what, void *arg)
@@ -49,44 +46,25 @@ connect_to(struct fby_probe *p, struct event_base *base, uint16_t port)
 }
 
 static void
-on_answer(struct evhttp_request *req, void *arg)
+on_answer(void *arg, int code, const char *body, size_t len)
 {
 	struct fby_probe *p = arg;
-	int code = req ? evhttp_request_get_response_code(req) : 0;
 
+	(void)body;
+	(void)len;
 	p->is_ready = code >= 200 && code < 300;
-	p->conn = NULL; /* frees itself */
-}
-
-static void
-get(struct fby_probe *p, struct event_base *base, uint16_t port,
-    const char *path)
-{
-	struct evhttp_request *req = evhttp_request_new(on_answer, p);
-	struct evhttp_connection *conn;
-
-	conn = evhttp_connection_base_new(base, NULL, "127.0.0.1", port);
-	if (req == NULL || conn == NULL)
-		fby_mem_fatal();
-	p->conn = conn;
-	evhttp_connection_set_timeout(conn, TIMEOUT_S);
-	evhttp_connection_free_on_completion(conn);
-	evhttp_add_header(evhttp_request_get_output_headers(req), "Host",
-	    "127.0.0.1");
-	evhttp_add_header(evhttp_request_get_output_headers(req), "Connection",
-	    "close");
-	if (evhttp_make_request(conn, req, EVHTTP_REQ_GET, path) == -1)
-		fby_probe_cancel(p);
 }
 
 void
 fby_probe_ask(struct fby_probe *p, struct event_base *base, uint16_t port,
     const char *path)
 {
-	if (p->bev || p->conn)
+	p->fetch.fn = on_answer;
+	p->fetch.arg = p;
+	if (p->bev || p->fetch.under_way)
 		return;
 	if (path)
-		get(p, base, port, path);
+		fby_fetch_get(&p->fetch, base, false, port, path);
 	else
 		connect_to(p, base, port);
 }
@@ -94,13 +72,9 @@ fby_probe_ask(struct fby_probe *p, struct event_base *base, uint16_t port,
 void
 fby_probe_cancel(struct fby_probe *p)
 {
-	struct evhttp_connection *conn = p->conn;
-
 	if (p->bev)
 		bufferevent_free(p->bev);
 	p->bev = NULL;
-	p->conn = NULL;
-	if (conn)
-		evhttp_connection_free(conn);
+	fby_fetch_cancel(&p->fetch);
 	p->is_ready = false;
 }

@@ -9,14 +9,15 @@
 
 #include "shared/fby.h"
 
+#include "master/fetch.h"
+
 struct bufferevent;
 struct event_base;
-struct evhttp_connection;
 
 struct fby_probe {
 	bool is_ready; /* the last answer */
 	struct bufferevent *bev;
-	struct evhttp_connection *conn;
+	struct fby_fetch fetch;
 };
 
 /* Unless a question is under way; `path` NULL: connecting is enough. */

@@ -144,6 +144,10 @@ enum fby_runtime_protocol {
 	FBY_RUNTIME_WORKER    /* as forebay-worker: shared/README */
 };
 
+enum fby_metrics_scheme { FBY_METRICS_HTTPS, FBY_METRICS_HTTP };
+
+#define FBY_NUMAFLOW_PORT 2469 /* of numaflow-rs, always */
+
 struct fby_runtime {
 	const char *name;
 	struct fby_strings command; /* program and arguments */
@@ -155,6 +159,11 @@ struct fby_runtime {
 		int64_t port;     /* on 127.0.0.1 */
 		const char *path; /* NULL: it is enough to connect */
 	} readiness;              /* numaflow only */
+	struct {
+		bool present;
+		int64_t port; /* on 127.0.0.1 */
+		int scheme;   /* enum fby_metrics_scheme */
+	} metrics;            /* numaflow only */
 };
 
 struct fby_host {
@@ -279,6 +288,9 @@ bool fby_manifest_has_foreign(const struct fby_manifest *m);
 
 /* Records that are handed on at once: one, if they are to stream. */
 int64_t fby_manifest_batch_size(const struct fby_manifest *m);
+
+/* Of http.listen; 0: none, or any. */
+int64_t fby_manifest_http_port(const struct fby_manifest *m);
 
 /* "numaflow", "worker" */
 const char *fby_manifest_protocol_word(int protocol);

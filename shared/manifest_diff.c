@@ -76,7 +76,10 @@ is_runtime_equal(const struct fby_runtime *x, const struct fby_runtime *y)
 	return is_strings_equal(&x->command, &y->command) &&
 	    is_strings_equal(&x->env, &y->env) && x->protocol == y->protocol &&
 	    x->replicas == y->replicas &&
-	    x->readiness.port == y->readiness.port && strcmp(u, v) == 0;
+	    x->readiness.port == y->readiness.port && strcmp(u, v) == 0 &&
+	    x->metrics.present == y->metrics.present &&
+	    x->metrics.port == y->metrics.port &&
+	    x->metrics.scheme == y->metrics.scheme;
 }
 
 /* Of those that are chosen, the one that differs; NULL: none. */

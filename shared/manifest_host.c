@@ -162,7 +162,23 @@ static const struct fby_enum protocol_names[] = {
 	{ 0 },
 };
 
+static const struct fby_enum scheme_names[] = {
+	{ "https", FBY_METRICS_HTTPS },
+	{ "http", FBY_METRICS_HTTP },
+	{ 0 },
+};
+
 /* clang-format off */
+static const struct fby_directive metrics_table[] = {
+	D("port", INT, R(rt.metrics.port), .dflt = "2469",
+	    .min = 1, .max = 65535,
+	    .help = "On 127.0.0.1."),
+	D("scheme", ENUM, R(rt.metrics.scheme), .dflt = "https",
+	    .arg = scheme_names,
+	    .help = "No certificate is asked for."),
+	{ 0 }
+};
+
 static const struct fby_directive readiness_table[] = {
 	D("port", INT, R(rt.readiness.port), .flags = FBY_D_REQUIRED,
 	    .min = 1, .max = 65535,
@@ -187,6 +203,9 @@ static const struct fby_directive runtime_table[] = {
 	    .present = FBY_PRESENT(struct runtime_fields,
 		rt.readiness.present),
 	    .help = "How it is seen that it is ready."),
+	D("metrics", BLOCK, .arg = metrics_table,
+	    .present = FBY_PRESENT(struct runtime_fields, rt.metrics.present),
+	    .help = "Where it has Numaflow's /metrics."),
 	{ 0 }
 };
 /* clang-format on */
@@ -251,6 +270,11 @@ check_runtime(struct fby_conf *c, const struct fby_runtime *rt,
 		    "%s.readiness: has no place with the protocol worker, "
 		    "whose READY says it",
 		    path);
+	if (is_worker && rt->metrics.present)
+		fby_err_add(c->err, key_pos(node, "metrics"),
+		    "%s.metrics: has no place with the protocol worker, whose "
+		    "counters are in the ledger",
+		    path);
 	if (url && *url != '/')
 		fby_err_add(c->err, key_pos(node, "readiness"),
 		    "%s.readiness.path: found \"%s\", allowed is what begins "
@@ -278,6 +302,12 @@ read_runtime(struct fby_conf *c, struct fby_runtime *rt,
 	*rt = fields.rt;
 	rt->name = item->key;
 	rt->command = join(c->pool, &fields.command, &fields.args);
+	/* What is known of it does not depend on where it is. */
+	if (strcmp(rt->name, "rust") == 0 && !rt->metrics.present &&
+	    rt->protocol == FBY_RUNTIME_NUMAFLOW) {
+		rt->metrics.present = true;
+		rt->metrics.port = FBY_NUMAFLOW_PORT;
+	}
 	read_runtime_env(c, &rt->env, fby_yaml_find(item->node, "env"));
 	check_runtime(c, rt, item->node, path);
 }
@@ -304,7 +334,8 @@ set_runtimes(struct fby_conf *c, void *field, const struct fby_node *node,
 static const struct fby_own runtimes_type = {
 	.syntax = "map NAME: {command: [...], args: [...], env: {...}, "
 		  "protocol: numaflow or worker, replicas: N, "
-		  "readiness: {port: N, path: /...}}",
+		  "readiness: {port: N, path: /...}, "
+		  "metrics: {port: N, scheme: https or http}}",
 	.like = FBY_T_ANY,
 	.set = set_runtimes,
 };

@@ -67,6 +67,7 @@ static const struct fby_runtime known[] = {
 	    .command = { rust_command, FBY_NELEM(rust_command) },
 	    .protocol = FBY_RUNTIME_NUMAFLOW,
 	    .replicas = 1,
+	    .metrics = { true, FBY_NUMAFLOW_PORT, FBY_METRICS_HTTPS },
 	},
 };
 
@@ -154,6 +155,14 @@ fby_manifest_batch_size(const struct fby_manifest *m)
 	return m->streaming ? 1 : m->read_batch_size;
 }
 
+int64_t
+fby_manifest_http_port(const struct fby_manifest *m)
+{
+	const char *colon = strrchr(m->host.http_listen, ':');
+
+	return colon ? strtoll(colon + 1, NULL, 10) : 0;
+}
+
 const char *
 fby_manifest_protocol_word(int protocol)
 {
@@ -235,17 +244,33 @@ check_canary(const struct fby_manifest *m, struct fby_err *err)
 	fby_str_fini(&names);
 }
 
+/* We would ask ourselves, and always be content with the answer. */
+static void
+check_ports(const struct fby_manifest *m, const struct fby_runtime *rt,
+    struct fby_err *err)
+{
+	if (rt->protocol != FBY_RUNTIME_NUMAFLOW || !rt->readiness.present ||
+	    rt->readiness.port != fby_manifest_http_port(m))
+		return;
+	fby_err_add(err, fby_manifest_pos(m, "spec.http.listen"),
+	    "spec.http.listen: found %s, and the readiness of the runtime "
+	    "\"%s\" is asked for at the same port; allowed is another one",
+	    m->host.http_listen, rt->name);
+}
+
 void
 fby_manifest_runtime_check(const struct fby_manifest *m, struct fby_err *err)
 {
 	const struct fby_node *entry = entry_find(m);
+	const struct fby_runtime *rt = fby_manifest_runtime_find(m, m->runtime);
 
 	check_canary(m, err);
 	if (entry && fby_yaml_find(entry, "valueFrom"))
 		fby_err_add(err, entry->pos,
 		    "spec.containerTemplate.env: " FBY_MANIFEST_RUNTIME_ENV
 		    " has valueFrom, allowed is a plain value");
-	else if (strcmp(m->runtime, "c") != 0 &&
-	    fby_manifest_runtime_find(m, m->runtime) == NULL)
+	else if (strcmp(m->runtime, "c") != 0 && rt == NULL)
 		unknown(m, entry, err);
+	if (rt)
+		check_ports(m, rt, err);
 }

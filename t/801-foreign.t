@@ -46,6 +46,7 @@ sub foreign
 		source_dir() . '/t/interop/numaflow.py'],
 	    env => { STAND_IN_PORT => "$port", STAND_IN_TELL => "$dir/told",
 		STAND_IN_EXIT => "$dir/exit" },
+	    metrics => { port => $port },
 	    %{delete $opt{more} // {}} };
 	my $f = Test::Forebay->new(broker => $broker,
 	    topic => $broker->topic($PARTITIONS), runtime => 'other', %opt,
@@ -206,6 +207,11 @@ scenario 'what is seen while it runs' => sub {
 	is($f->metric('monovtx_pending_raw'), 0, "Numaflow's name");
 	like(($f->cli('status'))[1], qr/lag 0\n.*COMMITTED.*\n\Q$topic\E +0 /s,
 	    'the table');
+	is_soon { ($f->metric('monovtx_read_total') // 0) == 900 }
+	    'what it says to have read';
+	is($f->metric('monovtx_read_total', source_partition => 1), 300,
+	    'of a partition');
+	is($f->metric("monovtx_${_}_total"), 900, $_) for qw(ack sink_write);
 	my ($pid) = $f->status->{child}{pid};
 
 	kill('STOP', $pid);
@@ -218,10 +224,52 @@ scenario 'what is seen while it runs' => sub {
 	my (undef, $members) = $broker->group($f->{group});
 
 	is(scalar @$members, 1, 'who looks is no member');
+	is_soon { ($f->metric('monovtx_ack_total') // 0) == 1200 }
+	    'and so do the counters';
+	kill('KILL', $pid);
+	is_soon { ($f->status->{child}{pid} // $pid) != $pid } 'another one';
+	$broker->produce($topic, 60);
+	is_soon { ($f->metric('monovtx_ack_total') // 0) == 1260 }
+	    'goes on counting where it was';
 	$f->reload_ok(sub { $_[0]{containerTemplate} =
 	    Test::Forebay::chosen('c') }, 'to our own workers');
 	$f->await_held($PARTITIONS);
 	is($f->partitions->{"$topic/0"}{state}, 'HELD', 'whose own it is then');
+	$broker->produce($topic, 40);
+	is_soon { ($f->metric('monovtx_ack_total') // 0) == 1300 }
+	    'who go on counting, too';
+	is($f->metric('monovtx_read_total'), 1300, 'what is read as well');
+	is((() = ($f->http('/metrics'))[1] =~
+	    /^monovtx_read_total\{[^}]*source_partition="1"\}/mg), 1,
+	    'in one series for each partition');
+	$f->stop;
+};
+
+scenario 'a port that is wanted twice' => sub {
+	my $dir = scratch();
+	my $f = foreign($dir);
+
+	$f->edit(sub {
+		$_[1]{http}{listen} = "127.0.0.1:$f->{port}";
+		$_[1]{runtimes}{other}{readiness} = { port => $f->{port} };
+	});
+	my ($status, undef, $err) = run([$f->command, 'test', '-c',
+	    $f->{file}]);
+
+	is($status, 2, 'refused, if its readiness is asked for there');
+	like($err, qr{spec\.http\.listen: .* is asked for at the same port},
+	    'with why');
+	$f->edit(sub { delete $_[1]{runtimes}{other}{readiness} });
+	$f->start;
+	is_soon { $f->log_text =~ /give http\.listen another port/ }
+	    'else it is said what is missing';
+	$broker->produce($f->{topics}[0], 90);
+	$f->await_caught_up;
+	is_soon { ($f->metric('forebay_partition_committed') // 0) == 90 }
+	    'and all else is seen';
+	is($f->metric('monovtx_ack_total'), 0, 'its counters are not');
+	like($f->log_text, qr/numaflow\.py: port \d+: .*in use/,
+	    'it goes on without the port');
 	$f->stop;
 };
 
@@ -249,6 +297,38 @@ scenario 'it is started again, whatever it ends with' => sub {
 	$f->stop;
 	like($f->log_text, qr/notice .*exited with code 0$/m,
 	    'when it was asked to, 0 is as it should be');
+};
+
+# The one that all of the above stands for.
+scenario 'the stock binary' => sub {
+	my $rs = $ENV{FOREBAY_NUMAFLOW_RS} or return skip_for(
+	    'FOREBAY_NUMAFLOW_RS says no path of a numaflow-rs',
+	    machine => 1);
+	my $f = Test::Forebay->new(broker => $broker,
+	    topic => $broker->topic($PARTITIONS), runtime => 'rust',
+	    sink => 'blackhole', host => { runtimes => { rust => {
+		command => [$rs, 'processor'],
+		readiness => { port => 2469 } } } });
+
+	return skip_for('port 2469, which it must have, is taken',
+	    machine => 1) unless IO::Socket::INET->new(Listen => 1,
+	    LocalAddr => '0.0.0.0', LocalPort => 2469, ReuseAddr => 1);
+	$broker->produce($f->{topics}[0], 3000);
+	$f->start;
+	is_soon { ($f->http('/readyz'))[0] == 204 } 'it is ready', 60;
+	$f->await_caught_up(120);
+	is_soon { ($f->metric('forebay_lag') // -1) == 0 } 'the lag is 0';
+	is_soon { ($f->metric('monovtx_ack_total') // 0) == 3000 }
+	    'what it has acknowledged';
+	is($f->metric('monovtx_read_total'), 3000, 'and read');
+	is($f->metric('monovtx_read_total', source_partition => $_), 1000,
+	    "of partition $_") for 0 .. 2;
+	is($f->metric('monovtx_sink_write_total'), 3000, 'and written');
+	$f->reload_ok(sub { $_[0]{containerTemplate} =
+	    Test::Forebay::chosen('c') }, 'to our own workers');
+	$f->await_held($PARTITIONS);
+	is($f->metric('monovtx_ack_total'), 3000, 'whose counters go on');
+	$f->stop;
 };
 
 done_testing();

@@ -506,10 +506,13 @@ rust_is_known_and_may_be_registered_anew(void **state)
 	assert_string_equal(rt->command.v[1], "processor");
 	assert_int_equal(rt->replicas, 1);
 	assert_false(rt->readiness.present);
+	assert_true(rt->metrics.present);
+	assert_int_equal(rt->metrics.port, 2469);
 	assert_false(fby_manifest_has_workers(m));
 	assert_null(fby_manifest_runtime_find(m, "c"));
 	fby_manifest_free(m);
 	m = good(MVTX RUST HOST
+	    "  http: {listen: 127.0.0.1:2471}\n"
 	    "  runtimes: {rust: {command: [/opt/rs], replicas: 3, "
 	    "readiness: {port: 2469}}}\n");
 	rt = fby_manifest_runtime_find(m, m->runtime);
@@ -517,6 +520,8 @@ rust_is_known_and_may_be_registered_anew(void **state)
 	assert_int_equal(rt->replicas, 3);
 	assert_true(rt->readiness.present);
 	assert_int_equal(rt->readiness.port, 2469);
+	assert_int_equal(rt->metrics.port, 2469);
+	assert_int_equal(rt->metrics.scheme, FBY_METRICS_HTTPS);
 	assert_null(rt->readiness.path);
 	fby_manifest_free(m);
 	m = good(MVTX);

@@ -33,7 +33,7 @@ my $dir = scratch();
 my %INSTEAD = (
 	'/opt/numaflow-rs' => Test::Forebay::Foreign::program("$dir"),
 	'/opt/forebay/worker.py' => source_dir() . '/t/interop/worker.py',
-	'127.0.0.1:2469' => '127.0.0.1:0',
+	'127.0.0.1:2471' => '127.0.0.1:0',
 	'--create' => '--create --records 1000 --rounds 1 --latency 200ms',
 );
 my $topic = $broker->topic($PARTITIONS);
