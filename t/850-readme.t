@@ -205,6 +205,19 @@ my @steps = (
 		runs('c');
 		is_soon { held() == $PARTITIONS } 'all of them';
 	} },
+	{ check => sub {
+		like(slurp("$dir/out"), qr/^python +canary 25% +1 /m,
+		    'both are shown');
+		is_soon { (grep { $_->{canary} }
+		    @{(status() // {})->{partitions}}) == 1 }
+		    'the canary has its share', 30;
+		flows('records go through both');
+	} },
+	{ check => sub {
+		is_soon { !grep { $_->{runtime} eq 'python' }
+		    @{(status() // {})->{workers}} } 'it is gone', 30;
+		flows('records go through c');
+	} },
 	{ host => 'two', check => sub {
 		is_soon { held('two') == 2 && held() == 2 }
 		    'partitions are shared', 60;
