@@ -20,6 +20,7 @@
 
 #include "worker/lane.h"
 #include "worker/prefetch.h"
+#include "worker/rdkafka.h"
 #include "worker/sink.h"
 #include "worker/source.h"
 #include "worker/worker.h"
@@ -225,7 +226,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	TAILQ_FOREACH (ln, &w->lanes, entry)
 		fby_source_tick(ln, now);
 	fby_prefetch_balance(w);
-	fby_source_login(w, now);
+	fby_rdkafka_login(w, now);
 }
 
 /* Position is the end, nothing in flight, and nobody holds it back. */

@@ -26,6 +26,7 @@
 #include "shared/str.h"
 
 #include "worker/lane.h"
+#include "worker/rdkafka.h"
 #include "worker/retry.h"
 #include "worker/room.h"
 #include "worker/sink.h"
@@ -142,8 +143,7 @@ say(const struct fby_record *rec, enum fby_retry verdict)
 				  " attempts: %s",
 	    rec->msg->offset, what[verdict], rec->attempts, rec->why);
 
-	fby_source_on_trouble(&ln->w->src, ln->name, FBY_SOURCE_OWN(verdict),
-	    text);
+	fby_rdkafka_on_trouble(ln->w, ln->name, FBY_RDKAFKA_OWN(verdict), text);
 	free(text);
 }
 

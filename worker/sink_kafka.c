@@ -39,6 +39,7 @@
 #include "worker/loop.h"
 #include "worker/pipeline.h"
 #include "worker/produce.h"
+#include "worker/rdkafka.h"
 #include "worker/source.h"
 #include "worker/worker.h"
 
@@ -215,15 +216,15 @@ on_event(struct sink_kafka *s, rd_kafka_event_t *ev)
 		on_reports(s, ev);
 		break;
 	case RD_KAFKA_EVENT_LOG:
-		fby_source_on_log("producer", ev);
+		fby_rdkafka_on_log("producer", ev);
 		break;
 	case RD_KAFKA_EVENT_ERROR:
 		if (rd_kafka_event_error_is_fatal(ev)) {
 			on_fatal(s);
 			break;
 		}
-		fby_source_on_login_error(s->out.w, rd_kafka_event_error(ev));
-		fby_source_on_trouble(&s->out.w->src, "producer",
+		fby_rdkafka_on_login_error(s->out.w, rd_kafka_event_error(ev));
+		fby_rdkafka_on_trouble(s->out.w, "producer",
 		    rd_kafka_event_error(ev), rd_kafka_event_error_string(ev));
 		break;
 	default:
@@ -273,7 +274,7 @@ connect_producer(struct sink_kafka *s)
 	const struct fby_manifest *m = s->out.w->m;
 	const char *topic = m->sinks[s->out.role].kafka.topic;
 
-	s->rk = fby_source_client(m,
+	s->rk = fby_rdkafka_new(m,
 	    (enum fby_kafka_client)(FBY_KAFKA_PRODUCER + s->out.role));
 	if (s->rk == NULL)
 		return -1;

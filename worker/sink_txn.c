@@ -29,6 +29,7 @@
 #include "worker/lane.h"
 #include "worker/pipeline.h"
 #include "worker/produce.h"
+#include "worker/rdkafka.h"
 #include "worker/source.h"
 #include "worker/txn.h"
 #include "worker/txn_call.h"
@@ -286,9 +287,9 @@ on_error(struct fby_txn *s, rd_kafka_event_t *ev)
 		fby_txn_die(s, text);
 		return;
 	}
-	fby_source_on_login_error(s->out.w, rd_kafka_event_error(ev));
-	fby_source_on_trouble(&s->out.w->src, "producer",
-	    rd_kafka_event_error(ev), rd_kafka_event_error_string(ev));
+	fby_rdkafka_on_login_error(s->out.w, rd_kafka_event_error(ev));
+	fby_rdkafka_on_trouble(s->out.w, "producer", rd_kafka_event_error(ev),
+	    rd_kafka_event_error_string(ev));
 }
 
 /* True if the queue is empty now. */
@@ -303,7 +304,7 @@ serve(struct fby_txn *s)
 		if (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_DR)
 			on_reports(s, ev);
 		else if (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_LOG)
-			fby_source_on_log("producer", ev);
+			fby_rdkafka_on_log("producer", ev);
 		else if (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_ERROR)
 			on_error(s, ev);
 		rd_kafka_event_destroy(ev);
@@ -367,7 +368,7 @@ connect_producer(struct fby_txn *s)
 	char *id = fby_asprintf("%s-%" PRIu32, fby_kafka_host_id(w->m),
 	    w->slot_no);
 
-	s->rk = fby_source_transactional(w->m, id);
+	s->rk = fby_rdkafka_new_transactional(w->m, id);
 	free(id);
 	if (s->rk == NULL || open_topics(s) == -1)
 		return -1;

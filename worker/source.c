@@ -26,85 +26,14 @@
 
 #include "worker/lane.h"
 #include "worker/loop.h"
+#include "worker/rdkafka.h"
 #include "worker/room.h"
-#include "worker/sink.h"
 #include "worker/worker.h"
 
 #define EVENT_BUDGET 25 /* of the main queue, for each turn */
 #define PAUSE_AFTER_MS 1000
-#define REPEAT_AFTER_MS 60000
-#define LOGIN_MS 60000
 
 static const uint64_t one = 1;
-
-/* ---- troubles --------------------------------------------------------- */
-
-/* Librdkafka retries by itself: these are for the operator's information. */
-static enum fby_log_level
-trouble_level(int code)
-{
-	switch (code) {
-	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-	case RD_KAFKA_RESP_ERR__SSL:
-	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-	case RD_KAFKA_RESP_ERR__FATAL:
-		return FBY_LOG_ERR;
-	default:
-		return FBY_LOG_WARN;
-	}
-}
-
-void
-fby_source_on_trouble(struct fby_source *src, const char *whose, int code,
-    const char *text)
-{
-	struct fby_source_trouble *t = &src->troubles[0];
-	int64_t now = fby_clock_mono();
-
-	/* Its own entry, else the one that was not needed for longest. */
-	for (size_t i = 0; i < FBY_SOURCE_TROUBLES; i++) {
-		if (src->troubles[i].said_at && src->troubles[i].code == code) {
-			t = &src->troubles[i];
-			break;
-		}
-		if (src->troubles[i].said_at < t->said_at)
-			t = &src->troubles[i];
-	}
-	if (t->said_at && t->code == code &&
-	    now - t->said_at < REPEAT_AFTER_MS) {
-		t->unsaid++;
-		fby_debug("%s: %s", whose, text);
-		return;
-	}
-	if (t->code == code && t->unsaid)
-		fby_log(trouble_level(code),
-		    "%s: %s (and %" PRIu64 " of the kind since the last line)",
-		    whose, text, t->unsaid);
-	else
-		fby_log(trouble_level(code), "%s: %s", whose, text);
-	*t = (struct fby_source_trouble){ .code = code, .said_at = now };
-}
-
-void
-fby_source_on_login_error(struct fby_worker *w, int code)
-{
-	/* librdkafka repeats an error that goes on every 30 s. */
-	if (fby_kafka_is_login_error(code))
-		w->login_until = fby_clock_mono() + LOGIN_MS;
-}
-
-void
-fby_source_login(struct fby_worker *w, int64_t mono)
-{
-	if (mono >= w->login_until)
-		return;
-	fby_kafka_login_anew(w->src.rk, w->m, FBY_KAFKA_FETCHER);
-	for (size_t i = 0; i < FBY_SINK_N; i++)
-		if (w->outs[i] != NULL && w->outs[i]->ops->login != NULL)
-			w->outs[i]->ops->login(w->outs[i]);
-}
 
 static void
 on_kafka_error(struct fby_worker *w, rd_kafka_event_t *ev)
@@ -120,36 +49,18 @@ on_kafka_error(struct fby_worker *w, rd_kafka_event_t *ev)
 	}
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 		w->src.is_down = true;
-	fby_source_on_login_error(w, code);
-	fby_source_on_trouble(&w->src, "consumer", code,
+	fby_rdkafka_on_login_error(w, code);
+	fby_rdkafka_on_trouble(w, "consumer", code,
 	    rd_kafka_event_error_string(ev));
 }
 
 /* The next outage is worth a line of its own. */
 static void
-on_recovered(struct fby_source *src)
+on_recovered(struct fby_worker *w)
 {
-	src->is_down = false;
+	w->src.is_down = false;
 	fby_notice("consumer: records come again");
-	for (size_t i = 0; i < FBY_SOURCE_TROUBLES; i++)
-		if (src->troubles[i].code ==
-		    RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-			src->troubles[i].said_at = 0;
-}
-
-void
-fby_source_on_log(const char *whose, rd_kafka_event_t *ev)
-{
-	const char *facility, *text;
-	int level;
-
-	if (rd_kafka_event_log(ev, &facility, &text, &level))
-		return;
-	/* A broken connection also comes as an error, which is said once. */
-	if (strcmp(facility, "FAIL") == 0)
-		level = FBY_LOG_DEBUG;
-	fby_log((enum fby_log_level)FBY_MAX(level, (int)FBY_LOG_INFO),
-	    "%s: %s: %s", whose, facility, text);
+	fby_rdkafka_is_over(w, RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN);
 }
 
 static void
@@ -166,7 +77,7 @@ on_kafka_event(evutil_socket_t fd, short what, void *arg)
 			return;
 		switch (rd_kafka_event_type(ev)) {
 		case RD_KAFKA_EVENT_LOG:
-			fby_source_on_log("consumer", ev);
+			fby_rdkafka_on_log("consumer", ev);
 			break;
 		case RD_KAFKA_EVENT_ERROR:
 			on_kafka_error(w, ev);
@@ -181,75 +92,13 @@ on_kafka_event(evutil_socket_t fd, short what, void *arg)
 
 /* ---- client ----------------------------------------------------------- */
 
-/* The one function of ours that librdkafka's threads run. */
-static rd_kafka_resp_err_t
-on_thread_start(rd_kafka_t *rk, rd_kafka_thread_type_t type, const char *name,
-    void *arg)
-{
-	(void)rk;
-	(void)type;
-	(void)name;
-	(void)arg;
-	fby_mem_thread_arena(FBY_ARENA_KAFKA);
-	return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-static rd_kafka_resp_err_t
-on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *arg, char *err,
-    size_t err_size)
-{
-	(void)conf;
-	(void)arg;
-	(void)err;
-	(void)err_size;
-	return rd_kafka_interceptor_add_on_thread_start(rk, "forebay",
-	    on_thread_start, NULL);
-}
-
-static rd_kafka_t *
-client(const struct fby_manifest *m, enum fby_kafka_client kind,
-    const char *transactional_id)
-{
-	rd_kafka_t *rk = NULL;
-	rd_kafka_conf_t *conf;
-	struct fby_err err;
-
-	fby_err_init(&err);
-	conf = fby_kafka_conf(m, kind, &err);
-	if (conf != NULL) {
-		/* It takes any text. */
-		if (transactional_id != NULL)
-			rd_kafka_conf_set(conf, "transactional.id",
-			    transactional_id, NULL, 0);
-		rd_kafka_conf_interceptor_add_on_new(conf, "forebay", on_new,
-		    NULL);
-		rk = fby_kafka_new(m, kind, conf, &err);
-	}
-	if (rk == NULL)
-		fby_loop_say(&err);
-	fby_err_fini(&err);
-	return rk;
-}
-
-rd_kafka_t *
-fby_source_client(const struct fby_manifest *m, enum fby_kafka_client kind)
-{
-	return client(m, kind, NULL);
-}
-
-rd_kafka_t *
-fby_source_transactional(const struct fby_manifest *m, const char *id)
-{
-	return client(m, FBY_KAFKA_PRODUCER, id);
-}
-
 int
 fby_source_open(struct fby_worker *w)
 {
 	struct fby_source *src = &w->src;
 
 	src->fd = -1;
-	src->rk = fby_source_client(w->m, FBY_KAFKA_FETCHER);
+	src->rk = fby_rdkafka_new(w->m, FBY_KAFKA_FETCHER);
 	if (src->rk == NULL)
 		return -1;
 	src->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -356,7 +205,7 @@ on_lane_error(struct fby_lane *ln, const rd_kafka_message_t *msg)
 		at_end(ln, msg->offset);
 		return false;
 	}
-	fby_source_on_trouble(&ln->w->src, ln->name, msg->err, text);
+	fby_rdkafka_on_trouble(ln->w, ln->name, msg->err, text);
 	if (is_passing(msg->err))
 		return false;
 	if (msg->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
@@ -428,7 +277,7 @@ take(struct fby_lane *ln, struct fby_run *run)
 {
 	fby_lane_running(ln);
 	if (ln->w->src.is_down)
-		on_recovered(&ln->w->src);
+		on_recovered(ln->w);
 	ln->at_end = false;
 	fby_eventtime_touch(&ln->et, run->read_us / 1000);
 	count(ln, run);
@@ -461,7 +310,7 @@ sift(struct fby_lane *ln, rd_kafka_message_t **msgs, size_t n)
 
 		if (msg->err && i + 1 < n && is_passing(msg->err)) {
 			if (msg->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
-				fby_source_on_trouble(&ln->w->src, ln->name,
+				fby_rdkafka_on_trouble(ln->w, ln->name,
 				    msg->err, rd_kafka_message_errstr(msg));
 			rd_kafka_message_destroy(msg);
 			continue;

@@ -16,24 +16,11 @@
 
 #include <event2/event_struct.h>
 
-#include "shared/kafka.h"
-
 typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_message_s rd_kafka_message_t;
-typedef struct rd_kafka_op_s rd_kafka_event_t;
 typedef struct rd_kafka_queue_s rd_kafka_queue_t;
 struct fby_lane;
 struct fby_worker;
-
-/* A trouble that is said once, then once a minute while it lasts. */
-struct fby_source_trouble {
-	int code;
-	int64_t said_at; /* monotonic; 0: the entry is free */
-	uint64_t unsaid;
-};
-
-#define FBY_SOURCE_TROUBLES 8
-#define FBY_SOURCE_OWN(n) (INT32_MIN + (int)(n)) /* not librdkafka's */
 
 struct fby_source {
 	rd_kafka_t *rk;
@@ -44,7 +31,6 @@ struct fby_source {
 	size_t cap;
 	uint64_t record_bytes; /* recent mean of any lane */
 	bool is_down;          /* no broker was reachable */
-	struct fby_source_trouble troubles[FBY_SOURCE_TROUBLES];
 };
 
 /* What was taken from a lane's queue at once. */
@@ -86,30 +72,5 @@ void fby_source_high(struct fby_lane *ln);
 
 /* Record timestamp in ms since 1970, or `otherwise` if it has none. */
 int64_t fby_source_event_time(const rd_kafka_message_t *msg, int64_t otherwise);
-
-/*
- * A client, consumer or producer, whose threads have their own arena.  NULL:
- * the log says why.
- */
-rd_kafka_t *fby_source_client(const struct fby_manifest *m,
-    enum fby_kafka_client kind) FBY_MUSTCHECK;
-
-/*
- * If the error is a refused log-in of any client: its secrets are read again
- * every half second for a while.
- */
-void fby_source_on_login_error(struct fby_worker *w, int code);
-void fby_source_login(struct fby_worker *w, int64_t mono);
-
-/* A producer with transactions, of this name. */
-rd_kafka_t *fby_source_transactional(const struct fby_manifest *m,
-    const char *id) FBY_MUSTCHECK;
-
-/* A line of librdkafka's, into our log at info or below. */
-void fby_source_on_log(const char *whose, rd_kafka_event_t *ev);
-
-/* Say it, unless the same was said within the last minute. */
-void fby_source_on_trouble(struct fby_source *src, const char *whose, int code,
-    const char *text);
 
 #endif

@@ -18,6 +18,7 @@
 #include "worker/lane.h"
 #include "worker/loop.h"
 #include "worker/pipeline.h"
+#include "worker/rdkafka.h"
 #include "worker/source.h"
 #include "worker/txn_call.h"
 #include "worker/worker.h"
@@ -386,7 +387,7 @@ on_success(struct fby_txn *s)
 static void
 repeat_later(struct fby_txn *s, const char *text)
 {
-	fby_source_on_trouble(&s->out.w->src, "transaction", FBY_SOURCE_OWN(64),
+	fby_rdkafka_on_trouble(s->out.w, "transaction", FBY_RDKAFKA_OWN(64),
 	    text);
 	start_timer(&s->ev_repeat, REPEAT_MS);
 }

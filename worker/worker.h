@@ -25,6 +25,7 @@
 
 #include "worker/eventtime.h"
 #include "worker/pipeline.h"
+#include "worker/rdkafka.h"
 #include "worker/source.h"
 
 struct fby_lane;
@@ -55,6 +56,7 @@ struct fby_worker {
 	struct fby_pipeline pl;
 	TAILQ_HEAD(fby_lanes, fby_lane) lanes; /* not released yet */
 	uint32_t nlanes;
+	struct fby_rdkafka_trouble troubles[FBY_RDKAFKA_TROUBLES];
 	int64_t login_until; /* monotonic: secrets are read anew */
 	bool draining;
 	int exit_code;

@@ -59,7 +59,7 @@ fby_prefetch_balance(struct fby_worker *w)
 }
 
 void
-fby_source_login(struct fby_worker *w, int64_t mono)
+fby_rdkafka_login(struct fby_worker *w, int64_t mono)
 {
 	(void)w;
 	(void)mono;
