@@ -220,6 +220,23 @@ scenario('for a time, with the bar on a terminal' => sub {
 	nothing_left($f, $dir);
 });
 
+scenario('what streams is compared as such' => sub {
+	my $dir = scratch();
+	my $f = prepare($dir, spec => { streaming => JSON::PP::true() });
+	my ($status, $out, $err) = compare($f, $dir, '--runtimes', 'c',
+	    '--rounds', 1, '--json');
+	my $o = eval { JSON::PP->new->decode($out) };
+
+	is($status, 0, 'exit status') or diag($err);
+	is($o->{cases}[0]{mode}, 'streaming', 'the mode');
+	is($o->{cases}[0]{batch}, 1, 'one record is handed on at a time');
+	($status, $out, $err) = compare($f, $dir, '--runtimes', 'c,c2');
+	is($status, 1, 'Numaflow cannot');
+	like($err, qr/c2 cannot run this manifest:\n.*Numaflow refuses/s,
+	    'and that is said before anything starts');
+	nothing_left($f, $dir);
+});
+
 # Numaflow's own data plane, where somebody has it.
 scenario('beside the stock numaflow-rs' => sub {
 	my $program = $ENV{FOREBAY_NUMAFLOW_RS};
