@@ -60,7 +60,7 @@ sub sink_stands_still
 	my $f = Test::Forebay->new(broker => $b, topic => $topic,
 	    runtime => $runtime, @STREAM, sink => { kafka => {
 	    brokers => [$other->bootstrap], topic => $copy } });
-	my $p = $b->producer($topic, rate => 3000);
+	my $p = $b->producer($topic, rate => 1500);
 
 	$f->start_ready($PARTITIONS);
 	is_soon { acked($f) > 1000 } 'it streams';
@@ -131,6 +131,30 @@ scenario 'one partition is held back' => sub {
 	$b->caught_up_ok($f->{group}, $topic);
 	$f->delivered_ok(from => [$copy, $rest], topic => $topic,
 	    repeated => 3 * $PARTITIONS * $CONCURRENCY, any_order => 1);
+};
+
+# Records are handed on one by one, and done with their transaction.
+scenario 'exactly once' => sub {
+	my $b = Test::Forebay::Kafka->shared;
+	my $topic = $b->topic($PARTITIONS);
+	my $copy = $b->topic($PARTITIONS, output => 1);
+	my $f = Test::Forebay->new(broker => $b, topic => $topic, @STREAM,
+	    host => { delivery => 'exactlyOnce' }, sink => { kafka => {
+	    brokers => [$b->bootstrap], topic => $copy } });
+	my $p = $b->producer($topic, rate => 2000);
+
+	$f->start_ready($PARTITIONS);
+	is_soon { acked($f) > 1000 } 'it streams';
+	for my $n (1, 2) {
+		my $before = acked($f);
+
+		kill_worker($f, $n);
+		is_soon { acked($f) > $before + 1000 } 'and goes on';
+	}
+	$p->close;
+	$f->await_caught_up;
+	$f->drain;
+	$b->delivered_ok(from => $copy, topic => $topic, committed => 1);
 };
 
 # What is under way goes on; the next records come by the new rule.
