@@ -382,43 +382,6 @@ mvtx_read_sample(struct out *o, const struct metric *m, const char *partition,
 	fby_str_fini(&labels);
 }
 
-static bool
-has_row(struct out *o, const char *partition)
-{
-	const struct fby_shm *shm = &o->mst->shm;
-	struct fby_str name;
-	bool found = false;
-
-	fby_str_init(&name);
-	for (uint32_t i = 0; i < o->nrows && shm->rows[i].topic_off; i++)
-		found |= strcmp(partition_name(o, &shm->rows[i], &name),
-			     partition) == 0;
-	fby_str_fini(&name);
-	return found;
-}
-
-/* Partitions that another runtime has read, and our own workers never. */
-static void
-mvtx_read_others(struct out *o, const struct metric *m)
-{
-	const struct fby_totals *t = &o->mst->scrape.totals;
-
-	for (size_t i = 0; i < t->n; i++) {
-		const char *partition = t->items[i].partition;
-		size_t first = 0;
-
-		if (t->items[i].what != FBY_TOTAL_READ || partition == NULL)
-			continue;
-		while (t->items[first].what != FBY_TOTAL_READ ||
-		    t->items[first].partition == NULL ||
-		    strcmp(t->items[first].partition, partition) != 0)
-			first++;
-		if (first == i && !has_row(o, partition))
-			mvtx_read_sample(o, m, partition,
-			    fby_totals_sum(t, FBY_TOTAL_READ, partition));
-	}
-}
-
 /*
  * One of all that were ever ours: a counter that went away and came back
  * would make Numaflow's daemon believe in a restart.  So what another runtime
@@ -428,6 +391,7 @@ static void
 own_mvtx_read(struct out *o, const struct metric *m)
 {
 	const struct fby_totals *t = &o->mst->scrape.totals;
+	bool *shown = fby_calloc(t->n + 1, sizeof(*shown));
 	struct fby_str name;
 
 	fby_str_init(&name);
@@ -440,10 +404,19 @@ own_mvtx_read(struct out *o, const struct metric *m)
 		partition = partition_name(o, row, &name);
 		mvtx_read_sample(o, m, partition,
 		    (double)fby_load(&row->read) +
-			fby_totals_sum(t, FBY_TOTAL_READ, partition));
+			fby_totals_read_of(t, partition, shown));
+	}
+	/* And partitions that our own workers have never had. */
+	for (size_t i = 0; i < t->n; i++) {
+		const char *partition = t->items[i].partition;
+
+		if (t->items[i].what == FBY_TOTAL_READ && partition &&
+		    !shown[i])
+			mvtx_read_sample(o, m, partition,
+			    fby_totals_read_of(t, partition, shown));
 	}
 	fby_str_fini(&name);
-	mvtx_read_others(o, m);
+	free(shown);
 }
 
 /* A counter of the slots, summed; `offset` says which. */
@@ -459,8 +432,7 @@ own_mvtx_sum(struct out *o, const struct metric *m)
 		    (const _Atomic uint64_t *)(const void *)(slot + m->offset));
 	}
 	fby_om_sample(o->s, &m->f, o->mvtx,
-	    (double)sum +
-		fby_totals_sum(&o->mst->scrape.totals, m->total, NULL));
+	    (double)sum + fby_totals_sum(&o->mst->scrape.totals, m->total));
 }
 
 static void

@@ -10,6 +10,7 @@
 
 #include "master/openmetrics.h"
 
+#define COUNT_MAX 1e18   /* nobody has counted so far */
 #define SERIES_MAX 65536 /* no partition number goes further */
 
 static const char *const families[] = {
@@ -37,19 +38,30 @@ fby_totals_restart(struct fby_totals *t)
 }
 
 double
-fby_totals_sum(const struct fby_totals *t, enum fby_total what,
-    const char *partition)
+fby_totals_sum(const struct fby_totals *t, enum fby_total what)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->items[i].what == what)
+			sum += t->items[i].total;
+	return sum;
+}
+
+double
+fby_totals_read_of(const struct fby_totals *t, const char *partition,
+    bool *is_in)
 {
 	double sum = 0;
 
 	for (size_t i = 0; i < t->n; i++) {
 		const struct fby_totals_item *it = &t->items[i];
 
-		if (it->what == what &&
-		    (partition == NULL ||
-			(it->partition &&
-			    strcmp(it->partition, partition) == 0)))
-			sum += it->total;
+		if (it->what != FBY_TOTAL_READ || it->partition == NULL ||
+		    strcmp(it->partition, partition) != 0)
+			continue;
+		sum += it->total;
+		is_in[i] = true;
 	}
 	return sum;
 }
@@ -60,11 +72,14 @@ find(struct fby_totals *t, enum fby_total what, const struct fby_om_reading *r)
 {
 	struct fby_totals_item *it;
 
+	/* They come in the same order each time. */
 	for (size_t i = 0; i < t->n; i++) {
-		it = &t->items[i];
+		it = &t->items[(t->at + i) % t->n];
 		if (it->what == what && strlen(it->labels) == r->labels_len &&
-		    memcmp(it->labels, r->labels, r->labels_len) == 0)
+		    memcmp(it->labels, r->labels, r->labels_len) == 0) {
+			t->at = (size_t)(it - t->items) + 1;
 			return it;
+		}
 	}
 	if (t->n >= SERIES_MAX)
 		return NULL;
@@ -88,7 +103,7 @@ take(struct fby_totals *t, const struct fby_om_reading *r)
 	    (strlen(families[what]) != r->name_len ||
 		memcmp(families[what], r->name, r->name_len) != 0))
 		what++;
-	if (what == FBY_TOTAL_N || !(r->value >= 0) ||
+	if (what == FBY_TOTAL_N || !(r->value >= 0 && r->value < COUNT_MAX) ||
 	    (it = find(t, (enum fby_total)what, r)) == NULL)
 		return;
 	/* Less than before: somebody else counts now, from 0. */

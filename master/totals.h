@@ -36,7 +36,7 @@ struct fby_totals_item {
 /* A zeroed one is empty. */
 struct fby_totals {
 	struct fby_totals_item *items;
-	size_t n;
+	size_t n, at; /* at: where the next sample probably belongs */
 };
 
 void fby_totals_fini(struct fby_totals *t);
@@ -48,8 +48,14 @@ int fby_totals_take(struct fby_totals *t, const char *text,
 /* Another process answers from here on: it counts from 0. */
 void fby_totals_restart(struct fby_totals *t);
 
-/* Of all series; `partition` NULL: whatever partition they are of. */
-double fby_totals_sum(const struct fby_totals *t, enum fby_total what,
-    const char *partition);
+/* Of all series. */
+double fby_totals_sum(const struct fby_totals *t, enum fby_total what);
+
+/*
+ * What was read of one partition; is_in[i] is set for the items that it is
+ * made of.
+ */
+double fby_totals_read_of(const struct fby_totals *t, const char *partition,
+    bool *is_in);
 
 #endif

@@ -66,15 +66,17 @@ sub told
 }
 
 scenario 'what a pod gets' => sub {
-	my ($dir, $secrets) = (scratch(), scratch());
+	my ($dir, $secrets, $credentials) = (scratch(), scratch(), scratch());
 
 	mkdir("$secrets/kafka") or die "mkdir: $!";
 	spew("$secrets/kafka/user", $Test::Forebay::Kafka::USERS{PLAIN}[0]);
-	spew("$secrets/kafka/password",
+	# As systemd's LoadCredential has it.
+	spew("$credentials/kafka.password",
 	    "$Test::Forebay::Kafka::USERS{PLAIN}[1]\n");
 	mkdir("$secrets/other") or die "mkdir: $!";
 	spew("$secrets/other/key", 'not for it');
 	my $f = foreign($dir, bootstrap => $broker->sasl_bootstrap,
+	    env => { CREDENTIALS_DIRECTORY => "$credentials" },
 	    kafka => { sasl => { mechanism => 'PLAIN', plain => {
 		userSecret => { name => 'kafka', key => 'user' },
 		passwordSecret => { name => 'kafka', key => 'password' },
@@ -86,7 +88,7 @@ scenario 'what a pod gets' => sub {
 	    limits => { memory => '1Gi' } } });
 	if (!$can_mount) {
 		my ($status, undef, $err) = run([$f->command, 'test', '-c',
-		    $f->{file}]);
+		    $f->{file}], env => $f->{env});
 
 		is($status, 2, 'refused without the right to mount');
 		like($err, qr{looks for it in /var/numaflow/secrets/kafka/user},

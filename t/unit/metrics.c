@@ -135,6 +135,31 @@ of_a_foreign_member_is_said_what_the_broker_knows(void **state)
 			"mvtx_replica=\"0\"} -1"));
 }
 
+/* Partition 1 was ours once; 7 never was. */
+static void
+what_another_runtime_has_counted_is_added(void **state)
+{
+	static const char there[] =
+	    "monovtx_read_total{mvtx_replica=\"0\",source_partition=\"1\"} 4\n"
+	    "monovtx_read_total{mvtx_replica=\"1\",source_partition=\"7\"} 2\n"
+	    "monovtx_read_total{mvtx_replica=\"0\",source_partition=\"7\"} 3\n"
+	    "monovtx_ack_total{mvtx_replica=\"0\"} 5\n# EOF\n";
+	struct fby_totals *t = &mst.scrape.totals;
+
+	(void)state;
+	assert_int_equal(fby_totals_take(t, there, sizeof(there) - 1), 0);
+	fby_store(&mst.shm.slots[0].acked, 6);
+	assert_true(has("monovtx_ack_total{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} 11"));
+	assert_true(has("monovtx_read_total{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\",source_partition=\"1\"} 15"));
+	assert_true(has("monovtx_read_total{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\",source_partition=\"7\"} 5"));
+	assert_true(has("monovtx_read_total{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\",source_partition=\"0\"} 10"));
+	fby_totals_fini(t);
+}
+
 int
 main(void)
 {
@@ -144,6 +169,7 @@ main(void)
 		TEST(slots_are_summed),
 		TEST(a_dead_worker_keeps_its_counters_only),
 		TEST(of_a_foreign_member_is_said_what_the_broker_knows),
+		TEST(what_another_runtime_has_counted_is_added),
 		TEST(it_ends_as_it_must_even_without_a_ledger),
 	};
 	int rc;

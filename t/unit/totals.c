@@ -25,6 +25,8 @@ end(void **state)
 static void
 known_counters_are_taken(void **state)
 {
+	bool is_in[3] = { false };
+
 	(void)state;
 	assert_int_equal(take("# HELP monovtx_read A Counter.\n"
 			      "# TYPE monovtx_read counter\n"
@@ -37,10 +39,12 @@ known_counters_are_taken(void **state)
 			      "monovtx_other_total 99\n"
 			      "# EOF\n"),
 	    0);
-	assert_true(fby_totals_sum(&t, FBY_TOTAL_READ, NULL) == 12);
-	assert_true(fby_totals_sum(&t, FBY_TOTAL_READ, "1") == 7);
-	assert_true(fby_totals_sum(&t, FBY_TOTAL_ACK, NULL) == 11);
-	assert_true(fby_totals_sum(&t, FBY_TOTAL_SINK_WRITE, NULL) == 0);
+	assert_true(fby_totals_sum(&t, FBY_TOTAL_READ) == 12);
+	assert_true(fby_totals_read_of(&t, "1", is_in) == 7);
+	assert_true(is_in[1] && !is_in[0] && !is_in[2]);
+	assert_true(fby_totals_read_of(&t, "2", is_in) == 0);
+	assert_true(fby_totals_sum(&t, FBY_TOTAL_ACK) == 11);
+	assert_true(fby_totals_sum(&t, FBY_TOTAL_SINK_WRITE) == 0);
 	assert_int_equal(t.n, 3);
 }
 
@@ -50,14 +54,14 @@ they_never_go_back(void **state)
 	(void)state;
 	assert_int_equal(take("monovtx_ack_total{" L "} 10\n# EOF"), 0);
 	assert_int_equal(take("monovtx_ack_total{" L "} 15\n# EOF"), 0);
-	assert_true(fby_totals_sum(&t, FBY_TOTAL_ACK, NULL) == 15);
+	assert_true(fby_totals_sum(&t, FBY_TOTAL_ACK) == 15);
 	/* Another process. */
 	assert_int_equal(take("monovtx_ack_total{" L "} 2\n# EOF"), 0);
-	assert_true(fby_totals_sum(&t, FBY_TOTAL_ACK, NULL) == 17);
+	assert_true(fby_totals_sum(&t, FBY_TOTAL_ACK) == 17);
 	/* One that has soon counted further than the one before. */
 	fby_totals_restart(&t);
 	assert_int_equal(take("monovtx_ack_total{" L "} 4\n# EOF"), 0);
-	assert_true(fby_totals_sum(&t, FBY_TOTAL_ACK, NULL) == 21);
+	assert_true(fby_totals_sum(&t, FBY_TOTAL_ACK) == 21);
 }
 
 static void
@@ -78,7 +82,7 @@ of_what_is_torn_nothing_is_taken(void **state)
 	assert_int_equal(take("monovtx_ack_total NaN\n"
 			      "monovtx_ack_total -1\n# EOF\n"),
 	    0);
-	assert_true(fby_totals_sum(&t, FBY_TOTAL_ACK, NULL) == 0);
+	assert_true(fby_totals_sum(&t, FBY_TOTAL_ACK) == 0);
 }
 
 static void
