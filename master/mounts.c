@@ -210,7 +210,7 @@ fby_mounts_check(const struct fby_manifest *m, const char *runtime,
 
 		if (read_one(m, ref, &bytes, &len, err) == -1)
 			rc = -1;
-		else if (bytes && refused && !is_in_place(m, &ref->secret))
+		else if (bytes && refused && !is_in_place(m, &ref->secret)) {
 			rc = fby_err_add(err, fby_manifest_pos(m, ref->path),
 			    "%s: the runtime \"%s\" looks for it in " SECRETS
 			    "/%s/%s and forebay may not make it appear there "
@@ -218,6 +218,8 @@ fby_mounts_check(const struct fby_manifest *m, const char *runtime,
 			    "CAP_SYS_ADMIN",
 			    ref->path, runtime, ref->secret.name,
 			    ref->secret.key, strerror(refused));
+			refused = 0; /* all others for the same reason */
+		}
 		if (bytes)
 			explicit_bzero(bytes, len);
 		free(bytes);

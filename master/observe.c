@@ -25,11 +25,11 @@
 #include "master/master.h"
 
 #define LOOK_MS 3000
-#define LOOK_FIRST_MS 500 /* until something is known */
+#define LOOK_FIRST_MS 1000 /* until something is known */
 #define REQUEST_MS 5000
 #define METADATA_MS 300
 #define COMMITTED_MS 500
-#define FAILED_MAX 3 /* then what is known is too old */
+#define FAILED_MAX 5 /* then what is known is too old */
 
 /* ---- what is known ---------------------------------------------------- */
 
