@@ -8,6 +8,7 @@
 
 #include "shared/str.h"
 
+#include "master/json.h"
 #include "master/master.h"
 #include "master/status.h"
 #include "master/version.h"
@@ -82,7 +83,7 @@ cmd_version(struct fby_master *mst, struct fby_control_conn *conn,
 	(void)mst;
 	(void)args;
 	for (const struct fby_version *v = fby_version_list(); v->name; v++)
-		json_object_set_new(o, v->name, fby_status_text(v->text));
+		json_object_set_new(o, v->name, fby_json_text(v->text));
 	fby_control_answer(conn, o);
 }
 

@@ -19,6 +19,7 @@
 
 #include "master/client.h"
 #include "master/compare.h"
+#include "master/json.h"
 #include "master/master.h"
 #include "master/metrics.h"
 #include "master/program.h"
@@ -225,7 +226,7 @@ cmd_version(const struct fby_options *o)
 	for (const struct fby_version *v = fby_version_list(); v->name; v++) {
 		if (o->client.json)
 			json_object_set_new(all, v->name,
-			    fby_status_text(v->text));
+			    fby_json_text(v->text));
 		else
 			printf("%s %s\n", v->name, v->text);
 	}

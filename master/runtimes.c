@@ -23,6 +23,7 @@
 #include "shared/str.h"
 
 #include "master/client.h"
+#include "master/json.h"
 #include "master/proc.h"
 #include "master/program.h"
 #include "master/screen.h"
@@ -150,13 +151,6 @@ is_running(const struct list *l, const char *name)
 	return false;
 }
 
-static void
-set(json_t *o, const char *key, json_t *value)
-{
-	if (json_object_set_new_nocheck(o, key, value) == -1)
-		fby_mem_fatal();
-}
-
 /* `version` is taken. */
 static void
 add(struct list *l, const char *name, const char *protocol, const char *path,
@@ -168,20 +162,20 @@ add(struct list *l, const char *name, const char *protocol, const char *path,
 	bool runs = is_running(l, name);
 	json_t *o = json_object();
 
-	set(o, "name", fby_status_text(name));
-	set(o, "protocol", fby_status_text(protocol));
-	set(o, "state",
-	    fby_status_text(runs ? "running" :
-		    fault        ? fault :
-		    is_chosen    ? "chosen" :
-		    is_canary    ? "canary" :
-				   "found"));
-	set(o, "chosen", json_boolean(is_chosen));
-	set(o, "canary", json_boolean(is_canary));
-	set(o, "running", json_boolean(runs));
-	set(o, "executable", json_boolean(fault == NULL));
-	set(o, "version", fby_status_text(version));
-	set(o, "path", fby_status_text(path));
+	fby_json_set(o, "name", fby_json_text(name));
+	fby_json_set(o, "protocol", fby_json_text(protocol));
+	fby_json_set(o, "state",
+	    fby_json_text(runs ? "running" :
+		    fault      ? fault :
+		    is_chosen  ? "chosen" :
+		    is_canary  ? "canary" :
+				 "found"));
+	fby_json_set(o, "chosen", json_boolean(is_chosen));
+	fby_json_set(o, "canary", json_boolean(is_canary));
+	fby_json_set(o, "running", json_boolean(runs));
+	fby_json_set(o, "executable", json_boolean(fault == NULL));
+	fby_json_set(o, "version", fby_json_text(version));
+	fby_json_set(o, "path", fby_json_text(path));
 	json_array_append_new(l->rows, o);
 	free(version);
 }

@@ -22,12 +22,7 @@
 #include "shared/mem.h"
 #include "shared/proto.h"
 
-static void
-set(json_t *o, const char *key, json_t *value)
-{
-	if (json_object_set_new_nocheck(o, key, value) == -1)
-		fby_mem_fatal();
-}
+#include "master/json.h"
 
 /* A password may be any bytes; what JSON cannot hold is left out and said. */
 static void
@@ -41,7 +36,7 @@ set_text(json_t *o, const char *key, const char *text)
 		    key);
 		value = json_null();
 	}
-	set(o, key, value);
+	fby_json_set(o, key, value);
 }
 
 /* ---- librdkafka's ----------------------------------------------------- */
@@ -164,8 +159,8 @@ sink(const struct fby_manifest *m, enum fby_sink_role role)
 		return NULL;
 	}
 	set_text(o, "topic", s->kafka.topic);
-	set(o, "setKey", json_boolean(s->kafka.set_key));
-	set(o, "settings", settings);
+	fby_json_set(o, "setKey", json_boolean(s->kafka.set_key));
+	fby_json_set(o, "settings", settings);
 	return o;
 }
 
@@ -179,11 +174,11 @@ retry(const struct fby_manifest *m)
 	};
 	json_t *o = json_object();
 
-	set(o, "intervalMs", json_integer(m->retry.interval_ms));
-	set(o, "capMs", json_integer(m->retry.cap_ms));
-	set(o, "factor", json_real(m->retry.factor));
-	set(o, "jitter", json_real(m->retry.jitter));
-	set(o, "steps", json_integer(m->retry.steps));
+	fby_json_set(o, "intervalMs", json_integer(m->retry.interval_ms));
+	fby_json_set(o, "capMs", json_integer(m->retry.cap_ms));
+	fby_json_set(o, "factor", json_real(m->retry.factor));
+	fby_json_set(o, "jitter", json_real(m->retry.jitter));
+	fby_json_set(o, "steps", json_integer(m->retry.steps));
 	set_text(o, "onFailure", words[m->retry.on_failure]);
 	return o;
 }
@@ -195,17 +190,17 @@ watermark(const struct fby_host *h)
 
 	if (h->watermark.idle.present) {
 		idle = json_object();
-		set(idle, "thresholdMs",
+		fby_json_set(idle, "thresholdMs",
 		    json_integer(h->watermark.idle.threshold_ms));
-		set(idle, "incrementByMs",
+		fby_json_set(idle, "incrementByMs",
 		    json_integer(h->watermark.idle.increment_by_ms));
-		set(idle, "stepIntervalMs",
+		fby_json_set(idle, "stepIntervalMs",
 		    json_integer(h->watermark.idle.step_interval_ms));
-		set(idle, "initSourceDelayMs",
+		fby_json_set(idle, "initSourceDelayMs",
 		    json_integer(h->watermark.idle.init_source_delay_ms));
 	}
-	set(o, "maxDelayMs", json_integer(h->watermark.max_delay_ms));
-	set(o, "idle", idle);
+	fby_json_set(o, "maxDelayMs", json_integer(h->watermark.max_delay_ms));
+	fby_json_set(o, "idle", idle);
 	return o;
 }
 
@@ -214,10 +209,11 @@ limits(const struct fby_manifest *m)
 {
 	json_t *o = json_object();
 
-	set(o, "streaming", json_boolean(m->streaming));
-	set(o, "readBatchSize", json_integer(fby_manifest_batch_size(m)));
-	set(o, "readTimeoutMs", json_integer(m->read_timeout_ms));
-	set(o, "concurrency", json_integer(m->concurrency));
+	fby_json_set(o, "streaming", json_boolean(m->streaming));
+	fby_json_set(o, "readBatchSize",
+	    json_integer(fby_manifest_batch_size(m)));
+	fby_json_set(o, "readTimeoutMs", json_integer(m->read_timeout_ms));
+	fby_json_set(o, "concurrency", json_integer(m->concurrency));
 	return o;
 }
 
@@ -226,13 +222,14 @@ add_host(json_t *o, const struct fby_host *h)
 {
 	json_t *memory = json_object();
 
-	set(memory, "budgetBytes", json_integer(h->memory.budget_bytes));
-	set(memory, "maxRecords", json_integer(h->memory.max_records));
-	set(o, "memory", memory);
-	set(o, "watermark", watermark(h));
-	set(o, "drainTimeoutMs", json_integer(h->drain_timeout_ms));
-	set(o, "workerTimeoutMs", json_integer(h->worker_timeout_ms));
-	set(o, "logLevel", json_integer(h->log_level));
+	fby_json_set(memory, "budgetBytes",
+	    json_integer(h->memory.budget_bytes));
+	fby_json_set(memory, "maxRecords", json_integer(h->memory.max_records));
+	fby_json_set(o, "memory", memory);
+	fby_json_set(o, "watermark", watermark(h));
+	fby_json_set(o, "drainTimeoutMs", json_integer(h->drain_timeout_ms));
+	fby_json_set(o, "workerTimeoutMs", json_integer(h->worker_timeout_ms));
+	fby_json_set(o, "logLevel", json_integer(h->log_level));
 }
 
 /* NULL: said in the log. */
@@ -243,27 +240,28 @@ build(const struct fby_manifest *m, const char *runtime)
 	char *object = fby_manifest_object(m);
 	bool is_whole = true;
 
-	set(o, "abi", json_integer(FBY_ABI));
+	fby_json_set(o, "abi", json_integer(FBY_ABI));
 	set_text(o, "name", m->name);
 	set_text(o, "namespace", m->namespace_);
 	set_text(o, "runtime", runtime);
 	part = client_settings(m, FBY_KAFKA_FETCHER);
 	is_whole = part != NULL;
-	set(o, "consumer", part ? part : json_null());
+	fby_json_set(o, "consumer", part ? part : json_null());
 	for (int i = 0; i < FBY_SINK_N; i++) {
 		part = sink(m, (enum fby_sink_role)i);
 		is_whole = is_whole && part != NULL;
-		set(sinks, fby_manifest_sink_word((enum fby_sink_role)i),
+		fby_json_set(sinks,
+		    fby_manifest_sink_word((enum fby_sink_role)i),
 		    part ? part : json_null());
 	}
-	set(o, "sinks", sinks);
+	fby_json_set(o, "sinks", sinks);
 	set_text(o, "first",
 	    fby_manifest_sink_word(fby_manifest_route(m, NULL)));
-	set(o, "retry", retry(m));
-	set(o, "limits", limits(m));
+	fby_json_set(o, "retry", retry(m));
+	fby_json_set(o, "limits", limits(m));
 	add_host(o, &m->host);
 	part = json_loads(object, 0, NULL);
-	set(o, "monoVertex", part ? part : json_null());
+	fby_json_set(o, "monoVertex", part ? part : json_null());
 	free(object);
 	if (is_whole)
 		return o;

@@ -18,6 +18,7 @@
 #include "shared/shm.h"
 #include "shared/str.h"
 
+#include "master/json.h"
 #include "master/render.h"
 #include "master/screen.h"
 #include "master/status.h"
@@ -51,7 +52,7 @@ rows(const struct fby_shm *shm)
 		o = fby_status_row(row);
 		json_object_set_new(o, "row", json_integer(i));
 		json_object_set_new(o, "topic",
-		    fby_status_text(fby_shm_name(shm, row->topic_off)));
+		    fby_json_text(fby_shm_name(shm, row->topic_off)));
 		json_object_set_new(o, "partition",
 		    json_integer(row->partition));
 		json_array_append_new(list, o);
@@ -69,8 +70,8 @@ fby_shmdump_json(const struct fby_shm *shm)
 	/* clang-format off */
 	return json_pack("{s:o, s:o, s:i, s:I, s:I, s:I, s:I, s:o, s:b, s:o, "
 	    "s:o}",
-	    "name", fby_status_text(fby_shm_name(shm, head->name_off)),
-	    "group", fby_status_text(fby_shm_name(shm, head->group_off)),
+	    "name", fby_json_text(fby_shm_name(shm, head->name_off)),
+	    "group", fby_json_text(fby_shm_name(shm, head->group_off)),
 	    "abi", (int)head->abi,
 	    "size", (json_int_t)head->size,
 	    "nslots", (json_int_t)head->nslots,

@@ -14,49 +14,11 @@
 #include "shared/clock.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
-#include "shared/str.h"
 
 #include "master/http.h"
+#include "master/json.h"
 #include "master/master.h"
 #include "master/watermark.h"
-
-static void
-set(json_t *o, const char *key, json_t *value)
-{
-	/* Takes the reference; fails only without memory. */
-	if (json_object_set_new_nocheck(o, key, value) == -1)
-		fby_mem_fatal();
-}
-
-json_t *
-fby_status_known(int64_t n)
-{
-	return n < 0 ? json_null() : json_integer(n);
-}
-
-json_t *
-fby_status_text(const char *text)
-{
-	struct fby_str s;
-	json_t *value;
-
-	if (text == NULL)
-		return json_null();
-	if ((value = json_string(text)) != NULL)
-		return value;
-	/* Not UTF-8. */
-	fby_str_init(&s);
-	fby_str_escape(&s, text, strlen(text));
-	value = json_string(s.p);
-	fby_str_fini(&s);
-	return value ? value : json_null();
-}
-
-static json_t *
-count(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
 
 /* Without a ledger (another runtime runs) there are none. */
 static uint32_t
@@ -71,48 +33,7 @@ nrows(const struct fby_master *mst)
 	return mst->shm.head ? mst->shm.head->nrows : 0;
 }
 
-/* One digit behind the point is what a rate is good for. */
-static json_t *
-rate(double per_s)
-{
-	return json_real((double)(int64_t)(per_s * 10 + 0.5) / 10);
-}
-
-/* ---- rows and slots --------------------------------------------------- */
-
-int64_t
-fby_status_lag(const struct fby_ledger_row *row)
-{
-	int64_t high = fby_load(&row->high);
-	int64_t from = FBY_MAX(fby_load(&row->committed),
-	    fby_load(&row->log_start));
-
-	if (high < 0 || from < 0)
-		return FBY_NONE;
-	return FBY_MAX(high - from, 0);
-}
-
-/* `read` is loaded last: it is never behind what became of the records. */
-uint64_t
-fby_status_held(const struct fby_ledger_row *row)
-{
-	uint64_t done = fby_acquire(&row->delivered) +
-	    fby_acquire(&row->fallback) + fby_acquire(&row->dead_lettered) +
-	    fby_acquire(&row->dropped) + fby_acquire(&row->returned);
-	uint64_t read = fby_load(&row->read);
-
-	return read > done ? read - done : 0;
-}
-
-int64_t
-fby_status_oldest_age(const struct fby_ledger_row *row)
-{
-	int64_t at = fby_load(&row->oldest_at);
-
-	if (fby_load(&row->in_flight) == 0 || at <= 0)
-		return 0;
-	return FBY_MAX(fby_clock_wall() - at, 0);
-}
+/* ---- lag -------------------------------------------------------------- */
 
 bool
 fby_status_is_ours(const struct fby_master *mst,
@@ -171,107 +92,6 @@ fby_status_total_lag(const struct fby_master *mst)
 	return total;
 }
 
-/* What became of what was read; read = all of the others, at any moment. */
-static void
-outcomes(json_t *o, const struct fby_ledger_row *row)
-{
-	uint64_t delivered = fby_acquire(&row->delivered);
-	uint64_t fallback = fby_acquire(&row->fallback);
-	uint64_t dead_lettered = fby_acquire(&row->dead_lettered);
-	uint64_t dropped = fby_acquire(&row->dropped);
-	uint64_t returned = fby_acquire(&row->returned);
-	/* Last: it is never behind them. */
-	uint64_t read = fby_load(&row->read);
-
-	set(o, "read", count(read));
-	set(o, "delivered", count(delivered));
-	set(o, "fallback", count(fallback));
-	set(o, "dead_lettered", count(dead_lettered));
-	set(o, "dropped", count(dropped));
-	set(o, "returned", count(returned));
-	set(o, "held",
-	    json_integer((json_int_t)(read - delivered - fallback -
-		dead_lettered - dropped - returned)));
-}
-
-json_t *
-fby_status_row(const struct fby_ledger_row *row)
-{
-	uint32_t flags = fby_load(&row->flags);
-	uint32_t slot = fby_load(&row->slot);
-	json_t *o = json_object();
-
-	set(o, "state",
-	    fby_status_text(fby_row_state_name(fby_load(&row->state))));
-	set(o, "holder", slot == FBY_NOSLOT ? json_null() : json_integer(slot));
-	set(o, "epoch", count(fby_load(&row->epoch)));
-	/* acked first: what was true when it was acked is visible with it. */
-	set(o, "acked", fby_status_known(fby_acquire(&row->acked)));
-	set(o, "committed", fby_status_known(fby_load(&row->committed)));
-	set(o, "position", fby_status_known(fby_load(&row->position)));
-	set(o, "high", fby_status_known(fby_load(&row->high)));
-	set(o, "log_start", fby_status_known(fby_load(&row->log_start)));
-	set(o, "lag", fby_status_known(fby_status_lag(row)));
-	set(o, "watermark", fby_status_known(fby_load(&row->watermark)));
-	set(o, "committed_watermark",
-	    fby_status_known(fby_load(&row->committed_watermark)));
-	set(o, "in_flight", count(fby_load(&row->in_flight)));
-	set(o, "oldest_age_ms",
-	    fby_status_known(
-		fby_load(&row->in_flight) ? fby_status_oldest_age(row) : -1));
-	outcomes(o, row);
-	set(o, "read_bytes", count(fby_load(&row->read_bytes)));
-	set(o, "late", count(fby_load(&row->late)));
-	set(o, "stale", count(fby_load(&row->stale)));
-	set(o, "at_end", json_boolean(flags & FBY_ROW_AT_END));
-	set(o, "paused", json_boolean(flags & FBY_ROW_PAUSED));
-	set(o, "idle", json_boolean(flags & FBY_ROW_WM_IDLE));
-	return o;
-}
-
-static json_t *
-arenas(const struct fby_ledger_slot *slot)
-{
-	json_t *o = json_object();
-
-	for (size_t i = 0; i < FBY_MIN(FBY_ARENA_N, FBY_SLOT_ARENAS); i++)
-		set(o, fby_arena_names[i],
-		    count(fby_load(&slot->arena_bytes[i])));
-	return o;
-}
-
-json_t *
-fby_status_slot(const struct fby_ledger_slot *slot)
-{
-	int64_t beat = fby_load(&slot->heartbeat);
-	int32_t pid = fby_load(&slot->pid);
-	json_t *o = json_object();
-
-	set(o, "pid", pid > 0 ? json_integer(pid) : json_null());
-	set(o, "cpu", fby_status_known(fby_load(&slot->cpu)));
-	set(o, "state",
-	    fby_status_text(fby_slot_state_name(fby_acquire(&slot->state))));
-	set(o, "generation", count(fby_load(&slot->generation)));
-	set(o, "partitions", count(fby_load(&slot->lanes)));
-	set(o, "in_flight", count(fby_load(&slot->in_flight)));
-	set(o, "in_flight_bytes", count(fby_load(&slot->in_flight_bytes)));
-	set(o, "rss_bytes", count(fby_load(&slot->rss_bytes)));
-	set(o, "cpu_seconds", json_real((double)fby_load(&slot->cpu_us) / 1e6));
-	set(o, "arenas", arenas(slot));
-	set(o, "activity",
-	    fby_status_text(fby_activity_name(fby_load(&slot->activity))));
-	set(o, "heartbeat_age_ms",
-	    beat <= 0 ? json_null() :
-			json_integer(FBY_MAX(fby_clock_mono() - beat, 0)));
-	set(o, "spawns", count(fby_load(&slot->spawns)));
-	set(o, "read", count(fby_load(&slot->read)));
-	set(o, "acked", count(fby_load(&slot->acked)));
-	set(o, "sink_writes", count(fby_load(&slot->sink_writes)));
-	set(o, "sink_errors", count(fby_load(&slot->sink_errors)));
-	set(o, "sink_drops", count(fby_load(&slot->sink_drops)));
-	return o;
-}
-
 /* ---- lists ------------------------------------------------------------ */
 
 /* What a process no longer uses is not shown as if it did. */
@@ -282,7 +102,7 @@ forget_dead(json_t *o)
 		"in_flight_bytes", "heartbeat_age_ms", "activity" };
 
 	for (size_t i = 0; i < FBY_NELEM(keys); i++)
-		set(o, keys[i], json_null());
+		fby_json_set(o, keys[i], json_null());
 }
 
 static json_t *
@@ -297,124 +117,25 @@ workers(const struct fby_master *mst)
 		if (p->state == FBY_PROC_EMPTY)
 			continue;
 		o = fby_status_slot(&mst->shm.slots[i]);
-		set(o, "slot", json_integer(i));
-		set(o, "place", fby_status_known(p->place));
-		set(o, "pid", p->pid > 0 ? json_integer(p->pid) : json_null());
-		set(o, "state", fby_status_text(fby_proc_state_name(p->state)));
-		set(o, "generation", json_integer(p->generation));
-		set(o, "runtime", fby_status_text(p->runtime));
-		set(o, "partitions",
+		fby_json_set(o, "slot", json_integer(i));
+		fby_json_set(o, "place", fby_json_known(p->place));
+		fby_json_set(o, "pid",
+		    p->pid > 0 ? json_integer(p->pid) : json_null());
+		fby_json_set(o, "state",
+		    fby_json_text(fby_proc_state_name(p->state)));
+		fby_json_set(o, "generation", json_integer(p->generation));
+		fby_json_set(o, "runtime", fby_json_text(p->runtime));
+		fby_json_set(o, "partitions",
 		    json_integer(
 			(json_int_t)fby_handoff_count_slot(&mst->handoff, i)));
-		set(o, "ward",
+		fby_json_set(o, "ward",
 		    json_boolean(fby_supervisor_kind(p) == FBY_PLACE_WARD));
-		set(o, "canary",
+		fby_json_set(o, "canary",
 		    json_boolean(fby_supervisor_kind(p) == FBY_PLACE_CANARY));
-		set(o, "records_per_s", rate(p->pid > 0 ? p->rate : 0));
+		fby_json_set(o, "records_per_s",
+		    fby_json_rate(p->pid > 0 ? p->rate : 0));
 		if (p->pid <= 0)
 			forget_dead(o);
-		json_array_append_new(list, o);
-	}
-	return list;
-}
-
-/* Of workers: what they have done, and what they do now. */
-static void
-add_workers(const struct fby_master *mst, struct fby_status_runtime *rt)
-{
-	for (uint32_t i = 0; i < FBY_MIN(FBY_SLOTS_MAX, nslots(mst)); i++) {
-		const struct fby_proc *p = &mst->sup.procs[i];
-
-		if (p->pid <= 0 || strcmp(p->runtime, rt->name) != 0)
-			continue;
-		rt->workers++;
-		rt->partitions += fby_handoff_count_slot(&mst->handoff, i);
-		rt->rate += p->rate;
-		fby_tally_add(&rt->done, &mst->shm.slots[i], &p->before);
-	}
-}
-
-bool
-fby_status_runtime(const struct fby_master *mst, size_t i,
-    struct fby_status_runtime *rt)
-{
-	const struct fby_tallies *t = &mst->sup.tallies;
-	const struct fby_child *const children[] = { &mst->child,
-		&mst->canary };
-
-	if (i < t->n) {
-		*rt = (struct fby_status_runtime){ .name = t->v[i].runtime,
-			.done = t->v[i].done,
-			.spawns = t->v[i].spawns,
-			.deaths = t->v[i].deaths };
-		add_workers(mst, rt);
-		return true;
-	}
-	i -= t->n;
-	for (size_t k = 0; k < FBY_NELEM(children); k++) {
-		const struct fby_child *c = children[k];
-
-		if (c->runtime == NULL || i-- > 0)
-			continue;
-		*rt = (struct fby_status_runtime){ .name = c->runtime,
-			.is_foreign = true,
-			.workers = fby_child_alive(c),
-			.spawns = c->spawns,
-			.deaths = c->deaths };
-		return true;
-	}
-	return false;
-}
-
-/* What is told of a runtime beside its name and processes. */
-static void
-work_done(json_t *o, const struct fby_status_runtime *rt)
-{
-	static const char *const keys[] = { "partitions", "records_per_s",
-		"read", "acked", "sink_errors", "cpu_seconds",
-		"cpu_seconds_per_million" };
-
-	for (size_t i = 0; i < FBY_NELEM(keys); i++)
-		set(o, keys[i], json_null());
-	if (rt->is_foreign)
-		return;
-	set(o, "partitions", count(rt->partitions));
-	set(o, "records_per_s", rate(rt->rate));
-	set(o, "read", count(rt->done.read));
-	set(o, "acked", count(rt->done.acked));
-	set(o, "sink_errors", count(rt->done.sink_errors));
-	set(o, "cpu_seconds", json_real((double)rt->done.cpu_us / 1e6));
-	/* us a record is seconds a million of them. */
-	if (rt->done.acked > 0)
-		set(o, "cpu_seconds_per_million",
-		    json_real(
-			(double)rt->done.cpu_us / (double)rt->done.acked));
-}
-
-/* Side by side. */
-static json_t *
-runtimes(const struct fby_master *mst)
-{
-	const struct fby_manifest *m = mst->manifest;
-	const char *canary = m->host.canary.runtime;
-	json_t *list = json_array();
-	struct fby_status_runtime rt;
-
-	for (size_t i = 0; fby_status_runtime(mst, i, &rt); i++) {
-		bool is_canary = canary && strcmp(canary, rt.name) == 0;
-		json_t *o = json_object();
-
-		set(o, "runtime", fby_status_text(rt.name));
-		set(o, "canary", json_boolean(is_canary));
-		/* Of a member by itself: what the group gives it. */
-		set(o, "share",
-		    is_canary && !fby_manifest_has_foreign(m) ?
-			json_integer(m->host.canary.share) :
-			json_null());
-		set(o, "workers", count(rt.workers));
-		work_done(o, &rt);
-		set(o, "spawns", count(rt.spawns));
-		set(o, "deaths", count(rt.deaths));
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -452,17 +173,18 @@ partitions(const struct fby_master *mst)
 		bool held = pt->state == FBY_ROW_HELD ||
 		    pt->state == FBY_ROW_REVOKING;
 
-		set(o, "topic", fby_status_text(pt->topic));
-		set(o, "partition", json_integer(pt->partition));
-		set(o, "state",
-		    fby_status_text(fby_row_state_name((uint32_t)pt->state)));
-		set(o, "holder", held ? json_integer(pt->slot) : json_null());
-		set(o, "isolated", json_boolean(pt->isolated));
-		set(o, "canary",
+		fby_json_set(o, "topic", fby_json_text(pt->topic));
+		fby_json_set(o, "partition", json_integer(pt->partition));
+		fby_json_set(o, "state",
+		    fby_json_text(fby_row_state_name((uint32_t)pt->state)));
+		fby_json_set(o, "holder",
+		    held ? json_integer(pt->slot) : json_null());
+		fby_json_set(o, "isolated", json_boolean(pt->isolated));
+		fby_json_set(o, "canary",
 		    json_boolean(held &&
 			fby_supervisor_kind(&mst->sup.procs[pt->slot]) ==
 			    FBY_PLACE_CANARY));
-		set(o, "held_back_at",
+		fby_json_set(o, "held_back_at",
 		    pt->state == FBY_ROW_QUARANTINED ?
 			json_integer(pt->poison.culprit) :
 			json_null());
@@ -483,16 +205,16 @@ observed(const struct fby_observe_part *p)
 		"idle", "isolated", "canary", "held_back_at" };
 	json_t *o = json_object();
 
-	set(o, "topic", fby_status_text(p->topic));
-	set(o, "partition", json_integer(p->partition));
-	set(o, "state", json_string("OBSERVED"));
-	set(o, "committed", fby_status_known(p->committed));
-	set(o, "high", fby_status_known(p->end));
-	set(o, "log_start", fby_status_known(p->first));
-	set(o, "lag", fby_status_known(fby_observe_part_lag(p)));
-	set(o, "committed_watermark", fby_status_known(p->watermark));
+	fby_json_set(o, "topic", fby_json_text(p->topic));
+	fby_json_set(o, "partition", json_integer(p->partition));
+	fby_json_set(o, "state", json_string("OBSERVED"));
+	fby_json_set(o, "committed", fby_json_known(p->committed));
+	fby_json_set(o, "high", fby_json_known(p->end));
+	fby_json_set(o, "log_start", fby_json_known(p->first));
+	fby_json_set(o, "lag", fby_json_known(fby_observe_part_lag(p)));
+	fby_json_set(o, "committed_watermark", fby_json_known(p->watermark));
 	for (size_t k = 0; k < FBY_NELEM(unknown); k++)
-		set(o, unknown[k], json_null());
+		fby_json_set(o, unknown[k], json_null());
 	return o;
 }
 
@@ -529,8 +251,8 @@ troubles(const struct fby_master *mst)
 		if (mst->troubles[i] == NULL)
 			continue;
 		o = json_object();
-		set(o, "what", fby_status_text(fby_trouble_names[i]));
-		set(o, "text", fby_status_text(mst->troubles[i]));
+		fby_json_set(o, "what", fby_json_text(fby_trouble_names[i]));
+		fby_json_set(o, "text", fby_json_text(mst->troubles[i]));
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -548,12 +270,13 @@ manifest(const struct fby_master *mst)
 	json_t *o = json_object(), *files = json_array();
 
 	for (size_t i = 0; i < mst->nfiles; i++)
-		json_array_append_new(files, fby_status_text(mst->files[i]));
-	set(o, "generation", json_integer(mst->generation));
-	set(o, "files", files);
-	set(o, "reload", fby_status_text(states[r->state]));
-	set(o, "last_ok", r->last ? json_boolean(r->last_ok) : json_null());
-	set(o, "last", fby_status_text(r->last));
+		json_array_append_new(files, fby_json_text(mst->files[i]));
+	fby_json_set(o, "generation", json_integer(mst->generation));
+	fby_json_set(o, "files", files);
+	fby_json_set(o, "reload", fby_json_text(states[r->state]));
+	fby_json_set(o, "last_ok",
+	    r->last ? json_boolean(r->last_ok) : json_null());
+	fby_json_set(o, "last", fby_json_text(r->last));
 	return o;
 }
 
@@ -569,12 +292,12 @@ child(const struct fby_child *c)
 	pids = json_array();
 	for (size_t i = 0; i < c->nreplicas; i++)
 		json_array_append_new(pids,
-		    fby_status_known(
+		    fby_json_known(
 			c->replicas[i].pid > 0 ? c->replicas[i].pid : -1));
-	set(o, "pid", json_incref(json_array_get(pids, 0)));
-	set(o, "pids", pids);
-	set(o, "spawns", count(c->spawns));
-	set(o, "deaths", count(c->deaths));
+	fby_json_set(o, "pid", json_incref(json_array_get(pids, 0)));
+	fby_json_set(o, "pids", pids);
+	fby_json_set(o, "spawns", fby_json_count(c->spawns));
+	fby_json_set(o, "deaths", fby_json_count(c->deaths));
 	return o;
 }
 
@@ -589,15 +312,14 @@ group(const struct fby_master *mst)
 	const struct fby_group *g = &mst->group;
 	json_t *o = json_object();
 
-	set(o, "id",
-	    fby_status_text(
-		mst->manifest ? mst->manifest->source.group : NULL));
-	set(o, "state", fby_status_text(states[g->state]));
-	set(o, "doing", fby_status_text(fby_group_state_name(g->state)));
-	set(o, "member", fby_status_text(g->member_id));
-	set(o, "instance", fby_status_text(g->instance_id));
-	set(o, "generation", fby_status_known(g->epoch));
-	set(o, "rebalances", count(g->rebalances));
+	fby_json_set(o, "id",
+	    fby_json_text(mst->manifest ? mst->manifest->source.group : NULL));
+	fby_json_set(o, "state", fby_json_text(states[g->state]));
+	fby_json_set(o, "doing", fby_json_text(fby_group_state_name(g->state)));
+	fby_json_set(o, "member", fby_json_text(g->member_id));
+	fby_json_set(o, "instance", fby_json_text(g->instance_id));
+	fby_json_set(o, "generation", fby_json_known(g->epoch));
+	fby_json_set(o, "rebalances", fby_json_count(g->rebalances));
 	return o;
 }
 
@@ -627,33 +349,34 @@ counters(const struct fby_master *mst)
 		errors += fby_load(&mst->shm.slots[i].sink_errors);
 		survived += fby_load(&mst->shm.slots[i].survived);
 	}
-	set(o, "read", count(read));
-	set(o, "read_bytes", count(bytes));
-	set(o, "delivered", count(delivered));
-	set(o, "fallback", count(fallback));
-	set(o, "dead_lettered", count(dead_lettered));
-	set(o, "dropped", count(dropped));
-	set(o, "returned", count(returned));
-	set(o, "held", count(held));
-	set(o, "late", count(late));
-	set(o, "stale", count(stale));
-	set(o, "sink_errors", count(errors));
-	set(o, "commits", count(mst->commit.commits));
-	set(o, "commit_errors", count(mst->commit.errors));
-	set(o, "refused", count(mst->commit.refused));
-	set(o, "resets", count(mst->offsets.resets));
-	set(o, "recovered", count(mst->offsets.recovered));
-	set(o, "grants", count(mst->handoff.grants));
-	set(o, "moves", count(mst->handoff.moves));
-	set(o, "lost", count(mst->handoff.lost));
-	set(o, "quarantined", count(mst->handoff.quarantined));
-	set(o, "skipped", count(mst->handoff.skipped));
-	set(o, "stale_messages", count(mst->handoff.stale));
-	set(o, "deaths", count(mst->sup.deaths));
-	set(o, "hangs", count(mst->sup.hangs));
-	set(o, "reloads", count(mst->reload.ok));
-	set(o, "reloads_refused", count(mst->reload.refused));
-	set(o, "survived", count(survived));
+	fby_json_set(o, "read", fby_json_count(read));
+	fby_json_set(o, "read_bytes", fby_json_count(bytes));
+	fby_json_set(o, "delivered", fby_json_count(delivered));
+	fby_json_set(o, "fallback", fby_json_count(fallback));
+	fby_json_set(o, "dead_lettered", fby_json_count(dead_lettered));
+	fby_json_set(o, "dropped", fby_json_count(dropped));
+	fby_json_set(o, "returned", fby_json_count(returned));
+	fby_json_set(o, "held", fby_json_count(held));
+	fby_json_set(o, "late", fby_json_count(late));
+	fby_json_set(o, "stale", fby_json_count(stale));
+	fby_json_set(o, "sink_errors", fby_json_count(errors));
+	fby_json_set(o, "commits", fby_json_count(mst->commit.commits));
+	fby_json_set(o, "commit_errors", fby_json_count(mst->commit.errors));
+	fby_json_set(o, "refused", fby_json_count(mst->commit.refused));
+	fby_json_set(o, "resets", fby_json_count(mst->offsets.resets));
+	fby_json_set(o, "recovered", fby_json_count(mst->offsets.recovered));
+	fby_json_set(o, "grants", fby_json_count(mst->handoff.grants));
+	fby_json_set(o, "moves", fby_json_count(mst->handoff.moves));
+	fby_json_set(o, "lost", fby_json_count(mst->handoff.lost));
+	fby_json_set(o, "quarantined",
+	    fby_json_count(mst->handoff.quarantined));
+	fby_json_set(o, "skipped", fby_json_count(mst->handoff.skipped));
+	fby_json_set(o, "stale_messages", fby_json_count(mst->handoff.stale));
+	fby_json_set(o, "deaths", fby_json_count(mst->sup.deaths));
+	fby_json_set(o, "hangs", fby_json_count(mst->sup.hangs));
+	fby_json_set(o, "reloads", fby_json_count(mst->reload.ok));
+	fby_json_set(o, "reloads_refused", fby_json_count(mst->reload.refused));
+	fby_json_set(o, "survived", fby_json_count(survived));
 	return o;
 }
 
@@ -679,34 +402,35 @@ fby_status_json(struct fby_master *mst)
 	const char *http = fby_http_address(mst->http);
 	json_t *o = json_object();
 
-	set(o, "name", fby_status_text(m ? m->name : NULL));
-	set(o, "namespace", fby_status_text(m ? m->namespace_ : NULL));
-	set(o, "version", fby_status_text(FBY_VERSION));
-	set(o, "pid", json_integer(getpid()));
-	set(o, "run_dir", fby_status_text(mst->run_dir));
-	set(o, "state", fby_status_text(fby_cycle_state_name(mst->state)));
-	set(o, "runtime", fby_status_text(m ? m->runtime : NULL));
-	set(o, "child", child(&mst->child));
-	set(o, "canary_child", child(&mst->canary));
-	set(o, "ready", json_boolean(reason == NULL));
-	set(o, "reason", fby_status_text(reason));
-	set(o, "troubles", troubles(mst));
-	set(o, "started_at", fby_status_known(mst->started_at));
-	set(o, "uptime_ms",
+	fby_json_set(o, "name", fby_json_text(m ? m->name : NULL));
+	fby_json_set(o, "namespace", fby_json_text(m ? m->namespace_ : NULL));
+	fby_json_set(o, "version", fby_json_text(FBY_VERSION));
+	fby_json_set(o, "pid", json_integer(getpid()));
+	fby_json_set(o, "run_dir", fby_json_text(mst->run_dir));
+	fby_json_set(o, "state",
+	    fby_json_text(fby_cycle_state_name(mst->state)));
+	fby_json_set(o, "runtime", fby_json_text(m ? m->runtime : NULL));
+	fby_json_set(o, "child", child(&mst->child));
+	fby_json_set(o, "canary_child", child(&mst->canary));
+	fby_json_set(o, "ready", json_boolean(reason == NULL));
+	fby_json_set(o, "reason", fby_json_text(reason));
+	fby_json_set(o, "troubles", troubles(mst));
+	fby_json_set(o, "started_at", fby_json_known(mst->started_at));
+	fby_json_set(o, "uptime_ms",
 	    json_integer(FBY_MAX(fby_clock_wall() - mst->started_at, 0)));
-	set(o, "now", json_integer(fby_clock_wall()));
-	set(o, "manifest", manifest(mst));
-	set(o, "group", group(mst));
-	set(o, "http", *http ? fby_status_text(http) : json_null());
-	set(o, "watermark",
-	    fby_status_known(fby_watermark_host(&mst->handoff)));
-	set(o, "group_watermark",
-	    fby_status_known(fby_status_group_watermark(mst)));
-	set(o, "records_per_s", rate(total_rate(mst)));
-	set(o, "lag", fby_status_known(fby_status_total_lag(mst)));
-	set(o, "runtimes", runtimes(mst));
-	set(o, "workers", workers(mst));
-	set(o, "partitions", all_partitions(mst));
-	set(o, "counters", counters(mst));
+	fby_json_set(o, "now", json_integer(fby_clock_wall()));
+	fby_json_set(o, "manifest", manifest(mst));
+	fby_json_set(o, "group", group(mst));
+	fby_json_set(o, "http", *http ? fby_json_text(http) : json_null());
+	fby_json_set(o, "watermark",
+	    fby_json_known(fby_watermark_host(&mst->handoff)));
+	fby_json_set(o, "group_watermark",
+	    fby_json_known(fby_status_group_watermark(mst)));
+	fby_json_set(o, "records_per_s", fby_json_rate(total_rate(mst)));
+	fby_json_set(o, "lag", fby_json_known(fby_status_total_lag(mst)));
+	fby_json_set(o, "runtimes", fby_status_runtimes(mst));
+	fby_json_set(o, "workers", workers(mst));
+	fby_json_set(o, "partitions", all_partitions(mst));
+	fby_json_set(o, "counters", counters(mst));
 	return o;
 }

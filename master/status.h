@@ -72,8 +72,7 @@ bool fby_status_runtime(const struct fby_master *mst, size_t i,
 /* The oldest of all hosts' partitions, as last committed; FBY_NONE. */
 int64_t fby_status_group_watermark(const struct fby_master *mst);
 
-/* Text of any bytes; a negative number is null. */
-json_t *fby_status_text(const char *text);
-json_t *fby_status_known(int64_t n);
+/* All of them, as the status has them; a new reference. */
+json_t *fby_status_runtimes(const struct fby_master *mst);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
+#include "master/json.h"
 #include "master/status.h"
 #include "shared/clock.h"
 #include "t/unit/fake_master.h"
@@ -101,12 +102,12 @@ the_age_of_what_is_in_flight_is_there_only_with_it(void **state)
 static void
 any_bytes_become_text(void **state)
 {
-	json_t *o = fby_status_text("caf\xe9");
+	json_t *o = fby_json_text("caf\xe9");
 
 	(void)state;
 	assert_string_equal(json_string_value(o), "caf\\xe9");
 	json_decref(o);
-	o = fby_status_text(NULL);
+	o = fby_json_text(NULL);
 	assert_true(json_is_null(o));
 	json_decref(o);
 }
