@@ -332,9 +332,12 @@ roll_one(struct fby_supervisor *sup)
 			return true;
 	for (size_t i = 0; i < FBY_PLACES_MAX; i++) {
 		struct fby_place *pl = &sup->places[i];
-		struct fby_proc *pr = &sup->procs[pl->slot];
+		struct fby_proc *pr;
 
-		if (!is_used(pl) || pr->generation == sup->generation)
+		if (!is_used(pl))
+			continue;
+		pr = &sup->procs[pl->slot];
+		if (pr->generation == sup->generation)
 			continue;
 		if (fby_proc_is_alive(pr)) {
 			pl->next = start_for(sup, i);
