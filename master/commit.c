@@ -84,7 +84,6 @@ collect(struct fby_commit *c)
 	int64_t now = fby_clock_mono(), acked, watermark;
 	bool watermarks = now >= c->watermark_at;
 	rd_kafka_topic_partition_list_t *list = NULL;
-	bool gone = false;
 
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		const struct fby_part *pt = &h->parts[i];
@@ -95,10 +94,8 @@ collect(struct fby_commit *c)
 		if (!is_ours(pt))
 			continue;
 		if (!read_row(c, pt, &acked, &watermark)) {
-			if (pt->state == FBY_ROW_RELEASED) {
+			if (pt->state == FBY_ROW_RELEASED)
 				let_go(c, pt, "it is not believed");
-				gone = true;
-			}
 			continue;
 		}
 		if (!is_due(c, pt, acked, watermark, watermarks))
@@ -114,8 +111,6 @@ collect(struct fby_commit *c)
 		tp->metadata = strdup(buf); /* librdkafka frees it */
 		tp->metadata_size = tp->metadata ? len : 0;
 	}
-	if (gone)
-		fby_handoff_check_left(h);
 	if (watermarks)
 		c->watermark_at = now + WATERMARK_MS;
 	return list;
@@ -130,7 +125,6 @@ mirror(struct fby_commit *c)
 {
 	struct fby_handoff *h = &c->mst->handoff;
 	int64_t acked, watermark;
-	bool gone = false;
 
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		const struct fby_part *pt = &h->parts[i];
@@ -139,18 +133,14 @@ mirror(struct fby_commit *c)
 		if (!is_ours(pt) || pt->state == FBY_ROW_IDLE)
 			continue;
 		if (!read_row(c, pt, &acked, &watermark)) {
-			if (pt->state == FBY_ROW_RELEASED) {
+			if (pt->state == FBY_ROW_RELEASED)
 				let_go(c, pt, "it is not believed");
-				gone = true;
-			}
 			continue;
 		}
 		fby_store(&row->committed, acked);
 		fby_store(&row->committed_watermark, watermark);
 	}
 	fby_handoff_committed(h);
-	if (gone)
-		fby_handoff_check_left(h);
 }
 
 static void
@@ -228,7 +218,6 @@ give_up(struct fby_commit *c, const char *why)
 	for (uint32_t i = 0; i < h->nparts; i++)
 		if (h->parts[i].state == FBY_ROW_RELEASED)
 			let_go(c, &h->parts[i], why);
-	fby_handoff_check_left(h);
 }
 
 static rd_kafka_resp_err_t

@@ -193,11 +193,27 @@ op_skipped(void *arg, const struct fby_part *pt, int64_t offset, bool done)
 
 static void leave(struct fby_master *mst, const char *why);
 
+void
+fby_cycle_left_soon(struct fby_master *mst)
+{
+	event_active(&mst->ev_left, EV_TIMEOUT, 1);
+}
+
 static void
 op_left(void *arg)
 {
+	fby_cycle_left_soon(arg);
+}
+
+static void
+on_left(evutil_socket_t fd, short what, void *arg)
+{
 	struct fby_master *mst = arg;
 
+	(void)fd;
+	(void)what;
+	if (fby_handoff_leaving(&mst->handoff) > 0)
+		return;
 	fby_group_unassign(&mst->group);
 	if (mst->state == FBY_CYCLE_DRAINING &&
 	    fby_handoff_ours(&mst->handoff) == 0)
@@ -363,6 +379,7 @@ drain_all(struct fby_master *mst, int64_t drain_ms)
 		check_out(mst);
 	else
 		fby_handoff_revoke_all(&mst->handoff, false, drain_ms);
+	fby_cycle_left_soon(mst);
 }
 
 void
@@ -579,6 +596,7 @@ open_all(struct fby_master *mst)
 	}
 	event_assign(&mst->ev_tick, mst->base, -1, EV_PERSIST, on_tick, mst);
 	event_assign(&mst->ev_plan, mst->base, -1, 0, on_plan, mst);
+	event_assign(&mst->ev_left, mst->base, -1, 0, on_left, mst);
 	event_assign(&mst->ev_resolve, mst->base, -1, 0, on_resolve, mst);
 	event_add(&mst->ev_tick, &tick);
 	fby_signal_init(mst);
@@ -630,6 +648,7 @@ close_all(struct fby_master *mst)
 	fby_signal_fini(mst);
 	event_del(&mst->ev_tick);
 	event_del(&mst->ev_plan);
+	event_del(&mst->ev_left);
 	event_del(&mst->ev_resolve);
 	event_base_free(mst->base);
 	fby_shm_close(&mst->shm);

@@ -207,7 +207,7 @@ on_revoked(struct fby_group *g, rd_kafka_event_t *ev)
 	if (g->state == FBY_GROUP_LEAVING)
 		fby_group_unassign(g);
 	else
-		fby_handoff_check_left(&mst->handoff);
+		fby_cycle_left_soon(mst);
 }
 
 void

@@ -94,6 +94,7 @@ static void
 set_free(struct fby_handoff *h, struct fby_part *pt, const char *why)
 {
 	set_state(h, pt, FBY_ROW_FREE, why);
+	h->ops->left(h->arg);
 	pt->leaving = pt->lost = pt->again = pt->anew = false;
 	pt->moving_to = FBY_NOSLOT;
 	pt->resume = FBY_NONE;
@@ -131,15 +132,6 @@ leave(struct fby_handoff *h, struct fby_part *pt, const char *why)
 		set_free(h, pt, "nothing to commit");
 	else
 		h->ops->commit(h->arg);
-}
-
-void
-fby_handoff_check_left(struct fby_handoff *h)
-{
-	for (uint32_t i = 0; i < h->nparts; i++)
-		if (h->parts[i].leaving)
-			return;
-	h->ops->left(h->arg);
 }
 
 static void
@@ -192,7 +184,6 @@ fby_handoff_revoke_all(struct fby_handoff *h, bool lost, int64_t drain_ms)
 	for (uint32_t i = 0; i < h->nparts; i++)
 		if (h->parts[i].state != FBY_ROW_FREE)
 			revoke_part(h, &h->parts[i], lost, drain_ms);
-	fby_handoff_check_left(h);
 }
 
 void
@@ -209,18 +200,12 @@ fby_handoff_let_go(struct fby_handoff *h, uint32_t row)
 void
 fby_handoff_committed(struct fby_handoff *h)
 {
-	bool any = false;
-
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		struct fby_part *pt = &h->parts[i];
 
-		if (pt->state != FBY_ROW_RELEASED || !is_committed(h, pt))
-			continue;
-		set_free(h, pt, "committed");
-		any = true;
+		if (pt->state == FBY_ROW_RELEASED && is_committed(h, pt))
+			set_free(h, pt, "committed");
 	}
-	if (any)
-		fby_handoff_check_left(h);
 }
 
 static void
@@ -423,7 +408,6 @@ unhold(struct fby_handoff *h, struct fby_part *pt, const char *why)
 	finish_skip(h, pt);
 	if (pt->leaving) {
 		leave(h, pt, why);
-		fby_handoff_check_left(h);
 		return;
 	}
 	if (pt->moving_to != FBY_NOSLOT)
@@ -900,6 +884,16 @@ fby_handoff_count(const struct fby_handoff *h, enum fby_row_state state)
 
 	for (uint32_t i = 0; i < h->nparts; i++)
 		n += h->parts[i].state == state;
+	return n;
+}
+
+size_t
+fby_handoff_leaving(const struct fby_handoff *h)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < h->nparts; i++)
+		n += h->parts[i].leaving;
 	return n;
 }
 

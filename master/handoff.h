@@ -80,7 +80,11 @@ struct fby_handoff_ops {
 	void (*resolve)(void *arg, bool soon);
 	/* Something waits for its last commit. */
 	void (*commit)(void *arg);
-	/* The last partition that had to leave is FREE. */
+	/*
+	 * A partition that had to leave is FREE.  Is it the last one?  Not for
+	 * now to say: the call may come from within a series of revokes.  To
+	 * be asked in a turn of the loop of its own: fby_handoff_leaving().
+	 */
 	void (*left)(void *arg);
 	/* A plan should be made. */
 	void (*plan)(void *arg);
@@ -115,16 +119,13 @@ void fby_handoff_fini(struct fby_handoff *h);
 int fby_handoff_assign(struct fby_handoff *h, const char *topic,
     int32_t partition) FBY_MUSTCHECK;
 
-/*
- * Give it back.  `lost`: somebody else has it already, commit nothing.  ops
- * left() follows when no partition is leaving any more, at once if none was.
- */
+/* Give it back.  `lost`: somebody else has it already, commit nothing. */
 void fby_handoff_revoke(struct fby_handoff *h, const char *topic,
     int32_t partition, bool lost, int64_t drain_ms);
 void fby_handoff_revoke_all(struct fby_handoff *h, bool lost, int64_t drain_ms);
 
-/* Call after a series of revokes. */
-void fby_handoff_check_left(struct fby_handoff *h);
+/* How many of them are not FREE yet. */
+size_t fby_handoff_leaving(const struct fby_handoff *h);
 
 /* Where reading starts; watermark FBY_NONE if none is known. */
 void fby_handoff_resolved(struct fby_handoff *h, struct fby_part *pt,
@@ -135,7 +136,7 @@ void fby_handoff_committed(struct fby_handoff *h);
 
 /*
  * Its last commit will not come: it is RELEASED no longer, and begins anew if
- * it is ours again already.  fby_handoff_check_left() is the caller's.
+ * it is ours again already.
  */
 void fby_handoff_let_go(struct fby_handoff *h, uint32_t row);
 

@@ -111,6 +111,7 @@ struct fby_master {
 
 	struct event ev_tick;    /* every second */
 	struct event ev_plan;    /* lanes have to be looked at */
+	struct event ev_left;    /* has the last one left? */
 	struct event ev_resolve; /* start offsets are wanted */
 	struct event ev_sigs[8]; /* signal.c */
 	size_t nsigs;
@@ -141,6 +142,9 @@ void fby_cycle_settle(struct fby_master *mst);
 
 /* Lanes, workers or the manifest have changed: plan soon, once. */
 void fby_cycle_plan_soon(struct fby_master *mst);
+
+/* Partitions have left, or none had to: go on if it was the last, soon. */
+void fby_cycle_left_soon(struct fby_master *mst);
 
 const char *fby_cycle_state_name(enum fby_cycle_state state);
 

@@ -165,6 +165,32 @@ body once_hosts_cooperative => 'exactly once: hosts come and go, step by step',
 	    'partition.assignment.strategy' => 'cooperative-sticky');
 };
 
+# Partitions are taken away again before a worker has been granted them: each
+# has a start offset then, and none is committed.
+body once_new_group => 'exactly once: a new group, and no worker yet', sub {
+	my ($b) = @_;
+	my $topic = $b->topic(8);
+	my $copy = $b->topic(8, output => 1);
+	my ($f, $g) = map { to_copy($b, $topic, $copy, workers => 1,
+	    group => "new-$topic") } 1 .. 2;
+	my $harm = sub { kill('KILL', $f->worker_pids) };
+
+	$f->start;
+	wait_until {
+		$harm->();
+		8 == grep { $_->{state} eq 'IDLE' } values %{$f->partitions};
+	} 'partitions wait for a worker';
+	$g->start_only;
+	is_soon { $harm->(); $f->check_alive; $g->held == 4 } 'four are there',
+	    60;
+	is_soon { $f->held == 4 } 'and four here', 90;
+	$b->produce($topic, 10_000);
+	$f->{copy} = $copy;
+	$f->await_caught_up(90);
+	$_->drain for $f, $g;
+	once_ok($b, $f, produced => 10_000);
+};
+
 body once_broker_killed => 'exactly once: kill -9 of the broker', sub {
 	my ($b) = @_;
 	my ($f, $p) = busy($b);
