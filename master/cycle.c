@@ -136,7 +136,7 @@ op_grant(void *arg, const struct fby_part *pt)
 }
 
 static void
-op_revoke(void *arg, const struct fby_part *pt, int64_t drain_ms)
+op_revoke(void *arg, struct fby_part *pt, int64_t drain_ms)
 {
 	struct fby_master *mst = arg;
 

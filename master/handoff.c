@@ -404,6 +404,7 @@ unhold(struct fby_handoff *h, struct fby_part *pt, const char *why)
 	fby_store(&row->oldest_at, 0);
 	pt->isolated = false;
 	pt->granted_at = 0;
+	pt->release_by = 0;
 	count_returned(row);
 	finish_skip(h, pt);
 	if (pt->leaving) {
@@ -577,6 +578,19 @@ fby_handoff_holder_gone(struct fby_handoff *h, uint32_t slot)
 	for (uint32_t i = 0; i < h->nparts; i++)
 		if (is_held(&h->parts[i]) && h->parts[i].slot == slot)
 			unhold(h, &h->parts[i], "holder died");
+}
+
+const struct fby_part *
+fby_handoff_overdue(const struct fby_handoff *h, uint32_t slot, int64_t now)
+{
+	for (uint32_t i = 0; i < h->nparts; i++) {
+		const struct fby_part *pt = &h->parts[i];
+
+		if (pt->state == FBY_ROW_REVOKING && pt->slot == slot &&
+		    pt->release_by && now > pt->release_by)
+			return pt;
+	}
+	return NULL;
 }
 
 /* ---- planning --------------------------------------------------------- */
@@ -904,17 +918,6 @@ fby_handoff_count_slot(const struct fby_handoff *h, uint32_t slot)
 
 	for (uint32_t i = 0; i < h->nparts; i++)
 		n += is_held(&h->parts[i]) && h->parts[i].slot == slot;
-	return n;
-}
-
-size_t
-fby_handoff_revoking(const struct fby_handoff *h, uint32_t slot)
-{
-	size_t n = 0;
-
-	for (uint32_t i = 0; i < h->nparts; i++)
-		n += h->parts[i].state == FBY_ROW_REVOKING &&
-		    h->parts[i].slot == slot;
 	return n;
 }
 

@@ -69,13 +69,15 @@ struct fby_part {
 	bool isolated;      /* granted as a suspect */
 	bool quarantined;   /* goes there, or is there */
 	int64_t granted_at; /* monotonic: seen to be; 0: not yet */
+	int64_t release_by; /* monotonic: told to, op revoke's; 0: not */
 	int64_t skip;       /* left out after its release; FBY_NONE */
 	int64_t skip_from;  /* if this is still what is acked */
 };
 
 struct fby_handoff_ops {
 	void (*grant)(void *arg, const struct fby_part *pt);
-	void (*revoke)(void *arg, const struct fby_part *pt, int64_t drain_ms);
+	/* By when it has to be released is written into release_by. */
+	void (*revoke)(void *arg, struct fby_part *pt, int64_t drain_ms);
 	/* Start offsets of all partitions in RESOLVING are wanted. */
 	void (*resolve)(void *arg, bool soon);
 	/* Something waits for its last commit. */
@@ -162,6 +164,10 @@ void fby_handoff_holder_gone(struct fby_handoff *h, uint32_t slot);
 void fby_handoff_holder_died(struct fby_handoff *h, uint32_t slot, uint32_t row,
     int64_t offset);
 
+/* What that slot was told to release by now, and has not; or NULL. */
+const struct fby_part *fby_handoff_overdue(const struct fby_handoff *h,
+    uint32_t slot, int64_t now);
+
 /* ---- planning --------------------------------------------------------- */
 
 struct fby_handoff_plan {
@@ -208,7 +214,6 @@ enum fby_rc fby_handoff_skip(struct fby_handoff *h, struct fby_part *pt,
 /* How many partitions are in the state; of a slot: held or being revoked. */
 size_t fby_handoff_count(const struct fby_handoff *h, enum fby_row_state state);
 size_t fby_handoff_count_slot(const struct fby_handoff *h, uint32_t slot);
-size_t fby_handoff_revoking(const struct fby_handoff *h, uint32_t slot);
 size_t fby_handoff_ours(const struct fby_handoff *h);
 
 #endif

@@ -122,16 +122,17 @@ fby_proc_grant(struct fby_proc *pr, const struct fby_part *pt)
 }
 
 void
-fby_proc_revoke(struct fby_proc *pr, const struct fby_part *pt,
-    int64_t drain_ms)
+fby_proc_revoke(struct fby_proc *pr, struct fby_part *pt, int64_t drain_ms)
 {
 	struct fby_msg_revoke msg = {
 		.row = pt->row,
 		.epoch = pt->epoch,
 		.drain_ms = (uint32_t)drain_ms,
 	};
+	int64_t by = fby_clock_mono() + drain_ms + GRACE_MS;
 
-	pr->release_by = fby_clock_mono() + drain_ms + GRACE_MS;
+	/* The worker does the same: a second request shortens the time. */
+	pt->release_by = pt->release_by == 0 ? by : FBY_MIN(pt->release_by, by);
 	fby_channel_send(&pr->ch, FBY_MSG_REVOKE, &msg.msg, sizeof(msg), -1);
 }
 
@@ -261,7 +262,7 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 	pr->spawned_at = pr->beat_at = fby_clock_mono();
 	pr->beat = 0;
 	pr->killed = pr->stopped = false;
-	pr->release_by = pr->exit_by = 0;
+	pr->exit_by = 0;
 	fby_proc_set_state(pr, FBY_PROC_STARTING);
 	fby_store(&slot->cpu, how->cpu);
 	fby_store(&slot->generation, pr->generation);
@@ -420,6 +421,8 @@ check_alive(struct fby_proc *pr, int64_t now)
 	struct fby_master *mst = pr->mst;
 	int64_t beat = fby_load(&slot_of(pr)->heartbeat);
 	int64_t limit = mst->manifest->host.worker_timeout_ms;
+	const struct fby_part *pt;
+	char why[320];
 
 	/*
 	 * Age is measured from when *we* saw a change: after the master itself
@@ -437,12 +440,11 @@ check_alive(struct fby_proc *pr, int64_t now)
 						     "has no heartbeat");
 	if (pr->exit_by && now > pr->exit_by)
 		kill_hung(pr, "was told to exit and did not");
-	if (pr->release_by && now > pr->release_by) {
-		if (fby_handoff_revoking(&mst->handoff, pr->slot) > 0)
-			kill_hung(pr,
-			    "was told to release partitions and "
-			    "did not");
-		pr->release_by = 0;
+	if ((pt = fby_handoff_overdue(&mst->handoff, pr->slot, now)) != NULL) {
+		snprintf(why, sizeof(why),
+		    "was told to release %s/%d and did not", pt->topic,
+		    pt->partition);
+		kill_hung(pr, why);
 	}
 }
 

@@ -54,7 +54,6 @@ struct fby_proc {
 	int64_t spawned_at;       /* monotonic */
 	int64_t beat_at;          /* watchdog: last change seen */
 	int64_t beat;             /* and its value */
-	int64_t release_by;       /* told to release; 0: not */
 	int64_t exit_by;          /* told to exit; 0: not */
 	bool killed;              /* by our watchdog */
 	bool stopped;             /* and SIGSTOP was why */
@@ -90,7 +89,8 @@ int fby_proc_start(struct fby_proc *pr,
     const struct fby_proc_start *how) FBY_MUSTCHECK;
 
 void fby_proc_grant(struct fby_proc *pr, const struct fby_part *pt);
-void fby_proc_revoke(struct fby_proc *pr, const struct fby_part *pt,
+/* What it has not released when its time is up costs it its life. */
+void fby_proc_revoke(struct fby_proc *pr, struct fby_part *pt,
     int64_t drain_ms);
 void fby_proc_drain(struct fby_proc *pr, int64_t drain_ms);
 

@@ -657,7 +657,7 @@ fby_supervisor_grant(struct fby_supervisor *sup, const struct fby_part *pt)
 }
 
 void
-fby_supervisor_revoke(struct fby_supervisor *sup, const struct fby_part *pt,
+fby_supervisor_revoke(struct fby_supervisor *sup, struct fby_part *pt,
     int64_t drain_ms)
 {
 	fby_proc_revoke(&sup->procs[pt->slot], pt, drain_ms);

@@ -144,8 +144,8 @@ size_t fby_supervisor_eligible(const struct fby_supervisor *sup,
 
 void fby_supervisor_grant(struct fby_supervisor *sup,
     const struct fby_part *pt);
-void fby_supervisor_revoke(struct fby_supervisor *sup,
-    const struct fby_part *pt, int64_t drain_ms);
+void fby_supervisor_revoke(struct fby_supervisor *sup, struct fby_part *pt,
+    int64_t drain_ms);
 
 size_t fby_supervisor_alive(const struct fby_supervisor *sup);
 

@@ -54,7 +54,7 @@ op_grant(void *arg, const struct fby_part *pt)
 }
 
 static void
-op_revoke(void *arg, const struct fby_part *pt, int64_t drain_ms)
+op_revoke(void *arg, struct fby_part *pt, int64_t drain_ms)
 {
 	(void)arg;
 	(void)pt;

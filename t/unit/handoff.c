@@ -20,7 +20,7 @@ struct world {
 	struct fby_handoff h;
 	unsigned grants, revokes, resolves, commits, lefts, alarms;
 	struct fby_part last; /* granted or revoked */
-	int64_t drain_ms;
+	int64_t drain_ms, release_by;
 	unsigned skips, skipped;
 	bool left_soon;
 	bool mirrors; /* a commit is done at once, as with exactly-once */
@@ -36,11 +36,12 @@ on_grant(void *arg, const struct fby_part *pt)
 }
 
 static void
-on_revoke(void *arg, const struct fby_part *pt, int64_t drain_ms)
+on_revoke(void *arg, struct fby_part *pt, int64_t drain_ms)
 {
 	struct world *w = arg;
 
 	w->revokes++;
+	pt->release_by = w->release_by;
 	w->last = *pt;
 	w->drain_ms = drain_ms;
 }
@@ -272,6 +273,35 @@ a_revoked_partition_is_free_only_when_its_acks_are_committed(void **state)
 	fby_handoff_committed(&w->h);
 	assert_int_equal(w->h.parts[0].state, FBY_ROW_FREE);
 	assert_int_equal(lefts(w), 1);
+}
+
+static void
+each_partition_has_its_own_time_to_be_released(void **state)
+{
+	struct world *w = *state;
+	const uint32_t slots[] = { 2 };
+	const bool ready[] = { true };
+
+	hold(w);
+	assert_int_equal(fby_handoff_assign(&w->h, "t", 1), 0);
+	fby_store(&row(w, 1)->high, 1000);
+	fby_handoff_resolved(&w->h, &w->h.parts[1], 100, FBY_NONE);
+	plan(w, slots, ready, 1);
+	assert_null(fby_handoff_overdue(&w->h, 2, 9999));
+	w->release_by = 2000;
+	fby_handoff_revoke(&w->h, "t", 0, false, 1000);
+	w->release_by = 500;
+	fby_handoff_revoke(&w->h, "t", 1, false, 0);
+	assert_null(fby_handoff_overdue(&w->h, 2, 500));
+	assert_ptr_equal(fby_handoff_overdue(&w->h, 2, 501), &w->h.parts[1]);
+	assert_null(fby_handoff_overdue(&w->h, 1, 501));
+	fby_handoff_released(&w->h, 2, 1, w->h.parts[1].epoch,
+	    FBY_RELEASE_REVOKED);
+	assert_null(fby_handoff_overdue(&w->h, 2, 501));
+	assert_ptr_equal(fby_handoff_overdue(&w->h, 2, 2001), &w->h.parts[0]);
+	fby_handoff_holder_gone(&w->h, 2);
+	assert_null(fby_handoff_overdue(&w->h, 2, 2001));
+	assert_int_equal(w->h.parts[0].release_by, 0);
 }
 
 static void
@@ -1018,6 +1048,7 @@ main(void)
 		TEST(nothing_is_granted_before_the_worker_is_ready),
 		TEST(
 		    a_revoked_partition_is_free_only_when_its_acks_are_committed),
+		TEST(each_partition_has_its_own_time_to_be_released),
 		TEST(a_lost_partition_is_never_committed),
 		TEST(
 		    a_dead_holders_partition_goes_on_at_its_acks_with_a_new_epoch),
