@@ -20,9 +20,12 @@
 #include "shared/shm.h"
 #include "shared/str.h"
 
+#include "master/holders.h"
 #include "master/master.h"
 
 #define WAIT_MS 20
+#define SAY_MS 500 /* most are gone sooner */
+#define AGAIN_MS 1000
 
 static char *
 ledger_path(const struct fby_master *mst)
@@ -108,36 +111,40 @@ read_ledger(struct fby_recover *r)
 	fby_shm_close(&shm);
 }
 
-/* Workers that neither finish nor die; the ledger says who they are. */
+/* ---- waiting ---------------------------------------------------------- */
+
 static void
-kill_holders(struct fby_recover *r)
+on_holder(void *arg, pid_t pid, const char *comm)
 {
-	struct fby_shm shm = FBY_SHM_INIT;
-	int fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 0);
+	struct fby_recover *r = arg;
 
-	if (fd == -1)
+	if (fby_clock_mono() < r->kill_at) {
+		fby_notice("ledger of the master before: worker %d (%s) still "
+			   "has it; waiting, and in %" PRId64 " ms killing it",
+		    pid, comm, r->kill_at - fby_clock_mono());
 		return;
-	if (fby_shm_attach(&shm, fd) == FBY_SHM_GOOD)
-		for (uint32_t i = 0; i < shm.head->nslots; i++) {
-			pid_t pid = fby_load(&shm.slots[i].pid);
-			char path[64], comm[32] = "";
-			int cfd;
+	}
+	fby_warn("worker %d (%s) of the master before is still there; killed",
+	    pid, comm);
+	kill(pid, SIGKILL);
+}
 
-			/* Its number may belong to somebody else by now. */
-			snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-			cfd = pid > 1 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-			if (cfd == -1)
-				continue;
-			if (read(cfd, comm, sizeof(comm) - 1) > 0 &&
-			    strncmp(comm, "forebay", 7) == 0) {
-				fby_warn("worker %d of the master before is "
-					 "still there; killed",
-				    pid);
-				kill(pid, SIGKILL);
-			}
-			close(cfd);
-		}
-	fby_shm_close(&shm);
+/* Workers that have not finished: who they are, and then their end. */
+static void
+look_at_holders(struct fby_recover *r)
+{
+	int64_t now = fby_clock_mono();
+	size_t n;
+
+	if (now < r->look_at)
+		return;
+	n = fby_holders_each(r->fd, on_holder, r);
+	if (n == 0 && now >= r->kill_at && !r->is_lost) {
+		r->is_lost = true;
+		fby_error("ledger of the master before: somebody has it whom "
+			  "we cannot see; waiting until he is gone");
+	}
+	r->look_at = now < r->kill_at ? r->kill_at : now + AGAIN_MS;
 }
 
 static void
@@ -149,10 +156,7 @@ on_wait(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (flock(r->fd, LOCK_EX | LOCK_NB) == -1) {
-		if (fby_clock_mono() >= r->kill_at) {
-			kill_holders(r);
-			r->kill_at = fby_clock_mono() + 1000;
-		}
+		look_at_holders(r);
 		evtimer_add(&r->ev_wait, &tv);
 		return;
 	}
@@ -175,6 +179,7 @@ fby_recover_start(struct fby_recover *r, struct fby_master *mst)
 	memset(r, 0, sizeof(*r));
 	r->mst = mst;
 	r->kill_at = fby_clock_mono() + mst->manifest->host.drain_timeout_ms;
+	r->look_at = FBY_MIN(fby_clock_mono() + SAY_MS, r->kill_at);
 	evtimer_assign(&r->ev_wait, mst->base, on_wait, r);
 	r->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (r->fd == -1 && is_shortage(errno)) {

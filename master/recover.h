@@ -7,6 +7,7 @@
  * All of them hold the file open through one open file description that
  * carries a lock (flock(2) locks belong to the description and are inherited
  * with it), so "nobody has it any more" is simply "the lock can be had".
+ * Who does not finish in drainTimeout is killed, whatever program it is.
  */
 #ifndef FBY_RECOVER_H
 #define FBY_RECOVER_H
@@ -33,7 +34,9 @@ struct fby_recover {
 	size_t nitems;
 	int fd; /* old ledger; -1: none */
 	struct event ev_wait;
-	int64_t kill_at; /* monotonic; then SIGKILL */
+	int64_t look_at; /* monotonic: who holds it? */
+	int64_t kill_at; /* then SIGKILL */
+	bool is_lost;    /* said: nobody is seen who does */
 };
 
 /*

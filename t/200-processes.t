@@ -104,6 +104,33 @@ scenario 'the master dies, the workers go' => sub {
 	is_soon { !pids_in($f->{dir}) } 'nobody is left';
 };
 
+# Stopped, it neither drains nor goes; and its program is not one of ours.
+scenario 'a new master does not wait for ever for old workers' => sub {
+	my $b = Test::Forebay::Mock->new;
+	my $why = Test::Forebay::no_python();
+
+	return skip_for($why) if $why;
+	# A mock lets no static member come back.
+	my $f = Test::Forebay->new(broker => $b, topic => $b->topic(4),
+	    runtime => 'python', host => { drainTimeout => '2s' },
+	    config => { 'group.instance.id' => '',
+		'session.timeout.ms' => 6000 });
+
+	$f->start_ready(4);
+	my ($pid) = $f->worker_pids;
+	# We only look at it: neither in the way, nor harmed.
+	open(my $look, '<', "$f->{run}/ledger") or die "ledger: $!";
+	kill('STOP', $pid);
+	$f->kill_master;
+	$f->start;
+	is_soon { !pid_alive($pid) } 'it is killed', 15;
+	like($f->log_text, qr/notice .*worker $pid \(python3?[.\d]*\) still has it; waiting/,
+	    'the log says for whom it waits');
+	like($f->log_text, qr/warn .*worker $pid \(python3?[.\d]*\) of the master before is still there; killed/,
+	    'and that the wait was over');
+	$f->await_held(4);
+};
+
 scenario 'USR1 opens the log anew' => sub {
 	my $b = Test::Forebay::Mock->new;
 	my $log = scratch();
