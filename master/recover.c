@@ -84,7 +84,18 @@ take_row(struct fby_recover *r, const struct fby_shm *shm,
 	r->items[r->nitems++] = item;
 }
 
-static void
+/*
+ * It could not be looked at, which says nothing of what is in it: ENODEV alone
+ * is about the file.
+ */
+static bool
+is_out_of_reach(enum fby_shm_verdict v)
+{
+	return v == FBY_SHM_ERRNO && errno != ENODEV;
+}
+
+/* -1, logged: it stays as it is. */
+static int
 read_ledger(struct fby_recover *r)
 {
 	const struct fby_manifest *m = r->mst->manifest;
@@ -93,6 +104,11 @@ read_ledger(struct fby_recover *r)
 
 	v = fby_shm_attach(&shm, r->fd);
 	r->fd = -1;
+	if (is_out_of_reach(v)) {
+		fby_error("%s/ledger: %s", r->mst->run_dir, strerror(errno));
+		fby_shm_close(&shm);
+		return -1;
+	}
 	if (v != FBY_SHM_GOOD) {
 		put_aside(r->mst, fby_shm_verdict(v));
 	} else if (strcmp(fby_shm_name(&shm, shm.head->name_off), m->name) ||
@@ -109,6 +125,7 @@ read_ledger(struct fby_recover *r)
 		    r->nitems, r->nitems == 1 ? "" : "s");
 	}
 	fby_shm_close(&shm);
+	return 0;
 }
 
 /* ---- waiting ---------------------------------------------------------- */
@@ -160,8 +177,12 @@ on_wait(evutil_socket_t fd, short what, void *arg)
 		evtimer_add(&r->ev_wait, &tv);
 		return;
 	}
-	read_ledger(r);
-	fby_cycle_recovered(r->mst);
+	if (read_ledger(r) == 0) {
+		fby_cycle_recovered(r->mst);
+		return;
+	}
+	r->mst->exit_code = FBY_EXIT_FAIL;
+	event_base_loopbreak(r->mst->base);
 }
 
 /* Whether that is about us, and says nothing of the file. */

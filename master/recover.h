@@ -42,7 +42,8 @@ struct fby_recover {
 /*
  * Look for an old ledger, wait until it is free, read it, put it aside.
  * fby_cycle_recovered() follows, at once or later.  -1, logged: there is one,
- * but too little left of descriptors or memory to open it; it stays.
+ * but too little left of descriptors or memory to open it; it stays.  If that
+ * turns out later the loop is ended with an error, and it stays as well.
  */
 int fby_recover_start(struct fby_recover *r, struct fby_master *mst);
 void fby_recover_fini(struct fby_recover *r);

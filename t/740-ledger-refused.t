@@ -164,6 +164,30 @@ scenario 'overtaken by another host' => sub {
 	$load->verdict(repeated => 5 * $load->{rate} + most($load));
 };
 
+# Too large for the address space that we may have: a shortage of ours, and no
+# reason to throw away what may be good.
+scenario 'cannot be mapped' => sub {
+	return skip_for('a sanitizer needs all of the address space',
+	    machine => 1) if $ENV{FOREBAY_SAN};
+	my $load = Test::Forebay::Load->new($b);
+	my ($f) = $load->hosts;
+	my $ledger = kill_host($f);
+	my $size = -s $ledger;
+
+	truncate($ledger, 1 << 40) or die "$ledger: $!";
+	$f->{wrap} = ['prlimit', '--as=' . (1 << 36), '--'];
+	$f->start_only;
+	cmp_ok($f->await_exit, '>', 0, 'it does not start');
+	like($f->log_text, qr/error .*\Q$ledger\E: Cannot allocate memory/,
+	    'the log says why');
+	ok(-e $ledger && ! -e "$ledger.refused", 'it stays where it is');
+	truncate($ledger, $size) or die "$ledger: $!";
+	$f->{wrap} = [];
+	$f->start;
+	ok($load->moves('all partitions move'), 'later it goes on');
+	$load->verdict(repeated => 0);
+};
+
 # And for comparison: one that is believed.
 scenario 'good' => sub {
 	my $load = Test::Forebay::Load->new($b);
