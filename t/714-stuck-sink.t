@@ -39,6 +39,56 @@ sub stuck
 	return ($load, $pipe);
 }
 
+# Each partition that it holds moves.
+sub goes_on
+{
+	my ($f) = @_;
+	my $before = $f->partitions;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is_soon {
+		my $now = $f->partitions;
+
+		return !grep { $now->{$_}{acked} <= ($before->{$_}{acked} // 0) }
+		    grep { $now->{$_}{state} eq 'HELD' } keys %$now;
+	} 'the other host goes on with its own';
+}
+
+# The first host's sink takes nothing all the while.  What it has to give away
+# goes when the time is up, and no later than that.
+scenario 'another host joins' => sub {
+	my ($load, $pipe) = stuck(host => { drainTimeout => '2s' },
+	    config => { 'session.timeout.ms' => 6000 });
+	my ($f, $g) = $load->hosts;
+	my @pids = $f->worker_pids;
+	my $began = time;
+
+	$g->start;
+	is_soon { $f->held == 4 && $g->held == 4 } 'four and four', 15;
+	my $took = time - $began;
+
+	note(sprintf('stand-still: a stuck sink, a host joins: %.2f', $took));
+	cmp_ok($took, '>', 2, 'the drain has had its time');
+	my $again = 0;
+
+	$again += $_ for $f->log_text =~
+	    /released with (\d+) records in flight/g;
+	cmp_ok($again, '>', 0, 'what was in flight then is read again');
+	goes_on($g);
+	is_deeply([$f->worker_pids], \@pids, 'the same worker');
+	is($f->status->{counters}{$_}, 0, "$_ 0") for qw(lost hangs deaths);
+	my (undef, $members) = $load->{broker}->group($load->group);
+
+	is(scalar @$members, 2, 'nobody was thrown out of the group');
+	$pipe->flow;
+	(delete $load->{producer})->close;
+	$f->await_caught_up;
+	$_->drain for $f, $g;
+	$pipe->done;
+	$load->{broker}->caught_up_ok($load->group, $load->topic);
+	$load->delivered_ok(repeated => $again);
+};
+
 # Some of its partitions leave, and a record of one that stays is skipped: this
 # one is released at once, and the worker still has its time for the others.
 scenario 'a skip meanwhile' => sub {
