@@ -128,27 +128,49 @@ struct list {
 	json_t *rows;
 };
 
+static const char *
+said(const json_t *o, const char *key)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+
+	return text ? text : "";
+}
+
 /* It is in force, or has workers. */
 static bool
 is_running(const struct list *l, const char *name)
 {
-	const char *chosen = json_string_value(
-	    json_object_get(l->status, "runtime"));
-	const json_t *o, *list = json_object_get(l->status, "runtimes");
-	size_t i;
+	const json_t *list = json_object_get(l->status, "runtimes");
 
-	if (chosen && strcmp(chosen, name) == 0)
+	if (strcmp(said(l->status, "runtime"), name) == 0)
 		return true;
-	json_array_foreach(list, i, o)
-	{
-		const char *of = json_string_value(
-		    json_object_get(o, "runtime"));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *o = json_array_get(list, i);
 
-		if (of && strcmp(of, name) == 0)
+		if (strcmp(said(o, "runtime"), name) == 0)
 			return json_integer_value(
 				   json_object_get(o, "workers")) > 0;
 	}
 	return false;
+}
+
+/* Why what runs is not ready; NULL: it is. */
+static const char *
+complaint(const struct list *l, const char *name)
+{
+	const json_t *list = json_object_get(l->status, "troubles");
+
+	if (strcmp(said(l->status, "runtime"), name) == 0)
+		return json_is_false(json_object_get(l->status, "ready")) ?
+		    said(l->status, "reason") :
+		    NULL;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *o = json_array_get(list, i);
+
+		if (strcmp(said(o, "what"), "canary") == 0)
+			return said(o, "text");
+	}
+	return NULL;
 }
 
 /* `version` is taken. */
@@ -160,19 +182,22 @@ add(struct list *l, const char *name, const char *protocol, const char *path,
 	bool is_chosen = strcmp(l->m->runtime, name) == 0;
 	bool is_canary = canary && strcmp(canary, name) == 0;
 	bool runs = is_running(l, name);
+	const char *why = runs ? complaint(l, name) : NULL;
 	json_t *o = json_object();
 
 	fby_json_set(o, "name", fby_json_text(name));
 	fby_json_set(o, "protocol", fby_json_text(protocol));
 	fby_json_set(o, "state",
-	    fby_json_text(runs ? "running" :
-		    fault      ? fault :
-		    is_chosen  ? "chosen" :
-		    is_canary  ? "canary" :
-				 "found"));
+	    fby_json_text(why ? "not ready" :
+		    runs      ? "running" :
+		    fault     ? fault :
+		    is_chosen ? "chosen" :
+		    is_canary ? "canary" :
+				"found"));
 	fby_json_set(o, "chosen", json_boolean(is_chosen));
 	fby_json_set(o, "canary", json_boolean(is_canary));
 	fby_json_set(o, "running", json_boolean(runs));
+	fby_json_set(o, "reason", fby_json_text(why));
 	fby_json_set(o, "executable", json_boolean(fault == NULL));
 	fby_json_set(o, "version", fby_json_text(version));
 	fby_json_set(o, "path", fby_json_text(path));

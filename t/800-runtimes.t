@@ -199,6 +199,10 @@ scenario 'readiness' => sub {
 	is_soon { ($f->http('/readyz'))[0] == 204 } 'that answers: ready';
 	kill_pid($pid);
 	is_soon { ($f->http('/readyz'))[0] == 503 } 'until nobody answers';
+	my $row = runtimes($f)->{other};
+
+	is($row->{state}, 'not ready', 'the list says so, too');
+	like($row->{reason}, qr/does not say that it is ready/, 'and why');
 	$f->stop;
 };
 
