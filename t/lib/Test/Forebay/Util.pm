@@ -22,7 +22,7 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(
 	wait_until is_soon scenario run run_ok helper build_dir source_dir
 	scratch slurp spew skip_for skip_all_for pids_in pid_alive
-	patience spawn reap kill_pid seconds
+	patience crowded spawn reap kill_pid seconds
 );
 
 our $TREE = abs_path(dirname(__FILE__) . '/../../../..');
@@ -41,6 +41,16 @@ sub helper { return build_dir() . "/t/helper/$_[0]" }
 
 # Everything takes longer under a sanitizer.
 sub patience { return $_[0] * ($ENV{FOREBAY_SAN} ? 4 : 1) }
+
+# How many processes want each CPU just now, but at least 1: what is measured
+# and not only waited for takes as many times as long.
+sub crowded
+{
+	my ($load) = split / /, slurp('/proc/loadavg');
+	my $cpus = () = slurp('/proc/stat') =~ /^cpu\d/mg;
+
+	return $load > $cpus ? $load / $cpus : 1;
+}
 
 # How long the fault tests go on.
 sub seconds { return $ENV{FOREBAY_FAULT_SECONDS} // $_[0] }
