@@ -194,9 +194,15 @@ go_live(struct fby_reload *r, const struct changes *ch)
 {
 	struct fby_master *mst = r->mst;
 
+	if (fby_supervisor_adopt(&mst->sup, r->next, r->next_fd,
+		r->generation) == -1) {
+		finish(r, false,
+		    fby_strdup("no descriptor for the settings of the "
+			       "workers; the manifest before is still in "
+			       "force"));
+		return;
+	}
 	adopt(r);
-	fby_supervisor_adopt(&mst->sup, mst->manifest, mst->manifest_fd,
-	    mst->generation);
 	fby_cycle_settle(mst);
 	finish(r, true,
 	    ch->n == 0 ? fby_strdup("nothing has changed") :

@@ -392,18 +392,24 @@ fby_supervisor_is_settled(const struct fby_supervisor *sup)
 	return true;
 }
 
-/* What workers are to be, where there are any. */
+/* What workers are to be, where there are any; all of it or nothing. */
 static int
 set_programs(struct fby_supervisor *sup, const struct fby_manifest *m)
 {
 	const char *runtime = fby_manifest_workers_runtime(m);
 	const char *canary = fby_manifest_canary_runtime(m);
+	struct fby_program program = FBY_PROGRAM_INIT;
 
-	if (fby_program_set(&sup->program, m, runtime, sup->exec_fd) == -1)
+	if (fby_program_set(&program, m, runtime, sup->exec_fd) == -1)
 		return -1;
-	return canary == NULL ?
-	    0 :
-	    fby_program_set(&sup->canary, m, canary, sup->exec_fd);
+	if (canary &&
+	    fby_program_set(&sup->canary, m, canary, sup->exec_fd) == -1) {
+		fby_program_fini(&program);
+		return -1;
+	}
+	fby_program_fini(&sup->program);
+	sup->program = program;
+	return 0;
 }
 
 /* How many places there shall be, and on which CPUs. */
@@ -496,14 +502,16 @@ fby_supervisor_roll(struct fby_supervisor *sup, const struct fby_manifest *m,
 	fby_supervisor_check(sup);
 }
 
-void
+int
 fby_supervisor_adopt(struct fby_supervisor *sup, const struct fby_manifest *m,
     int manifest_fd, unsigned generation)
 {
 	unsigned before = sup->generation;
 
-	if (!fby_manifest_has_workers(m) || set_programs(sup, m) == -1)
-		return;
+	if (!fby_manifest_has_workers(m))
+		return 0;
+	if (set_programs(sup, m) == -1)
+		return -1;
 	sup->manifest_fd = manifest_fd;
 	sup->generation = generation;
 	tell_all(sup, before, false);
@@ -511,6 +519,7 @@ fby_supervisor_adopt(struct fby_supervisor *sup, const struct fby_manifest *m,
 	settle_places(sup);
 	fby_cycle_plan_soon(sup->mst);
 	fby_supervisor_check(sup);
+	return 0;
 }
 
 /* ---- life ------------------------------------------------------------- */

@@ -85,10 +85,12 @@ void fby_supervisor_roll(struct fby_supervisor *sup,
 
 /*
  * The live workers are told of this manifest: none is to be replaced, but
- * there may be more or less canaries.
+ * there may be more or less canaries.  -1: said in the log, nothing has
+ * changed.
  */
-void fby_supervisor_adopt(struct fby_supervisor *sup,
-    const struct fby_manifest *m, int manifest_fd, unsigned generation);
+int fby_supervisor_adopt(struct fby_supervisor *sup,
+    const struct fby_manifest *m, int manifest_fd,
+    unsigned generation) FBY_MUSTCHECK;
 
 /*
  * No place has an old generation, a successor, or one too many, and whoever

@@ -72,6 +72,37 @@ scenario 'not enough for a worker' => sub {
 	$f->delivered_ok(produced => 100);
 };
 
+# One more each time, until a reload has all that it needs.  Whichever is the
+# first too many, it is applied or refused, and says which of them.
+scenario 'not enough for a reload' => sub {
+	my $why = Test::Forebay::no_python();
+
+	return skip_for($why) if $why;
+	# Its settings are a descriptor of their own.
+	my $f = Test::Forebay->new(broker => $b, topic => $b->topic(1),
+	    workers => 1, runtime => 'python');
+	my ($n, @said) = (10);
+
+	$f->start_ready(1);
+	do {
+		my $before = $f->log_text;
+		my $text;
+
+		$f->edit(sub { $_[1]{commitInterval} = 200 + $n . 'ms' });
+		run_ok(['prlimit', '--pid', $f->{pid}, '--nofile=' . ++$n . ':']);
+		$f->signal('HUP');
+		is_soon {
+			($text) = substr($f->log_text, length $before) =~
+			    /(?:notice|error) \S+: reload: (.*)/;
+		} "with $n: it ends";
+		push @said, $text // 'nothing';
+	} until $said[-1] =~ /applied in place/ || @said > 50;
+	like("@said", qr/no descriptor for the settings of the workers/,
+	    'once it lacked the last one, and was refused');
+	run_ok(['prlimit', '--pid', $f->{pid}, '--nofile=1024:']);
+	is($f->status->{counters}{reloads}, 1, 'the last one is in force');
+};
+
 # The listener cannot accept: records go on, and it does not spin.
 scenario 'taken away while it runs' => sub {
 	my $load = Test::Forebay::Load->new($b);
