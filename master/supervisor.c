@@ -21,6 +21,7 @@
 #define YOUNG_MS 1000
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 60000
+#define AGAIN_MIN_MS 1000 /* to roll, if the way back has failed, too */
 
 static const size_t first_of[FBY_PLACE_KINDS + 1] = {
 	[FBY_PLACE_WORKER] = 0,
@@ -268,6 +269,33 @@ fby_supervisor_reap(struct fby_supervisor *sup)
 		fby_cycle_workers_gone(sup->mst);
 }
 
+/*
+ * The way back to the manifest in force has failed, too, and whoever asked for
+ * the reload has been told: sooner or later it works.
+ */
+static void
+try_again(struct fby_supervisor *sup, int64_t now)
+{
+	struct fby_master *mst = sup->mst;
+
+	if (!sup->failed || mst->state != FBY_CYCLE_RUNNING ||
+	    mst->reload.state != FBY_RELOAD_IDLE ||
+	    !fby_manifest_has_workers(mst->manifest))
+		return;
+	if (sup->again_at == 0) {
+		sup->again_ms = sup->again_ms == 0 ?
+		    AGAIN_MIN_MS :
+		    FBY_MIN(2 * sup->again_ms, BACKOFF_MAX_MS);
+		sup->again_at = now + sup->again_ms;
+		fby_warn("not all workers have the manifest in force; they "
+			 "are replaced in %" PRId64 " ms",
+		    sup->again_ms);
+	} else if (now >= sup->again_at) {
+		fby_supervisor_roll(sup, mst->manifest, mst->manifest_fd,
+		    mst->generation, false);
+	}
+}
+
 void
 fby_supervisor_tick(struct fby_supervisor *sup)
 {
@@ -277,6 +305,7 @@ fby_supervisor_tick(struct fby_supervisor *sup)
 		if (fby_proc_is_alive(&sup->procs[i]))
 			fby_proc_watch(&sup->procs[i], now, sup->ticked_at);
 	sup->ticked_at = now;
+	try_again(sup, now);
 	fby_supervisor_check(sup);
 }
 
@@ -367,8 +396,12 @@ fby_supervisor_check(struct fby_supervisor *sup)
 	if (is_over(sup))
 		return;
 	/* On a failure the reload decides first where to go. */
-	if (sup->failed || !roll_one(sup))
-		fby_reload_continue(&mst->reload);
+	if (!sup->failed) {
+		if (roll_one(sup))
+			return;
+		sup->again_ms = 0;
+	}
+	fby_reload_continue(&mst->reload);
 }
 
 bool
@@ -484,6 +517,7 @@ fby_supervisor_roll(struct fby_supervisor *sup, const struct fby_manifest *m,
 {
 	unsigned before = sup->generation;
 
+	sup->again_at = 0;
 	if (set_programs(sup, m) == -1) {
 		sup->failed = true;
 		fby_trouble_set(sup->mst, FBY_TROUBLE_WORKERS,

@@ -55,6 +55,7 @@ struct fby_supervisor {
 	int manifest_fd;              /* for new workers, borrowed */
 	unsigned generation;          /* of that manifest */
 	bool failed;                  /* a successor did not start */
+	int64_t again_at, again_ms;   /* monotonic; 0: not to be tried */
 	int64_t ticked_at;            /* monotonic */
 	uint64_t deaths, hangs;       /* counters */
 	struct fby_tallies tallies;   /* of each runtime */

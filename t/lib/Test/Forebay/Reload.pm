@@ -174,6 +174,45 @@ body reload_storm => 'a SIGHUP with a changed manifest every second', sub {
 	all_delivered($b, $f, $p, $generation);
 };
 
+# The second of two workers cannot be replaced, and then the first one cannot
+# be replaced back: one has the new manifest, and it is not in force.
+body reload_stuck => 'a roll-back that fails is tried again', sub {
+	my ($b) = @_;
+	my $dir = scratch();
+	my $worker = build_dir() . '/forebay-worker';
+	# While there is a file `few`, only so many may start.
+	my $f = Test::Forebay->new(broker => $b, topic => $b->topic(2),
+	    workers => 2, runtime => 'few', host => { runtimes => { few => {
+		command => ['/bin/sh', '-c', ": >$dir/start.\$\$; "
+		    . "[ -e $dir/few ] && [ `ls $dir | grep -c start` -gt 3 ]"
+		    . " && exit 1; exec $worker"],
+		protocol => 'worker' } } });
+	my $of = sub {
+		my $generation = shift;
+
+		return grep { $_->{pid} && $_->{generation} == $generation }
+		    $f->workers;
+	};
+
+	$f->start_ready(2);
+	spew("$dir/few", '');
+	my ($status, $text) = $f->reload(sub {
+		$_[1]{memory} = { budget => '32MiB' };
+	});
+
+	isnt($status, 0, 'reload fails');
+	like($text, qr/the manifest before is still in force/, 'and says so');
+	is($f->manifest_generation, 1, 'it is');
+	is($of->(1), 1, 'but not in one of the workers');
+	is_soon { $f->log_text =~ /not all workers have the manifest in force/ }
+	    'the log says that';
+	unlink("$dir/few");
+	is_soon { $of->(1) == 2 } 'until it works';
+	is_soon { $f->held == 2 } 'all are held';
+	$f->reload_ok(sub { $_[1]{memory} = { budget => '24MiB' } },
+	    'and the next reload does');
+}, only => 'mock';
+
 # Another program in our place, and back.
 body runtime_switch => 'another runtime takes over and gives back', sub {
 	my ($b) = @_;
