@@ -17,8 +17,12 @@
 #include "master/cpus.h"
 #include "master/master.h"
 
-/* Who has lived this long may come back at once; others after a back-off. */
+/*
+ * Who has lived for a second may come back at once, but only once; others
+ * after a back-off that grows.  A minute alive, and all that is forgotten.
+ */
 #define YOUNG_MS 1000
+#define SETTLED_MS 60000
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 60000
 #define AGAIN_MIN_MS 1000 /* to roll, if the way back has failed, too */
@@ -62,6 +66,13 @@ trouble_of(const struct fby_proc *pr)
 }
 
 /* ---- starting --------------------------------------------------------- */
+
+static void
+forget_deaths(struct fby_place *pl)
+{
+	pl->backoff_ms = 0;
+	pl->spared = false;
+}
 
 static void
 back_off(struct fby_supervisor *sup, struct fby_proc *pr)
@@ -168,6 +179,7 @@ fby_supervisor_ready(struct fby_supervisor *sup, struct fby_proc *pr)
 	if (pl->next == pr->slot) {
 		struct fby_proc *old = &sup->procs[pl->slot];
 
+		forget_deaths(pl);
 		pl->next = FBY_NOSLOT;
 		pl->slot = pr->slot;
 		old->place = -1;
@@ -202,8 +214,10 @@ replace_dead(struct fby_supervisor *sup, struct fby_proc *pr, int status,
 		    pr->slot, fby_exit_sentence(WEXITSTATUS(status)));
 		return;
 	}
-	if (was_ready && lived >= YOUNG_MS) {
-		pl->backoff_ms = 0;
+	if (lived >= SETTLED_MS)
+		forget_deaths(pl);
+	if (was_ready && lived >= YOUNG_MS && !pl->spared) {
+		pl->spared = true;
 		start(sup, pr);
 		return;
 	}
@@ -341,7 +355,7 @@ settle_places(struct fby_supervisor *sup)
 			if (i - first_of[kind] >= sup->want[kind]) {
 				close_place(sup, pl);
 			} else if (!is_used(pl)) {
-				pl->backoff_ms = 0;
+				forget_deaths(pl);
 				pl->fresh = true;
 				pl->slot = start_for(sup, i);
 			}

@@ -41,6 +41,7 @@ struct fby_place {
 	uint32_t slot; /* current process; FBY_NOSLOT: not in use */
 	uint32_t next; /* its successor; FBY_NOSLOT */
 	bool fresh;    /* none has been ready in it yet */
+	bool spared;   /* one was started again at once */
 	int64_t backoff_ms;
 };
 

@@ -8,6 +8,7 @@ use warnings;
 use IO::Socket::UNIX;
 use Socket qw(SOCK_DGRAM);
 use Test::More;
+use Time::HiRes qw(time);
 
 use Test::Forebay;
 use Test::Forebay::Mock;
@@ -209,6 +210,32 @@ scenario 'a worker that cannot start is tried more and more seldom' => sub {
 	    'status says so';
 	is(($f->http('/readyz'))[0], 503, 'not ready');
 	cmp_ok($f->status->{counters}{deaths}, '<', 20, 'with pauses');
+};
+
+scenario 'so is one that dies soon after it was ready, each time' => sub {
+	my $b = Test::Forebay::Mock->new;
+	my $f = Test::Forebay->new(broker => $b, topic => $b->topic(1),
+	    workers => 1);
+
+	$f->start;
+	for (1 .. 4) {
+		my $w;
+
+		wait_until {
+			($w) = grep { $_->{pid} && $_->{state} eq 'READY' }
+			    $f->workers;
+		} 'there is a worker';
+		# Long enough for each of them to look healthy.
+		my $until = time + 1.2;
+
+		wait_until { time > $until } 'it has lived for a while';
+		kill('KILL', $w->{pid});
+		is_soon { !grep { $_ == $w->{pid} } $f->worker_pids } 'gone';
+	}
+	$f->await_held(1);
+	my @delays = $f->log_text =~ /is started again in (\d+) ms/g;
+
+	is("@delays", '100 200 400', 'the first at once, the others later');
 };
 
 done_testing();
