@@ -26,7 +26,7 @@
 static bool
 is_ours(const struct fby_part *pt)
 {
-	return pt->state >= FBY_ROW_IDLE && !pt->lost;
+	return pt->state >= FBY_ROW_IDLE && !pt->lost && !pt->anew;
 }
 
 /* The master distrusts what it reads. */
@@ -105,7 +105,7 @@ collect(struct fby_commit *c)
 		tp = rd_kafka_topic_partition_list_add(list, pt->topic,
 		    pt->partition);
 		tp->offset = acked;
-		len = fby_metadata_encode(buf, watermark);
+		len = fby_metadata_encode(buf, watermark, pt->topic_id);
 		if (len == 0)
 			continue;
 		tp->metadata = strdup(buf); /* librdkafka frees it */
@@ -207,7 +207,7 @@ confirm(struct fby_commit *c, const rd_kafka_topic_partition_t *tp)
 	row = &c->mst->shm.rows[i];
 	fby_store(&row->committed, tp->offset);
 	fby_store(&row->committed_watermark,
-	    fby_metadata_decode(tp->metadata, tp->metadata_size));
+	    fby_metadata_watermark(tp->metadata, tp->metadata_size));
 }
 
 static void

@@ -122,7 +122,7 @@ static void
 leave(struct fby_handoff *h, struct fby_part *pt, const char *why)
 {
 	/* What was acked before a new resolution is not committed yet. */
-	if (pt->lost ||
+	if (pt->lost || pt->anew ||
 	    (pt->state == FBY_ROW_RESOLVING && pt->resume == FBY_NONE)) {
 		set_free(h, pt, why);
 		return;
@@ -234,8 +234,10 @@ anew(struct fby_handoff *h, struct fby_part *pt, int64_t drain_ms)
 	case FBY_ROW_IDLE:
 		resolve(h, pt, "its topic is another one", true);
 		break;
-	case FBY_ROW_FREE:
 	case FBY_ROW_RELEASED:
+		set_free(h, pt, "its topic is another one");
+		return;
+	case FBY_ROW_FREE:
 	case FBY_ROW_NSTATES:
 		return;
 	}
@@ -248,9 +250,22 @@ fby_handoff_anew(struct fby_handoff *h, const char *topic, int64_t drain_ms)
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		struct fby_part *pt = &h->parts[i];
 
-		if (pt->state != FBY_ROW_FREE && !pt->leaving &&
-		    strcmp(pt->topic, topic) == 0)
+		if (pt->state != FBY_ROW_FREE && strcmp(pt->topic, topic) == 0)
 			anew(h, pt, drain_ms);
+	}
+}
+
+void
+fby_handoff_known(struct fby_handoff *h, const char *topic, uint64_t topic_id)
+{
+	for (uint32_t i = 0; i < h->nparts; i++) {
+		struct fby_part *pt = &h->parts[i];
+
+		if (pt->state == FBY_ROW_FREE || pt->topic_id != 0 ||
+		    strcmp(pt->topic, topic) != 0)
+			continue;
+		pt->topic_id = topic_id;
+		fby_store(&row_of(h, pt)->topic_id, topic_id);
 	}
 }
 

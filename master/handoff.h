@@ -29,7 +29,8 @@
  *
  * Always true: a row has at most one holder; its epoch changes only in
  * IDLE → HELD, that is after RELEASED or waitpid(2); a partition that leaves
- * is FREE only when all it had acked is committed, unless it was lost.
+ * is FREE only when all it had acked is committed, unless it was lost or its
+ * topic is another one by now.
  * (So what is RESOLVING anew, with acks of before, leaves through RELEASED.)
  *
  * No librdkafka, no processes, no clock: what has to be done is asked of the
@@ -64,7 +65,8 @@ struct fby_part {
 	unsigned round;    /* how often it has been RESOLVING */
 	int64_t resume;    /* acked before that, or FBY_NONE */
 	bool again;        /* resolve anew after its release */
-	bool anew;         /* its topic is not the one that was committed */
+	bool anew;         /* what is acked is of the topic before */
+	uint64_t topic_id; /* resolved last in that one; 0: unknown */
 	struct fby_poison poison;
 	bool isolated;      /* granted as a suspect */
 	bool quarantined;   /* goes there, or is there */
@@ -144,10 +146,15 @@ void fby_handoff_let_go(struct fby_handoff *h, uint32_t row);
 
 /*
  * The topic has been deleted and created anew: what was read of it is finished
- * within drain_ms, then its partitions are resolved with `anew` set.
+ * within drain_ms, then its partitions are resolved, or leave.  Until then
+ * `anew` is set: what they have acked means nothing, and is not committed.
  */
 void fby_handoff_anew(struct fby_handoff *h, const char *topic,
     int64_t drain_ms);
+
+/* The first time that we hear which topic it is. */
+void fby_handoff_known(struct fby_handoff *h, const char *topic,
+    uint64_t topic_id);
 
 /* ---- from the workers ------------------------------------------------- */
 

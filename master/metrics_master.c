@@ -181,7 +181,8 @@ const struct fby_metric fby_metrics_of_master[] = {
 	    "Offsets of the ledger that were not believed and not "
 	    "committed."),
 	M("forebay_offset_resets", COUNTER, NULL, resets, "Partitions whose "
-	    "committed offset the broker no longer had."),
+	    "committed offset the broker no longer had, or that was of an "
+	    "earlier topic of that name."),
 	M("forebay_offsets_recovered", COUNTER, NULL, recovered,
 	    "Partitions that went on from the ledger of a killed master."),
 	M("forebay_grants", COUNTER, NULL, grants, "Partitions granted to "

@@ -169,7 +169,7 @@ ask_committed(struct fby_observe *o)
 		p->first = p->new_first;
 		p->end = p->new_end;
 		p->committed = tp->offset >= 0 ? tp->offset : FBY_NONE;
-		p->watermark = fby_metadata_decode(tp->metadata,
+		p->watermark = fby_metadata_watermark(tp->metadata,
 		    tp->metadata_size);
 	}
 	rd_kafka_topic_partition_list_destroy(list);

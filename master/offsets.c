@@ -31,7 +31,9 @@ struct fby_offsets_part {
 	int64_t committed, watermark; /* FBY_NONE: none */
 	int64_t first, end;
 	unsigned round;   /* of the part, when it was asked for */
-	unsigned answers; /* good ones, of three */
+	unsigned answers; /* good ones, of four */
+	uint64_t of;      /* topic of the committed one; 0: not said */
+	bool doubt;       /* is it this one?  The fourth is awaited */
 };
 
 /* ---- one round -------------------------------------------------------- */
@@ -69,8 +71,11 @@ retry_later(struct fby_offsets *o)
  * else's doing.
  */
 static const char *
-distrust(const struct fby_offsets_part *op, const struct fby_recover_item *item)
+distrust(const struct fby_offsets_part *op, const struct fby_recover_item *item,
+    uint64_t topic_id)
 {
+	if (item->topic_id != 0 && item->topic_id != topic_id)
+		return "they are of a topic of that name before this one";
 	if (op->committed < item->committed || op->committed > item->acked)
 		return "the group has gone on without us";
 	if (item->acked > op->end)
@@ -81,7 +86,7 @@ distrust(const struct fby_offsets_part *op, const struct fby_recover_item *item)
 /* The ledger of the master before may know of acks that were not committed. */
 static int64_t
 recovered(struct fby_offsets *o, const struct fby_offsets_part *op,
-    int64_t *watermark)
+    uint64_t topic_id, int64_t *watermark)
 {
 	const struct fby_part *pt = op->pt;
 	struct fby_recover_item *item;
@@ -93,7 +98,8 @@ recovered(struct fby_offsets *o, const struct fby_offsets_part *op,
 		return FBY_NONE;
 	first = !item->used;
 	item->used = true;
-	if ((why = distrust(op, item)) == NULL && op->committed == item->acked)
+	if ((why = distrust(op, item, topic_id)) == NULL &&
+	    op->committed == item->acked)
 		return FBY_NONE;
 	/* Later on it is no news that we have gone on ourselves. */
 	if (why == NULL || first)
@@ -116,13 +122,14 @@ recovered(struct fby_offsets *o, const struct fby_offsets_part *op,
  */
 static int64_t
 kept(struct fby_offsets *o, const struct fby_offsets_part *op,
-    int64_t *watermark)
+    uint64_t topic_id, int64_t *watermark)
 {
 	const struct fby_part *pt = op->pt;
 	const struct fby_ledger_row *row = &o->mst->shm.rows[pt->row];
 	int64_t acked = fby_acquire(&row->acked);
 
-	if (op->committed == FBY_NONE || pt->resume != FBY_NONE ||
+	if (pt->topic_id != topic_id || op->committed == FBY_NONE ||
+	    pt->resume != FBY_NONE ||
 	    op->committed != fby_load(&row->committed) ||
 	    acked <= op->committed || acked > op->end)
 		return FBY_NONE;
@@ -137,7 +144,7 @@ kept(struct fby_offsets *o, const struct fby_offsets_part *op,
 
 static void
 resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
-    int64_t committed, int64_t start, int64_t watermark)
+    uint64_t topic_id, int64_t committed, int64_t start, int64_t watermark)
 {
 	struct fby_ledger_row *row = &o->mst->shm.rows[op->pt->row];
 
@@ -145,6 +152,8 @@ resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
 	fby_store(&row->committed_watermark, op->watermark);
 	fby_store(&row->log_start, op->first);
 	fby_store(&row->high, op->end);
+	fby_store(&row->topic_id, topic_id);
+	op->pt->topic_id = topic_id;
 	fby_handoff_resolved(&o->mst->handoff, op->pt, start, watermark);
 }
 
@@ -154,7 +163,8 @@ resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
  * first seen".
  */
 static void
-start_anew(struct fby_offsets *o, const struct fby_offsets_part *op)
+start_anew(struct fby_offsets *o, const struct fby_offsets_part *op,
+    uint64_t topic_id)
 {
 	const struct fby_part *pt = op->pt;
 
@@ -171,23 +181,58 @@ start_anew(struct fby_offsets *o, const struct fby_offsets_part *op)
 		 "the committed offset %" PRId64 " means nothing in it, "
 		 "starting at %" PRId64,
 	    pt->topic, pt->partition, op->committed, op->first);
-	resolved(o, op, FBY_NONE, op->first, op->watermark);
+	resolved(o, op, topic_id, FBY_NONE, op->first, op->watermark);
+}
+
+/*
+ * Is what is committed an offset of a topic that had this name before?  If it
+ * does not say so, others than we may have committed it, or we before we knew
+ * to say it: then it is taken for one of the topic that we have read, or seen,
+ * before this one.
+ */
+static bool
+is_of_another(const struct fby_offsets_part *op, const struct fby_topics_id *id)
+{
+	uint64_t of = op->of ? op->of : op->pt->topic_id;
+
+	/* Brokers before 2.8 have no ids. */
+	if (id == NULL || id->id == 0)
+		return false;
+	return (of ? of : id->first) != id->id;
+}
+
+/* It says so, or we know too little: then the topic's id is asked for, too. */
+static bool
+is_in_doubt(const struct fby_offsets *o, const struct fby_offsets_part *op)
+{
+	const struct fby_topics_id *id = fby_topics_find(&o->mst->topics,
+	    op->pt->topic);
+
+	return op->of != 0 && (id == NULL || id->id != op->of);
 }
 
 static void
-decide(struct fby_offsets *o, const struct fby_offsets_part *op)
+decide(struct fby_offsets *o, struct fby_offsets_part *op)
 {
 	struct fby_part *pt = op->pt;
+	const struct fby_topics_id *id;
 	int64_t start, watermark = op->watermark, acked, committed;
+	uint64_t topic_id;
 
 	/* It may have been revoked while the answers were under way. */
 	if (pt->state != FBY_ROW_RESOLVING || pt->round != op->round) {
 		o->again = true;
 		return;
 	}
-	if (pt->anew) {
-		start_anew(o, op);
-		return;
+	id = fby_topics_find(&o->mst->topics, pt->topic);
+	topic_id = id ? id->id : 0;
+	if (is_of_another(op, id)) {
+		if (pt->resume == FBY_NONE) {
+			start_anew(o, op, topic_id);
+			return;
+		}
+		/* We have begun it, and could not commit anything yet. */
+		op->committed = FBY_NONE;
 	}
 	/* What we have acked ourselves, and could not commit yet, counts. */
 	committed = FBY_MAX(op->committed, pt->resume);
@@ -216,15 +261,15 @@ decide(struct fby_offsets *o, const struct fby_offsets_part *op)
 		break;
 	case FBY_START_COMMITTED:
 	case FBY_START_FRESH:
-		acked = recovered(o, op, &watermark);
+		acked = recovered(o, op, topic_id, &watermark);
 		if (acked == FBY_NONE)
-			acked = kept(o, op, &watermark);
+			acked = kept(o, op, topic_id, &watermark);
 		if (acked >= 0)
 			start = FBY_MAX(acked, pt->resume);
 		break;
 	}
-	resolved(o, op, committed == FBY_NONE ? FBY_NONE : op->committed, start,
-	    watermark);
+	resolved(o, op, topic_id,
+	    committed == FBY_NONE ? FBY_NONE : op->committed, start, watermark);
 }
 
 static void
@@ -233,7 +278,7 @@ finish_round(struct fby_offsets *o)
 	bool all = true;
 
 	for (size_t i = 0; i < o->nparts; i++) {
-		if (o->parts[i].answers == 3)
+		if (o->parts[i].answers == 4)
 			decide(o, &o->parts[i]);
 		else
 			all = false;
@@ -291,7 +336,7 @@ ask_committed(struct fby_offsets *o, rd_kafka_topic_partition_list_t *list)
 static int64_t
 watermark_of(const rd_kafka_topic_partition_t *tp)
 {
-	return fby_metadata_decode(tp->metadata, tp->metadata_size);
+	return fby_metadata_watermark(tp->metadata, tp->metadata_size);
 }
 
 void
@@ -348,6 +393,30 @@ on_ends(void *arg, rd_kafka_event_t *ev)
 {
 	take_infos(arg, ev, true);
 	one_less(arg, ev, "log ends");
+}
+
+static void
+on_id(void *arg, const char *topic)
+{
+	struct fby_offsets *o = arg;
+
+	for (size_t i = 0; i < o->nparts; i++) {
+		struct fby_offsets_part *op = &o->parts[i];
+
+		if (!op->doubt || strcmp(op->pt->topic, topic) != 0)
+			continue;
+		op->doubt = false;
+		op->answers++;
+	}
+}
+
+static void
+on_ids(void *arg, rd_kafka_event_t *ev)
+{
+	struct fby_offsets *o = arg;
+
+	fby_topics_described(&o->mst->topics, ev, on_id, o);
+	one_less(o, ev, "topic ids");
 }
 
 /* ---- requests --------------------------------------------------------- */
@@ -428,6 +497,7 @@ void
 fby_offsets_resolve(struct fby_offsets *o)
 {
 	rd_kafka_topic_partition_list_t *list;
+	bool doubt = false;
 
 	if (o->waiting > 0) {
 		o->again = true;
@@ -452,8 +522,15 @@ fby_offsets_resolve(struct fby_offsets *o)
 			    list->elems[i].offset :
 			    FBY_NONE;
 			op->watermark = watermark_of(&list->elems[i]);
+			op->of = fby_metadata_topic_id(list->elems[i].metadata,
+			    list->elems[i].metadata_size);
+			op->doubt = is_in_doubt(o, op);
+			op->answers += !op->doubt;
+			doubt |= op->doubt;
 		}
-		o->waiting = 2;
+		o->waiting = doubt ? 3 : 2;
+		if (doubt)
+			fby_topics_ask(&o->mst->topics, &o->ids);
 		ask_ends(o, &o->starts, list, RD_KAFKA_OFFSET_SPEC_EARLIEST);
 		ask_ends(o, &o->ends, list, RD_KAFKA_OFFSET_SPEC_LATEST);
 	}
@@ -479,6 +556,8 @@ fby_offsets_init(struct fby_offsets *o, struct fby_master *mst)
 	o->committed_ms = COMMITTED_MIN_MS;
 	o->starts.fn = on_starts;
 	o->ends.fn = on_ends;
+	o->ids.fn = on_ids;
+	o->ids.arg = o;
 	evtimer_assign(&o->ev_retry, mst->base, on_retry, o);
 }
 
@@ -487,7 +566,7 @@ fby_offsets_forget(struct fby_offsets *o)
 {
 	drop_round(o);
 	o->waiting = 0;
-	o->starts.under_way = o->ends.under_way = false;
+	o->starts.under_way = o->ends.under_way = o->ids.under_way = false;
 	evtimer_del(&o->ev_retry);
 }
 

@@ -7,7 +7,9 @@
  * A start is always an absolute offset, so that workers never decide:
  * committed if the broker still has it, else auto.offset.reset ("earliest"
  * unless the manifest's config says otherwise), which is logged and counted
- * when an offset had been committed.
+ * when an offset had been committed.  So it is, and from the beginning, when
+ * the committed offset is one of a topic that had the same name before: its
+ * metadata say of which it is, and the topic's id is asked for, too.
  *
  * The whole group's committed offsets are looked at here, too: their metadata
  * give the watermark of all hosts together.
@@ -28,7 +30,7 @@ typedef struct rd_kafka_topic_partition_list_s rd_kafka_topic_partition_list_t;
 
 struct fby_offsets {
 	struct fby_master *mst;
-	struct fby_request starts, ends;
+	struct fby_request starts, ends, ids;
 	struct fby_offsets_part *parts; /* of the round under way */
 	size_t nparts;
 	unsigned waiting; /* replies still to come */
@@ -38,7 +40,7 @@ struct fby_offsets {
 	struct event ev_retry;
 	int64_t committed_ms;    /* how long to wait */
 	int64_t group_watermark; /* FBY_NONE */
-	uint64_t resets;         /* out of range, counted */
+	uint64_t resets;         /* out of range, or of the topic before */
 	uint64_t recovered;      /* taken from the old ledger */
 };
 

@@ -70,6 +70,7 @@ take_row(struct fby_recover *r, const struct fby_shm *shm,
 		.acked = fby_acquire(&row->acked),
 		.committed = fby_load(&row->committed),
 		.watermark = fby_load(&row->watermark),
+		.topic_id = fby_load(&row->topic_id),
 	};
 	const char *topic = fby_shm_name(shm, row->topic_off);
 	uint32_t state = fby_load(&row->state);
@@ -247,6 +248,7 @@ fby_recover_carry_over(const struct fby_recover *r, struct fby_shm *shm)
 			continue;
 		fby_store(&shm->rows[n].committed, item->committed);
 		fby_store(&shm->rows[n].watermark, item->watermark);
+		fby_store(&shm->rows[n].topic_id, item->topic_id);
 		fby_store(&shm->rows[n].high, item->acked);
 		fby_release(&shm->rows[n].acked, item->acked);
 		fby_store(&shm->rows[n].state, FBY_ROW_IDLE);

@@ -25,7 +25,8 @@ struct fby_recover_item {
 	int64_t committed; /* what the broker had confirmed to it */
 	int64_t acked;     /* above that */
 	int64_t watermark;
-	bool used; /* its partition has come */
+	uint64_t topic_id; /* 0: unknown */
+	bool used;         /* its partition has come */
 };
 
 struct fby_recover {

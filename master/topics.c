@@ -116,14 +116,23 @@ look(struct fby_topics *t)
 
 /* ---- which topic is it? ----------------------------------------------- */
 
-static struct fby_topics_id *
-find_id(struct fby_topics *t, const char *name)
+const struct fby_topics_id *
+fby_topics_find(const struct fby_topics *t, const char *topic)
 {
+	for (size_t i = 0; i < t->nids; i++)
+		if (strcmp(t->ids[i].name, topic) == 0)
+			return &t->ids[i];
+	return NULL;
+}
+
+static struct fby_topics_id *
+get_id(struct fby_topics *t, const char *name)
+{
+	const struct fby_topics_id *known = fby_topics_find(t, name);
 	struct fby_topics_id *id;
 
-	for (size_t i = 0; i < t->nids; i++)
-		if (strcmp(t->ids[i].name, name) == 0)
-			return &t->ids[i];
+	if (known != NULL)
+		return &t->ids[known - t->ids];
 	t->ids = fby_realloc(t->ids, (t->nids + 1) * sizeof(*t->ids));
 	id = &t->ids[t->nids++];
 	*id = (struct fby_topics_id){ .name = fby_strdup(name) };
@@ -133,28 +142,29 @@ find_id(struct fby_topics *t, const char *name)
 static void
 keep_id(struct fby_topics *t, const char *name, const rd_kafka_Uuid_t *uuid)
 {
-	int64_t high = rd_kafka_Uuid_most_significant_bits(uuid);
-	int64_t low = rd_kafka_Uuid_least_significant_bits(uuid);
-	struct fby_topics_id *id = find_id(t, name);
-	bool known = id->high != 0 || id->low != 0;
+	struct fby_topics_id *id = get_id(t, name);
+	uint64_t now = (uint64_t)rd_kafka_Uuid_most_significant_bits(uuid) ^
+	    (uint64_t)rd_kafka_Uuid_least_significant_bits(uuid);
 
 	/* Brokers before 2.8 have no ids. */
-	if ((id->high == high && id->low == low) || (high == 0 && low == 0))
+	if (now == id->id || now == 0)
 		return;
-	id->high = high;
-	id->low = low;
-	if (!known)
+	id->id = now;
+	if (id->first == 0) {
+		id->first = now;
+		fby_handoff_known(&t->mst->handoff, name, now);
 		return;
+	}
 	fby_warn("topic %s: deleted and created anew", name);
 	fby_handoff_anew(&t->mst->handoff, name,
 	    t->mst->manifest->host.drain_timeout_ms);
 }
 
-static void
-on_described(void *arg, rd_kafka_event_t *ev)
+void
+fby_topics_described(struct fby_topics *t, rd_kafka_event_t *ev,
+    fby_topics_fn *each, void *arg)
 {
 	const rd_kafka_TopicDescription_t **topics;
-	struct fby_topics *t = arg;
 	size_t n = 0;
 
 	if (rd_kafka_event_error(ev)) {
@@ -165,16 +175,24 @@ on_described(void *arg, rd_kafka_event_t *ev)
 	    rd_kafka_event_DescribeTopics_result(ev), &n);
 	for (size_t k = 0; k < n; k++) {
 		const rd_kafka_TopicDescription_t *topic = topics[k];
+		const char *name = rd_kafka_TopicDescription_name(topic);
 
-		if (!rd_kafka_error_code(
-			rd_kafka_TopicDescription_error(topic)))
-			keep_id(t, rd_kafka_TopicDescription_name(topic),
-			    rd_kafka_TopicDescription_topic_id(topic));
+		if (rd_kafka_error_code(rd_kafka_TopicDescription_error(topic)))
+			continue;
+		keep_id(t, name, rd_kafka_TopicDescription_topic_id(topic));
+		if (each != NULL)
+			each(arg, name);
 	}
 }
 
 static void
-ask_ids(struct fby_topics *t)
+on_described(void *arg, rd_kafka_event_t *ev)
+{
+	fby_topics_described(arg, ev, NULL, NULL);
+}
+
+void
+fby_topics_ask(struct fby_topics *t, struct fby_request *req)
 {
 	const struct fby_strings *names = &t->mst->manifest->topics;
 	rd_kafka_t *rk = t->mst->group.rk;
@@ -187,8 +205,8 @@ ask_ids(struct fby_topics *t)
 		names->n);
 	opt = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
 	rd_kafka_AdminOptions_set_request_timeout(opt, IDS_TIMEOUT_MS, NULL, 0);
-	rd_kafka_AdminOptions_set_opaque(opt, &t->describe);
-	t->describe.under_way = true;
+	rd_kafka_AdminOptions_set_opaque(opt, req);
+	req->under_way = true;
 	rd_kafka_DescribeTopics(rk, topics, opt, t->mst->group.replies);
 	rd_kafka_AdminOptions_destroy(opt);
 	rd_kafka_TopicCollection_destroy(topics);
@@ -207,7 +225,7 @@ on_ids(evutil_socket_t fd, short what, void *arg)
 	evtimer_add(&t->ev_ids, &tv);
 	if (g->rk && g->state != FBY_GROUP_LEAVING && !t->describe.under_way &&
 	    !t->mst->troubles[FBY_TROUBLE_BROKER])
-		ask_ids(t);
+		fby_topics_ask(t, &t->describe);
 }
 
 /* ---- every few seconds ------------------------------------------------ */

@@ -7,7 +7,10 @@
  *
  * A topic that is deleted and created anew has the same name and offsets that
  * start again.  An offset of the one before can be one of the new one, too, so
- * range does not tell; its id does, and is asked for every second.
+ * range does not tell; its id does, and is asked for every second, and
+ * when an offset says that it is of another one (offsets.c).  Of Kafka's 128
+ * bits 64 are kept: no more is asked of two of them than whether they are the
+ * same.
  *
  * The look waits for its answer, for a fraction of a second (see offsets.c
  * for why), and hardly at all while no broker can be reached.
@@ -26,7 +29,7 @@ struct fby_master;
 /* Which of the topics that may have had this name. */
 struct fby_topics_id {
 	char *name;
-	int64_t high, low;
+	uint64_t id, first; /* now, and the first that we saw; 0: none */
 };
 
 struct fby_topics {
@@ -46,6 +49,24 @@ void fby_topics_look(struct fby_topics *t);
 
 /* librdkafka has complained about one. */
 void fby_topics_missing(struct fby_topics *t, const char *text);
+
+/*
+ * Ask which topics they are; the answer of the broker is for
+ * fby_topics_described().
+ */
+void fby_topics_ask(struct fby_topics *t, struct fby_request *req);
+
+/*
+ * Take in who is who; `each` is told the name of each topic of which there was
+ * an answer, after hand-overs have begun anew if it is another one.
+ */
+typedef void fby_topics_fn(void *arg, const char *topic);
+void fby_topics_described(struct fby_topics *t, rd_kafka_event_t *ev,
+    fby_topics_fn *each, void *arg);
+
+/* NULL: we have not heard of it yet. */
+const struct fby_topics_id *fby_topics_find(const struct fby_topics *t,
+    const char *topic);
 
 /* The client is gone, and with it what it complained about. */
 void fby_topics_forget(struct fby_topics *t);

@@ -67,7 +67,7 @@ struct fby_ledger_row {
 	_Atomic int64_t committed; /* last the broker confirmed */
 	_Atomic int64_t committed_watermark;
 	_Atomic int64_t log_start; /* first offset the broker has */
-	uint64_t reserved;
+	_Atomic uint64_t topic_id; /* some of its id; 0: unknown */
 	/* ---- the holder's lines ---- */
 	alignas(
 	    FBY_CACHELINE) _Atomic int64_t acked; /* next offset to commit */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a committed offset carries along: the watermark of its partition.
+ * What a committed offset carries along: the watermark of its partition, and
+ * of which topic it is an offset, since names are used again.
  *
- * The metadata is "fby1 w=<ms>": a version, then key=value pairs separated by
- * blanks.  Unknown keys are skipped, so that a later version can add some;
- * another version, or text of somebody else's, means that no watermark is
- * known.
+ * The metadata is "fby1 w=<ms> t=<16 hex digits>": a version, then key=value
+ * pairs separated by blanks, each of which may be missing.  Unknown keys are
+ * skipped, so that a later version can add some; another version, or text of
+ * somebody else's, means that nothing is known.
  *
  * The master commits so; a worker does in its transactions.
  */
@@ -14,10 +15,14 @@
 
 #include "shared/fby.h"
 
-#define FBY_METADATA_MAX 32 /* enough for any, with the NUL */
+#define FBY_METADATA_MAX 64 /* enough for any, with the NUL */
 
-/* Returns the length; "" for FBY_NONE. */
-size_t fby_metadata_encode(char buf[FBY_METADATA_MAX], int64_t watermark);
-int64_t fby_metadata_decode(const char *metadata, size_t len);
+/* Returns the length; "" if neither is known: FBY_NONE, 0. */
+size_t fby_metadata_encode(char buf[FBY_METADATA_MAX], int64_t watermark,
+    uint64_t topic_id);
+
+/* FBY_NONE or 0: it is not known. */
+int64_t fby_metadata_watermark(const char *metadata, size_t len);
+uint64_t fby_metadata_topic_id(const char *metadata, size_t len);
 
 #endif

@@ -558,6 +558,55 @@ a_topic_made_anew_forgets_what_was_acked(void **state)
 }
 
 static void
+what_leaves_a_topic_made_anew_is_not_committed(void **state)
+{
+	struct world *w = *state;
+	struct fby_part *pt = &w->h.parts[0];
+
+	hold(w);
+	fby_release(&row(w, 0)->acked, 150);
+	fby_handoff_anew(&w->h, "t", 500);
+	fby_handoff_revoke(&w->h, "t", 0, false, 500);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_REVOKED);
+	assert_int_equal(pt->state, FBY_ROW_FREE);
+	assert_int_equal(w->commits, 0);
+	assert_int_equal(lefts(w), 1);
+}
+
+static void
+news_of_a_topic_made_anew_reach_what_is_leaving(void **state)
+{
+	struct world *w = *state;
+	struct fby_part *pt = &w->h.parts[0];
+
+	hold(w);
+	fby_release(&row(w, 0)->acked, 150);
+	fby_handoff_revoke(&w->h, "t", 0, false, 500);
+	fby_handoff_anew(&w->h, "t", 500);
+	assert_true(pt->anew);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_REVOKED);
+	assert_int_equal(pt->state, FBY_ROW_FREE);
+	assert_int_equal(w->commits, 0);
+	assert_false(pt->anew);
+}
+
+/* Its commit, which is under way, says of which topic it is. */
+static void
+a_last_commit_is_not_waited_for_if_the_topic_is_another_one(void **state)
+{
+	struct world *w = *state;
+
+	hold(w);
+	fby_release(&row(w, 0)->acked, 150);
+	fby_handoff_revoke(&w->h, "t", 0, false, 500);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_REVOKED);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_RELEASED);
+	fby_handoff_anew(&w->h, "t", 500);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_FREE);
+	assert_int_equal(lefts(w), 1);
+}
+
+static void
 an_answer_about_the_topic_before_is_outdated(void **state)
 {
 	struct world *w = *state;
@@ -1066,6 +1115,10 @@ main(void)
 		    the_last_one_is_waited_for_even_if_a_commit_is_done_at_once),
 		TEST(a_full_ledger_refuses_the_partition_and_says_so),
 		TEST(a_topic_made_anew_forgets_what_was_acked),
+		TEST(what_leaves_a_topic_made_anew_is_not_committed),
+		TEST(news_of_a_topic_made_anew_reach_what_is_leaving),
+		TEST(
+		    a_last_commit_is_not_waited_for_if_the_topic_is_another_one),
 		TEST(an_answer_about_the_topic_before_is_outdated),
 		TEST(
 		    two_deaths_at_one_offset_isolate_the_partition_in_the_ward),
