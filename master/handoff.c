@@ -98,6 +98,7 @@ set_free(struct fby_handoff *h, struct fby_part *pt, const char *why)
 	pt->leaving = pt->lost = pt->again = pt->anew = false;
 	pt->moving_to = FBY_NOSLOT;
 	pt->resume = FBY_NONE;
+	pt->failures = 0;
 	fby_poison_clear(&pt->poison);
 	if (pt->quarantined) {
 		pt->quarantined = false;
@@ -242,6 +243,7 @@ anew(struct fby_handoff *h, struct fby_part *pt, int64_t drain_ms)
 		return;
 	}
 	pt->anew = true;
+	pt->failures = 0;
 }
 
 void
@@ -451,6 +453,24 @@ unhold(struct fby_handoff *h, struct fby_part *pt, const char *why)
 	h->ops->plan(h->arg);
 }
 
+/* Its holder cannot read it: said once, however often it is tried. */
+static void
+failed(struct fby_handoff *h, struct fby_part *pt)
+{
+	int64_t acked = fby_acquire(&row_of(h, pt)->acked);
+
+	if (pt->failures == 0 || acked != pt->failed_at) {
+		fby_warn("partition %s/%d: cannot be read now; its start "
+			 "offset is asked for anew, more and more seldom",
+		    pt->topic, pt->partition);
+		pt->failures = 0;
+	}
+	pt->failures++;
+	pt->failed_at = acked;
+	pt->ask_at = 0;
+	pt->again = true;
+}
+
 void
 fby_handoff_released(struct fby_handoff *h, uint32_t slot, uint32_t nrow,
     uint64_t epoch, uint32_t reason)
@@ -462,12 +482,13 @@ fby_handoff_released(struct fby_handoff *h, uint32_t slot, uint32_t nrow,
 	pt = &h->parts[nrow];
 	if (!is_held(pt) || pt->slot != slot || pt->epoch != epoch)
 		goto stale;
-	if (reason == FBY_RELEASE_RANGE || reason == FBY_RELEASE_FAILED) {
-		fby_warn("partition %s/%d: %s", pt->topic, pt->partition,
-		    reason == FBY_RELEASE_RANGE ?
-			"the broker no longer has the offset that was to be read" :
-			"cannot be read now; its start offset is asked for anew");
+	if (reason == FBY_RELEASE_RANGE) {
+		fby_warn("partition %s/%d: the broker no longer has the offset "
+			 "that was to be read",
+		    pt->topic, pt->partition);
 		pt->again = true;
+	} else if (reason == FBY_RELEASE_FAILED) {
+		failed(h, pt);
 	}
 	unhold(h, pt, "released");
 	return;
@@ -790,6 +811,21 @@ fby_handoff_suspects(const struct fby_handoff *h)
 	return n;
 }
 
+/* What could not be read has moved, or is at its end. */
+static void
+watch_failed(const struct fby_handoff *h, struct fby_part *pt)
+{
+	const struct fby_ledger_row *row = row_of(h, pt);
+
+	if (pt->failures == 0 || pt->state != FBY_ROW_HELD ||
+	    (fby_acquire(&row->acked) <= pt->failed_at &&
+		!(fby_load(&row->flags) & FBY_ROW_AT_END)))
+		return;
+	fby_notice("partition %s/%d: can be read again, after %u attempts",
+	    pt->topic, pt->partition, pt->failures);
+	pt->failures = 0;
+}
+
 void
 fby_handoff_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms)
 {
@@ -801,6 +837,7 @@ fby_handoff_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms)
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		struct fby_part *pt = &h->parts[i];
 
+		watch_failed(h, pt);
 		if (!pt->isolated || pt->state != FBY_ROW_HELD)
 			continue;
 		if (pt->granted_at == 0)

@@ -67,6 +67,9 @@ struct fby_part {
 	bool again;        /* resolve anew after its release */
 	bool anew;         /* what is acked is of the topic before */
 	uint64_t topic_id; /* resolved last in that one; 0: unknown */
+	unsigned failures; /* times in a row that it could not be read */
+	int64_t failed_at; /* what was acked then */
+	int64_t ask_at;    /* monotonic: not resolved before; offsets.c */
 	struct fby_poison poison;
 	bool isolated;      /* granted as a suspect */
 	bool quarantined;   /* goes there, or is there */
@@ -193,8 +196,8 @@ struct fby_handoff_plan {
 void fby_handoff_plan(struct fby_handoff *h, const struct fby_handoff_plan *pl);
 
 /*
- * Every second: who has got past what was suspected, and who has been in a
- * ward for longer than limit_ms while others wait for it.
+ * Every second: who has got past what was suspected or could not be read, and
+ * who has been in a ward for longer than limit_ms while others wait for it.
  */
 void fby_handoff_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms);
 

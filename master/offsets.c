@@ -22,6 +22,7 @@
 #include "master/master.h"
 
 #define RETRY_MS 500
+#define FAILED_MAX_MS 10000
 #define REQUEST_MS 10000
 #define COMMITTED_MIN_MS 200
 #define COMMITTED_MAX_MS 2000
@@ -461,13 +462,27 @@ reset_policy(const struct fby_manifest *m)
 	return FBY_RESET_LATEST;
 }
 
-/* Everything that is RESOLVING; NULL if nothing is. */
+/* What cannot be read is asked for more and more seldom. */
+static bool
+is_due(struct fby_part *pt, int64_t now)
+{
+	int64_t wait = 0;
+
+	for (unsigned i = 1; i < pt->failures && wait < FAILED_MAX_MS; i++)
+		wait = wait == 0 ? RETRY_MS : 2 * wait;
+	if (pt->ask_at == 0)
+		pt->ask_at = now + FBY_MIN(wait, FAILED_MAX_MS);
+	return now >= pt->ask_at;
+}
+
+/* Everything that is RESOLVING, and due; NULL if nothing is. */
 static rd_kafka_topic_partition_list_t *
 gather(struct fby_offsets *o)
 {
 	struct fby_handoff *h = &o->mst->handoff;
 	rd_kafka_topic_partition_list_t *list;
 	size_t n = fby_handoff_count(h, FBY_ROW_RESOLVING);
+	int64_t now = fby_clock_mono();
 
 	if (n == 0)
 		return NULL;
@@ -479,12 +494,20 @@ gather(struct fby_offsets *o)
 
 		if (pt->state != FBY_ROW_RESOLVING)
 			continue;
+		if (pt->failures > 0 && !is_due(pt, now)) {
+			retry_later(o);
+			continue;
+		}
 		o->parts[o->nparts].round = pt->round;
 		o->parts[o->nparts++].pt = pt;
 		rd_kafka_topic_partition_list_add(list, pt->topic,
 		    pt->partition);
 	}
-	return list;
+	if (list->cnt > 0)
+		return list;
+	rd_kafka_topic_partition_list_destroy(list);
+	drop_round(o);
+	return NULL;
 }
 
 void

@@ -276,6 +276,44 @@ a_revoked_partition_is_free_only_when_its_acks_are_committed(void **state)
 }
 
 static void
+what_cannot_be_read_is_counted_until_it_moves(void **state)
+{
+	struct world *w = *state;
+	struct fby_part *pt = &w->h.parts[0];
+	const uint32_t slots[] = { 2 };
+	const bool ready[] = { true };
+
+	hold(w);
+	for (unsigned i = 1; i <= 3; i++) {
+		fby_handoff_released(&w->h, 2, 0, pt->epoch,
+		    FBY_RELEASE_FAILED);
+		assert_int_equal(pt->state, FBY_ROW_RESOLVING);
+		assert_int_equal(pt->failures, i);
+		assert_int_equal(pt->ask_at, 0);
+		fby_handoff_resolved(&w->h, pt, 100, FBY_NONE);
+		plan(w, slots, ready, 1);
+		fby_handoff_watch(&w->h, 1000, 1000);
+		assert_int_equal(pt->failures, i);
+	}
+	/* A little further it is something new. */
+	fby_release(&row(w, 0)->acked, 120);
+	fby_handoff_released(&w->h, 2, 0, pt->epoch, FBY_RELEASE_FAILED);
+	assert_int_equal(pt->failures, 1);
+	fby_handoff_resolved(&w->h, pt, 120, FBY_NONE);
+	plan(w, slots, ready, 1);
+	fby_release(&row(w, 0)->acked, 121);
+	fby_handoff_watch(&w->h, 1000, 1000);
+	assert_int_equal(pt->failures, 0);
+	/* Its end will do as well. */
+	fby_handoff_released(&w->h, 2, 0, pt->epoch, FBY_RELEASE_FAILED);
+	fby_handoff_resolved(&w->h, pt, 121, FBY_NONE);
+	plan(w, slots, ready, 1);
+	fby_store(&row(w, 0)->flags, FBY_ROW_AT_END);
+	fby_handoff_watch(&w->h, 1000, 1000);
+	assert_int_equal(pt->failures, 0);
+}
+
+static void
 each_partition_has_its_own_time_to_be_released(void **state)
 {
 	struct world *w = *state;
@@ -1097,6 +1135,7 @@ main(void)
 		TEST(nothing_is_granted_before_the_worker_is_ready),
 		TEST(
 		    a_revoked_partition_is_free_only_when_its_acks_are_committed),
+		TEST(what_cannot_be_read_is_counted_until_it_moves),
 		TEST(each_partition_has_its_own_time_to_be_released),
 		TEST(a_lost_partition_is_never_committed),
 		TEST(
