@@ -129,4 +129,37 @@ scenario 'a skip meanwhile' => sub {
 	is($v->{$_}, 0, "$_ 0") for qw(corrupt foreign reordered);
 };
 
+# How long a drain may still take is no matter of the wall clock: told to be
+# quicker than it was, the worker is in time, and nobody has to kill it.
+scenario 'the clock jumps meanwhile, and it is to be quicker' => sub {
+	return skip_for('a sanitizer has to be the first library',
+	    machine => 1) if $ENV{FOREBAY_SAN};
+	my $dir = scratch();
+
+	spew("$dir/now", pack('q<', 0));
+	my ($load, $pipe) = stuck(partitions => 4,
+	    host => { drainTimeout => '60s' },
+	    env => { LD_PRELOAD => build_dir() . '/t/preload/clock.so',
+		CLOCK_SHIFT => "$dir/now" });
+	my ($f, $g) = $load->hosts;
+
+	$g->start;
+	is_soon { 4 == grep { $_->{state} eq 'REVOKING' }
+	    values %{$f->partitions} } 'all are about to leave';
+	# In place: the daemon has it mapped.
+	open(my $fh, '+<:raw', "$dir/now") or die "now: $!";
+	syswrite($fh, pack('q<', 3_600_000)) or die "now: $!";
+	# Ten seconds, and not sixty.
+	$f->stop;
+	unlike($f->log_text, qr/was told to .* and did not/,
+	    'its worker is in time');
+	like($f->log_text, qr/released with \d+ records in flight/,
+	    'with what was in flight then');
+	$pipe->flow;
+	$pipe->done;
+	(delete $load->{producer})->close;
+	$g->await_caught_up;
+	$g->drain;
+};
+
 done_testing();

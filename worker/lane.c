@@ -165,25 +165,20 @@ fby_lane_drain(struct fby_lane *ln, enum fby_release_reason reason,
     int64_t drain_ms, const char *why)
 {
 	struct timeval tv = fby_clock_tv(drain_ms);
+	int64_t by = fby_clock_mono() + drain_ms;
 
 	if (ln->state == FBY_LANE_DRAINING) {
 		/* A second request may only shorten the time. */
-		struct timeval now, due, left;
-
 		if (drain_ms == 0) {
 			release(ln, "no time is left");
-			return;
-		}
-
-		evutil_gettimeofday(&now, NULL);
-		if (event_pending(&ln->ev_deadline, EV_TIMEOUT, &due)) {
-			evutil_timersub(&due, &now, &left);
-			if (evutil_timercmp(&tv, &left, <))
-				event_add(&ln->ev_deadline, &tv);
+		} else if (by < ln->drain_by) {
+			ln->drain_by = by;
+			event_add(&ln->ev_deadline, &tv);
 		}
 		return;
 	}
 	ln->reason = reason;
+	ln->drain_by = by;
 	set_state(ln, FBY_LANE_DRAINING, why);
 	fby_source_detach(ln);
 	fby_pipeline_stop(ln);

@@ -68,6 +68,7 @@ struct fby_lane {
 	char *name; /* "orders/3" */
 	enum fby_release_reason reason;
 	struct event ev_deadline;
+	int64_t drain_by;      /* monotonic: when that is */
 	int64_t isolate_until; /* one at a time before this offset */
 	int64_t poison;        /* offset that must not be looked at */
 	uint32_t kills;        /* what it has done */
