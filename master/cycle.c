@@ -24,6 +24,7 @@
 #include "master/control.h"
 #include "master/http.h"
 #include "master/master.h"
+#include "master/suspicion.h"
 #include "master/rundir.h"
 
 #define TICK_MS 1000
@@ -120,7 +121,7 @@ on_plan(evutil_socket_t fd, short what, void *arg)
 	if (mst->state != FBY_CYCLE_RUNNING)
 		return;
 	fby_supervisor_need_wards(&mst->sup,
-	    fby_handoff_suspects(&mst->handoff));
+	    fby_suspicion_count(&mst->handoff));
 	pl.nslots = fby_supervisor_eligible(&mst->sup, slots, ready);
 	pl.ncanaries = fby_supervisor_canaries(&mst->sup, canaries);
 	pl.nwards = fby_supervisor_wards(&mst->sup, wards);
@@ -333,7 +334,7 @@ set_policy(struct fby_master *mst)
 {
 	const struct fby_manifest *m = mst->manifest;
 
-	fby_handoff_policy(&mst->handoff, (unsigned)m->host.poison_kills,
+	fby_suspicion_policy(&mst->handoff, (unsigned)m->host.poison_kills,
 	    m->sinks[FBY_SINK_DEAD_LETTER].present);
 }
 

@@ -20,12 +20,10 @@
  *	                 revoked │                  ▼ condemned
  *	                         └──────────── QUARANTINED ──skip──▶ IDLE
  *
- * What kills workers is in poison.h; here are the consequences.  A suspect is
- * granted to a ward only, a worker that holds nothing else then; if there are
- * more suspects than wards, they wait for their turn.  A condemned record goes
- *to the dead-letter topic, or its partition is QUARANTINED: nobody gets it
- *until the record is skipped, what was acked before it is committed, and
- *another host starts anew with it.
+ * What kills workers is in poison.h; what follows from it for partitions, in
+ * suspicion.h.  What is QUARANTINED nobody gets until its record is skipped
+ * (skip.h); what was acked before it is committed, and another host starts
+ * anew with it.
  *
  * Always true: a row has at most one holder; its epoch changes only in
  * IDLE → HELD, that is after RELEASED or waitpid(2); a partition that leaves
@@ -167,13 +165,6 @@ void fby_handoff_released(struct fby_handoff *h, uint32_t slot, uint32_t row,
 /* waitpid(2) has returned the holder of these rows. */
 void fby_handoff_holder_gone(struct fby_handoff *h, uint32_t slot);
 
-/*
- * The same, of one who may have died of a record; `row` and `offset` say what
- * it had last given to the sink (FBY_NOROW: nothing).
- */
-void fby_handoff_holder_died(struct fby_handoff *h, uint32_t slot, uint32_t row,
-    int64_t offset);
-
 /* What that slot was told to release by now, and has not; or NULL. */
 const struct fby_part *fby_handoff_overdue(const struct fby_handoff *h,
     uint32_t slot, int64_t now);
@@ -200,26 +191,6 @@ void fby_handoff_plan(struct fby_handoff *h, const struct fby_handoff_plan *pl);
  * who has been in a ward for longer than limit_ms while others wait for it.
  */
 void fby_handoff_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms);
-
-/*
- * Of the manifest in force: how often a record may kill, and whether there is
- * a dead-letter topic.  A new one is tried for what is held back.
- */
-void fby_handoff_policy(struct fby_handoff *h, unsigned poison_kills,
-    bool has_dead_letter);
-
-/* How many partitions need a ward. */
-size_t fby_handoff_suspects(const struct fby_handoff *h);
-
-/* ---- by hand ---------------------------------------------------------- */
-
-/*
- * Go on without the record at `offset`, which must be the next one to be
- * acked.  FBY_DONE: it is left out; FBY_AGAIN: its holder was told to release
- * it, ops skipped() follows; FBY_FAIL: `why` says what is in the way.
- */
-enum fby_rc fby_handoff_skip(struct fby_handoff *h, struct fby_part *pt,
-    int64_t offset, struct fby_str *why);
 
 /* How many partitions are in the state; of a slot: held or being revoked. */
 size_t fby_handoff_count(const struct fby_handoff *h, enum fby_row_state state);

@@ -22,6 +22,7 @@
 #include "master/master.h"
 #include "master/program.h"
 #include "master/spawn.h"
+#include "master/suspicion.h"
 
 #define START_MS 15000 /* to READY */
 #define GRACE_MS 3000  /* beyond a drain's deadline */
@@ -374,8 +375,7 @@ fby_proc_bury(struct fby_proc *pr, int status)
 	fby_store(&slot_of(pr)->pid, 0);
 	fby_store(&slot_of(pr)->state, FBY_SLOT_EMPTY);
 	if (!expected && is_fault(pr, status))
-		fby_handoff_holder_died(&pr->mst->handoff, pr->slot, row,
-		    offset);
+		fby_suspicion_died(&pr->mst->handoff, pr->slot, row, offset);
 	else
 		fby_handoff_holder_gone(&pr->mst->handoff, pr->slot);
 	return expected;

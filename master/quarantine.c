@@ -14,6 +14,7 @@
 
 #include "master/control.h"
 #include "master/master.h"
+#include "master/skip.h"
 
 struct fby_quarantine_wait {
 	uint32_t row;
@@ -163,7 +164,7 @@ skip_part(struct fby_master *mst, struct fby_control_conn *conn,
 	struct fby_str why;
 
 	fby_str_init(&why);
-	switch (fby_handoff_skip(&mst->handoff, pt, offset, &why)) {
+	switch (fby_skip_record(&mst->handoff, pt, offset, &why)) {
 	case FBY_DONE:
 		record_skip(pt, offset, fby_control_who(conn));
 		answer_skipped(conn, pt, offset);

@@ -58,18 +58,15 @@ sub sum
 sub move_again
 {
 	my ($f, $before) = @_;
-	my $until = time + patience(60);
-	my ($first, $n) = (undef, 0);
+	my $first;
 
-	while ($n < $PARTITIONS) {
+	wait_until {
 		my $now = acked($f);
+		my $n = grep { $now->{$_} > $before->{$_} } keys %$before;
 
-		die "$n of $PARTITIONS partitions have moved\n"
-		    if time > $until;
-		$n = grep { $now->{$_} > $before->{$_} } keys %$before;
 		$first //= time if $n > 0;
-		sleep 0.01;
-	}
+		return $n == $PARTITIONS;
+	} 'all partitions have moved', 60;
 	return ($first, time);
 }
 

@@ -148,7 +148,7 @@ recover(int fd)
 {
 	struct fby_recover r = { .mst = &mst, .fd = dup(fd) };
 
-	kill_holders(&r);
+	look_at_holders(&r);
 	read_ledger(&r);
 	FBY_BUG_ON(r.fd != -1);
 	for (size_t i = 0; i < r.nitems; i++)

@@ -5,6 +5,8 @@
 #include "t/unit/unit.h"
 
 #include "master/handoff.h"
+#include "master/skip.h"
+#include "master/suspicion.h"
 
 #include <unistd.h>
 
@@ -677,7 +679,7 @@ static void
 die_at(struct world *w, uint32_t slot, int64_t acked, int64_t position)
 {
 	in_flight(w, 0, acked, position);
-	fby_handoff_holder_died(&w->h, slot, FBY_NOROW, FBY_NONE);
+	fby_suspicion_died(&w->h, slot, FBY_NOROW, FBY_NONE);
 	plan(w, slot2, yes, 1);
 }
 
@@ -703,13 +705,13 @@ two_deaths_at_one_offset_isolate_the_partition_in_the_ward(void **state)
 	die_at(w, 2, 140, 200);
 	assert_int_equal(w->last.slot, 2);
 	assert_false(w->last.isolated);
-	assert_int_equal(fby_handoff_suspects(&w->h), 0);
+	assert_int_equal(fby_suspicion_count(&w->h), 0);
 	die_at(w, 2, 140, 250);
 	assert_int_equal(w->last.slot, WARD);
 	assert_true(w->last.isolated);
 	assert_int_equal(w->last.start, 140);
 	assert_int_equal(w->last.poison.until, 250);
-	assert_int_equal(fby_handoff_suspects(&w->h), 1);
+	assert_int_equal(fby_suspicion_count(&w->h), 1);
 }
 
 static void
@@ -737,11 +739,11 @@ a_row_that_was_spoilt_is_no_evidence(void **state)
 	kill_alone(w, 2);
 	/* The third time would be enough. */
 	in_flight(w, 0, 140, 1001);
-	fby_handoff_holder_died(&w->h, WARD, FBY_NOROW, FBY_NONE);
+	fby_suspicion_died(&w->h, WARD, FBY_NOROW, FBY_NONE);
 	plan(w, slot2, yes, 1);
 	in_flight(w, 0, 140, 141);
 	fby_store(&row(w, 0)->in_flight, 77);
-	fby_handoff_holder_died(&w->h, WARD, FBY_NOROW, FBY_NONE);
+	fby_suspicion_died(&w->h, WARD, FBY_NOROW, FBY_NONE);
 	plan(w, slot2, yes, 1);
 	assert_int_equal(w->h.parts[0].state, FBY_ROW_HELD);
 	assert_int_equal(w->last.poison.kills, 2);
@@ -762,7 +764,7 @@ of_two_wards_each_has_its_own(void **state)
 	for (int i = 0; i < 2; i++) {
 		in_flight(w, 0, 140, 200);
 		in_flight(w, 1, 5, 9);
-		fby_handoff_holder_died(&w->h, 2, FBY_NOROW, FBY_NONE);
+		fby_suspicion_died(&w->h, 2, FBY_NOROW, FBY_NONE);
 		plan(w, slot2, yes, 1);
 	}
 	assert_int_equal(w->h.parts[0].slot, WARD);
@@ -770,7 +772,7 @@ of_two_wards_each_has_its_own(void **state)
 	/* One dies of its record, the other is none the worse. */
 	in_flight(w, 0, 140, 141);
 	in_flight(w, 1, 5, 6);
-	fby_handoff_holder_died(&w->h, WARD, FBY_NOROW, FBY_NONE);
+	fby_suspicion_died(&w->h, WARD, FBY_NOROW, FBY_NONE);
 	plan(w, slot2, yes, 1);
 	assert_int_equal(w->h.parts[0].state, FBY_ROW_QUARANTINED);
 	assert_int_equal(w->h.parts[1].state, FBY_ROW_HELD);
@@ -802,7 +804,7 @@ the_ward_has_one_suspect_at_a_time(void **state)
 		in_flight(w, 0, 140, 200);
 		in_flight(w, 1, 5, 9);
 		/* It was busy with the second one. */
-		fby_handoff_holder_died(&w->h, 2, 1, 7);
+		fby_suspicion_died(&w->h, 2, 1, 7);
 		plan(w, slot2, yes, 1);
 	}
 	assert_int_equal(w->h.parts[1].state, FBY_ROW_HELD);
@@ -837,7 +839,7 @@ who_sits_in_the_ward_too_long_makes_room(void **state)
 	/* Its neighbour is suspected once more. */
 	for (int i = 0; i < 2; i++) {
 		in_flight(w, 1, 9, 12);
-		fby_handoff_holder_died(&w->h, 2, FBY_NOROW, FBY_NONE);
+		fby_suspicion_died(&w->h, 2, FBY_NOROW, FBY_NONE);
 		plan(w, slot2, yes, 1);
 	}
 	fby_handoff_watch(&w->h, 7000, 5000);
@@ -868,7 +870,7 @@ a_condemned_record_is_held_back_without_a_dead_letter_topic(void **state)
 	assert_int_equal(w->alarms, 1);
 	/* Nobody gets it, and no ward is needed. */
 	assert_int_equal(w->grants, grants);
-	assert_int_equal(fby_handoff_suspects(&w->h), 0);
+	assert_int_equal(fby_suspicion_count(&w->h), 0);
 	/* What is acked is still committed when it leaves. */
 	fby_handoff_revoke(&w->h, "t", 0, false, 0);
 	assert_int_equal(w->h.parts[0].state, FBY_ROW_RELEASED);
@@ -894,7 +896,7 @@ a_condemned_record_goes_to_the_dead_letter_topic(void **state)
 	/* Offsets have a gap before it. */
 	in_flight(w, 0, 140, 144);
 	fby_store(&row(w, 0)->in_flight, 1);
-	fby_handoff_holder_died(&w->h, WARD, FBY_NOROW, FBY_NONE);
+	fby_suspicion_died(&w->h, WARD, FBY_NOROW, FBY_NONE);
 	plan(w, slot2, yes, 1);
 	assert_int_equal(w->last.slot, WARD);
 	assert_true(w->last.poison.condemned);
@@ -913,9 +915,9 @@ a_new_dead_letter_topic_is_tried_for_what_is_held_back(void **state)
 
 	kill_alone(w, 3);
 	assert_int_equal(w->h.parts[0].state, FBY_ROW_QUARANTINED);
-	fby_handoff_policy(&w->h, 3, false);
+	fby_suspicion_policy(&w->h, 3, false);
 	assert_int_equal(w->h.parts[0].state, FBY_ROW_QUARANTINED);
-	fby_handoff_policy(&w->h, 3, true);
+	fby_suspicion_policy(&w->h, 3, true);
 	plan(w, slot2, yes, 1);
 	assert_int_equal(w->last.slot, WARD);
 	assert_true(w->last.poison.condemned);
@@ -932,7 +934,7 @@ try_skip(struct world *w, int64_t offset, enum fby_rc want)
 	struct fby_str why;
 
 	fby_str_init(&why);
-	assert_int_equal(fby_handoff_skip(&w->h, &w->h.parts[0], offset, &why),
+	assert_int_equal(fby_skip_record(&w->h, &w->h.parts[0], offset, &why),
 	    want);
 	snprintf(text, sizeof(text), "%s", why.p);
 	fby_str_fini(&why);
