@@ -66,7 +66,7 @@ read_conf(const char *yaml, const char *runtime, struct outer *out)
 {
 	struct fby_node **docs;
 	struct fby_err err;
-	struct fby_conf c = { pool, &err, runtime };
+	struct fby_conf c = { pool, &err, strcmp(runtime, "c") == 0 };
 	char *text;
 	size_t n;
 
