@@ -12,6 +12,7 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
+#include "shared/mem.h"
 #include "shared/metadata.h"
 
 #include "master/master.h"
@@ -105,6 +106,7 @@ collect(struct fby_commit *c)
 		tp = rd_kafka_topic_partition_list_add(list, pt->topic,
 		    pt->partition);
 		tp->offset = acked;
+		c->rounds[i] = pt->round;
 		len = fby_metadata_encode(buf, watermark, pt->topic_id);
 		if (len == 0)
 			continue;
@@ -200,13 +202,10 @@ static void
 confirm(struct fby_commit *c, const rd_kafka_topic_partition_t *tp)
 {
 	uint32_t i = fby_shm_find(&c->mst->shm, tp->topic, tp->partition);
-	struct fby_ledger_row *row;
 
 	if (FBY_COUNT_IF(i == FBY_NOROW))
 		return;
-	row = &c->mst->shm.rows[i];
-	fby_store(&row->committed, tp->offset);
-	fby_store(&row->committed_watermark,
+	fby_handoff_confirmed(&c->mst->handoff, i, c->rounds[i], tp->offset,
 	    fby_metadata_watermark(tp->metadata, tp->metadata_size));
 }
 
@@ -280,6 +279,7 @@ fby_commit_init(struct fby_commit *c, struct fby_master *mst)
 	c->mst = mst;
 	c->request.fn = on_answer;
 	c->request.arg = c;
+	c->rounds = fby_calloc(mst->handoff.nparts, sizeof(*c->rounds));
 	evtimer_assign(&c->ev_timer, mst->base, on_timer, c);
 	fby_commit_rearm(c);
 }
@@ -302,6 +302,8 @@ void
 fby_commit_fini(struct fby_commit *c)
 {
 	evtimer_del(&c->ev_timer);
+	free(c->rounds);
+	c->rounds = NULL;
 }
 
 size_t

@@ -203,6 +203,16 @@ fby_handoff_let_go(struct fby_handoff *h, uint32_t row)
 }
 
 void
+fby_handoff_confirmed(struct fby_handoff *h, uint32_t row, unsigned round,
+    int64_t committed, int64_t watermark)
+{
+	if (h->parts[row].round != round)
+		return;
+	fby_store(&h->shm->rows[row].committed, committed);
+	fby_store(&h->shm->rows[row].committed_watermark, watermark);
+}
+
+void
 fby_handoff_committed(struct fby_handoff *h)
 {
 	for (uint32_t i = 0; i < h->nparts; i++) {

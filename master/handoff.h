@@ -136,6 +136,13 @@ size_t fby_handoff_leaving(const struct fby_handoff *h);
 void fby_handoff_resolved(struct fby_handoff *h, struct fby_part *pt,
     int64_t start, int64_t watermark);
 
+/*
+ * The broker has taken this offset, which was sent in that round of the part.
+ * If it has been resolved since, that says nothing of where it is now.
+ */
+void fby_handoff_confirmed(struct fby_handoff *h, uint32_t row, unsigned round,
+    int64_t committed, int64_t watermark);
+
 /* `committed` of some rows has changed. */
 void fby_handoff_committed(struct fby_handoff *h);
 

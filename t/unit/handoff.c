@@ -154,6 +154,9 @@ row(struct world *w, uint32_t i)
 	return &w->shm.rows[i];
 }
 
+static const uint32_t slot2[] = { 2 };
+static const bool yes[] = { true };
+
 /* Grants of ordinary partitions go to these, of suspects to the ward. */
 static void
 plan(struct world *w, const uint32_t *slots, const bool *ready, size_t n)
@@ -646,6 +649,30 @@ a_last_commit_is_not_waited_for_if_the_topic_is_another_one(void **state)
 	assert_int_equal(lefts(w), 1);
 }
 
+/* Else what comes back without an ack goes on there, and records are lost. */
+static void
+a_commit_from_before_a_new_resolution_is_none_of_it(void **state)
+{
+	struct world *w = *state;
+	struct fby_part *pt = &w->h.parts[0];
+	unsigned round;
+
+	hold(w);
+	round = pt->round;
+	fby_handoff_confirmed(&w->h, 0, round, 140, 7);
+	assert_int_equal(fby_load(&row(w, 0)->committed), 140);
+	assert_int_equal(fby_load(&row(w, 0)->committed_watermark), 7);
+	fby_handoff_anew(&w->h, "t", 500);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_REVOKED);
+	fby_store(&row(w, 0)->committed, FBY_NONE);
+	fby_handoff_resolved(&w->h, pt, 0, FBY_NONE);
+	fby_handoff_confirmed(&w->h, 0, round, 150, 8);
+	assert_int_equal(fby_load(&row(w, 0)->committed), FBY_NONE);
+	plan(w, slot2, yes, 1);
+	fby_handoff_holder_gone(&w->h, 2);
+	assert_int_equal(pt->start, 0);
+}
+
 static void
 an_answer_about_the_topic_before_is_outdated(void **state)
 {
@@ -661,9 +688,6 @@ an_answer_about_the_topic_before_is_outdated(void **state)
 }
 
 /* ---- deaths ----------------------------------------------------------- */
-
-static const uint32_t slot2[] = { 2 };
-static const bool yes[] = { true };
 
 /* Partition `p` is read up to `position` and acked up to `acked`. */
 static void
@@ -1160,6 +1184,7 @@ main(void)
 		TEST(news_of_a_topic_made_anew_reach_what_is_leaving),
 		TEST(
 		    a_last_commit_is_not_waited_for_if_the_topic_is_another_one),
+		TEST(a_commit_from_before_a_new_resolution_is_none_of_it),
 		TEST(an_answer_about_the_topic_before_is_outdated),
 		TEST(
 		    two_deaths_at_one_offset_isolate_the_partition_in_the_ward),
