@@ -60,7 +60,7 @@ struct sink_kafka {
 	int64_t replace_ms;
 	size_t open;                 /* records that have no report yet */
 	struct fby_record **accused; /* in order; none is with librdkafka */
-	size_t naccused, accused_cap;
+	size_t first, naccused, accused_cap;
 	struct fby_record *alone; /* the one that is being tried */
 	struct event ev, ev_full, ev_replace;
 };
@@ -136,15 +136,28 @@ kafka_record(struct fby_outlet *out, struct fby_record *rec)
 
 /* ---- accused records -------------------------------------------------- */
 
+/* Room behind the last one; those before the first are gone. */
+static void
+make_room(struct sink_kafka *s)
+{
+	if (s->first + s->naccused < s->accused_cap)
+		return;
+	if (s->first > 0 && s->first >= s->naccused) {
+		memmove(s->accused, s->accused + s->first,
+		    s->naccused * sizeof(s->accused[0]));
+		s->first = 0;
+		return;
+	}
+	s->accused_cap = FBY_MAX(2 * s->accused_cap, 16);
+	s->accused = fby_realloc(s->accused,
+	    s->accused_cap * sizeof(s->accused[0]));
+}
+
 static void
 accuse(struct sink_kafka *s, struct fby_record *rec)
 {
-	if (s->naccused == s->accused_cap) {
-		s->accused_cap = FBY_MAX(2 * s->accused_cap, 16);
-		s->accused = fby_realloc(s->accused,
-		    s->accused_cap * sizeof(s->accused[0]));
-	}
-	s->accused[s->naccused++] = rec;
+	make_room(s);
+	s->accused[s->first + s->naccused++] = rec;
 }
 
 /* The next of them, when nobody else is with the broker. */
@@ -152,12 +165,10 @@ static void
 try_alone(struct sink_kafka *s)
 {
 	while (s->naccused > 0 && s->open == 0 && !s->is_broken) {
-		struct fby_record *rec = s->accused[0];
+		struct fby_record *rec = s->accused[s->first++];
 		bool is_stale = rec->b->ln->state == FBY_LANE_DRAINED;
 
 		s->naccused--;
-		memmove(s->accused, s->accused + 1,
-		    s->naccused * sizeof(s->accused[0]));
 		switch (is_stale ? FBY_AGAIN : produce(s, rec)) {
 		case FBY_OK:
 			s->alone = rec;
