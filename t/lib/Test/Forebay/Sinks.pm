@@ -10,6 +10,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use Test::Forebay;
+use Test::Forebay::Mock;
 use Test::Forebay::Scenarios;
 use Test::Forebay::Util;
 
@@ -115,6 +116,39 @@ body dead_letter => 'what is too large is dead-lettered with its story', sub {
 	}
 	is(scalar keys %seen, $large, 'each names another record');
 }, only => 'kafka';
+
+# The sink's client refuses what is large; the other cluster's has no bound.
+body dead_letter_elsewhere => 'dead letters go to another cluster', sub {
+	my ($b) = @_;
+	my $other = Test::Forebay::Mock->new;
+	my $topic = $b->topic(4);
+	my $copy = $b->topic(4, output => 1);
+	my $dead = $other->topic(1, output => 1);
+	my $sink = kafka($b, $copy);
+
+	$sink->{kafka}{config} = "message.max.bytes: 2000\n";
+	my $f = Test::Forebay->new(broker => $b, topic => $topic,
+	    sink => $sink, host => { deadLetter => { topic => $dead,
+		brokers => [$other->bootstrap] } });
+	my $large = produce_mixed($b, $topic);
+
+	$f->start->await_caught_up;
+	outcomes_ok($f, delivered => 2000, dead_lettered => $large);
+	$f->drain;
+	$b->caught_up_ok($f->{group}, $topic);
+	$other->{journal} = $b->{journal};
+	my $good = $b->verify(from => $copy);
+	my $bad = $other->verify(from => $dead, loose => 1);
+
+	is($good->{delivered}, 2000, 'the small ones are in the copy');
+	is($bad->{delivered}, $large, 'the large ones are over there');
+	is($good->{repeated} + $bad->{repeated}, 0, 'repeated 0');
+	is($good->{corrupt} + $bad->{corrupt}, 0, 'corrupt 0');
+	my @headers = headers_of($other, $dead);
+
+	is(scalar(grep { ($_->{'forebay.source.topic'} // '') eq $topic }
+	    @headers), $large, 'each says where it is from');
+}, only => 'mock';
 
 # The dead-letter topic is missing: the record is held, and nothing but its
 # own partition waits for it.
