@@ -10,37 +10,12 @@ use Time::HiRes qw(time);
 
 use Test::Forebay::Kafka;
 use Test::Forebay::Load;
+use Test::Forebay::MemoryGroup;
 use Test::Forebay::Util;
 
 Test::Forebay::Kafka->need;
 
 my $b = Test::Forebay::Kafka->shared;
-
-# A control group of ours: its directory and the file with the limit.
-sub memory_group
-{
-	my $name = "forebay-test-$$";
-	my %files = ('/sys/fs/cgroup/memory' => 'memory.limit_in_bytes',
-		'/sys/fs/cgroup' => 'memory.max');
-
-	for my $root (sort { length $b <=> length $a } keys %files) {
-		my $dir = "$root/$name";
-
-		next unless -w $root && mkdir($dir);
-		return ($dir, "$dir/$files{$root}")
-		    if -e "$dir/$files{$root}";
-		rmdir($dir);
-	}
-	return;
-}
-
-sub put
-{
-	my ($file, $text) = @_;
-
-	open(my $fh, '>', $file) or return 0;
-	return defined syswrite($fh, $text);
-}
 
 sub respawned
 {
@@ -55,7 +30,7 @@ sub respawned
 }
 
 scenario 'the kernel kills a worker' => sub {
-	my ($group, $limit) = memory_group();
+	my $group = Test::Forebay::MemoryGroup->new;
 
 	return skip_for('no control group of memory can be made here',
 	    machine => 1) unless $group;
@@ -66,10 +41,7 @@ scenario 'the kernel kills a worker' => sub {
 	my $generation = $f->group_generation;
 
 	$load->breaks;
-	my $done = put($limit, 1 << 20) && put("$group/cgroup.procs", $victim);
-
-	# What it had is not charged to the new group: let it grow.
-	if ($done) {
+	if ($group->starve($victim)) {
 		respawned($load, $victim, 'the kernel kills a worker');
 		like($f->log_text, qr/signal 9|SIGKILL|Killed/i,
 		    'the obituary says how');
@@ -80,7 +52,7 @@ scenario 'the kernel kills a worker' => sub {
 		skip_for('the control group takes no process', machine => 1);
 		$load->verdict;
 	}
-	wait_until { rmdir($group) } 'the group is empty';
+	$group->remove;
 };
 
 done_testing();

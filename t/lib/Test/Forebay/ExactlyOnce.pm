@@ -27,7 +27,7 @@ sub to_copy
 	return Test::Forebay->new(broker => $b, topic => $topic,
 	    sink => {
 		kafka => {
-			brokers => [$b->bootstrap],
+			brokers => [split /,/, $b->bootstrap],
 			topic => $copy,
 			setKey => JSON::PP::true(),
 		}, %$sink },
@@ -41,10 +41,11 @@ sub busy
 	my $topic = $b->topic(8);
 	my $copy = $b->topic(8, output => 1);
 	my $rate = delete $opt{rate} // 5000;
+	my $records = delete $opt{records} // {};
 	my $f = to_copy($b, $topic, $copy, %opt);
 
 	$f->start_ready(8);
-	my $p = $b->producer($topic, rate => $rate);
+	my $p = $b->producer($topic, rate => $rate, %$records);
 
 	wait_until { $p->acked > 1000 } 'records flow';
 	$f->{copy} = $copy;
@@ -58,7 +59,7 @@ sub once_ok
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	$b->caught_up_ok($f->{group}, @{$f->{topics}});
 	return $f->delivered_ok(from => $f->{copy}, committed => 1,
-	    repeated => 0, %opt);
+	    topic => $f->{topics}[0], repeated => 0, %opt);
 }
 
 sub all_once
@@ -211,9 +212,9 @@ body once_broker_killed => 'exactly once: kill -9 of the broker', sub {
 }, own => 1;
 
 # All of a host stands still for longer than its session, and goes on.
-body once_zombie => 'exactly once: a frozen host comes back', sub {
-	my ($b) = @_;
-	my %config = ('session.timeout.ms' => 3000);
+sub frozen_host
+{
+	my ($b, $times, %config) = @_;
 	my ($f, $p) = busy($b, config => \%config,
 	    host => { transaction => { maxDelay => '500ms' } });
 	my $g = to_copy($b, $f->{topics}, $f->{copy}, group => $f->{group},
@@ -221,7 +222,7 @@ body once_zombie => 'exactly once: a frozen host comes back', sub {
 
 	$g->start;
 	is_soon { $f->held == 4 && $g->held == 4 } '4 and 4', 60;
-	for (1 .. 2) {
+	for (1 .. $times) {
 		my @pids = Test::Forebay::Util::pids_in($f->{dir});
 
 		kill('STOP', @pids);
@@ -238,7 +239,11 @@ body once_zombie => 'exactly once: a frozen host comes back', sub {
 	$f->await_caught_up(120);
 	$f->drain;
 	$g->drain;
-	once_ok($b, $f);
+	return once_ok($b, $f);
+}
+
+body once_zombie => 'exactly once: a frozen host comes back', sub {
+	frozen_host($_[0], 2, 'session.timeout.ms' => 3000);
 };
 
 # A single process stands still, and the broker has given it up meanwhile.
