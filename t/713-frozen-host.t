@@ -70,6 +70,14 @@ scenario 'range, static members' => sub {
 	});
 };
 
+scenario 'roundrobin, dynamic members' => sub {
+	freeze_and_thaw($broker, 'roundrobin, dynamic', {
+		'partition.assignment.strategy' => 'roundrobin',
+		'group.instance.id' => '',
+		'session.timeout.ms' => 3000,
+	});
+};
+
 scenario 'cooperative-sticky, dynamic members' => sub {
 	freeze_and_thaw($broker, 'cooperative, dynamic', {
 		'partition.assignment.strategy' => 'cooperative-sticky',
