@@ -95,7 +95,7 @@ byte best[2];	   /* acked, and must not be read again */
 
 hidden byte i, j, k, n, was;
 hidden byte m_row, m_epoch, holder0, holder1, target0, target1;
-hidden byte m_failed, m_lost, any, given0, given1; /* spin hides no bits */
+hidden byte m_failed, m_lost, given0, given1; /* spin hides no bits */
 
 #define MAX(a, b) ((a) > (b) -> (a) : (b))
 #define LANE(s, p) lane[(s) * 2 + (p)]
@@ -205,16 +205,6 @@ inline leave(p)
 	fi
 }
 
-inline check_left()
-{
-	if
-	:: !part[0].leaving && !part[1].leaving && owed ->
-		owed = false;
-		group = (group == GIVING -> JOINING : group)
-	:: else
-	fi
-}
-
 /* A second one only shortens the time, which may always be up here. */
 inline send_revoke(p)
 {
@@ -273,8 +263,7 @@ inline unhold(p)
 	fi;
 	if
 	:: part[p].leaving ->
-		leave(p);
-		check_left()
+		leave(p)
 	:: !part[p].leaving && part[p].again ->
 		part[p].again = false;
 		part[p].moving_to = NOSLOT;
@@ -480,20 +469,14 @@ inline confirm(p)
 
 inline free_committed()
 {
-	any = false;
 	for (i : 0 .. 1) {
 		if
 		:: part[i].state == RELEASED &&
 		    row[i].acked <= row[i].committed ->
-			set_free(i);
-			any = true
+			set_free(i)
 		:: else
 		fi
 	}
-	if
-	:: any -> check_left()
-	:: else
-	fi
 }
 
 inline give_up()
@@ -504,7 +487,6 @@ inline give_up()
 		:: else
 		fi
 	}
-	check_left()
 }
 
 inline answered()
@@ -752,8 +734,12 @@ end:	do
 		:: given[0] && given[1] ->
 			revoke_by_group(0);
 			revoke_by_group(1)
-		fi;
-		check_left() }
+		fi }
+	/* A turn of the loop of its own: who was the last to leave? */
+	:: atomic { working && owed &&
+	    !part[0].leaving && !part[1].leaving ->
+		owed = false;
+		group = (group == GIVING -> JOINING : group) }
 	/* The client is of no use any more. */
 	:: atomic { working && faults > 0 ->
 		faults--;
@@ -763,7 +749,6 @@ end:	do
 			:: else
 			fi
 		}
-		check_left();
 		drop_client() }
 	od
 }
