@@ -7,7 +7,10 @@
 #	$watch->never_back_ok;
 #
 # The broker is asked ten times a second, or every so many seconds as a fourth
-# argument says.
+# argument says.  A broker that has just started may answer from the middle of
+# its log (Kafka 4.3.1: it loads the groups twice, the second time while it
+# serves them already): `except` is asked, with the time of a look, whether that
+# was so then.
 package Test::Forebay::Committed;
 
 use strict;
@@ -16,6 +19,7 @@ use warnings;
 use parent 'Test::Forebay::Watch';
 
 use Test::More ();
+use Time::HiRes qw(time);
 
 sub look
 {
@@ -29,8 +33,8 @@ sub look
 		for my $p (0 .. $#{$rows // []}) {
 			my $now = $rows->[$p]{committed};
 
-			push @back, "$p: $now after $best[$p]"
-			    if $now < ($best[$p] // -1);
+			push @back, sprintf('%.2f %d: %d after %d', time, $p,
+			    $now, $best[$p]) if $now < ($best[$p] // -1);
 			$best[$p] = $now;
 		}
 	} until Test::Forebay::Watch::over($stop, $every // 0.1);
@@ -39,13 +43,17 @@ sub look
 
 sub never_back_ok
 {
-	my ($self) = @_;
+	my ($self, %opt) = @_;
 	my ($looks, @back) = split /\n/, $self->stop;
+	my @real = grep { !($opt{except} && $opt{except}->(split / /)) } @back;
+
+	Test::More::note(@back - @real . ' times the broker was still loading')
+	    if @back > @real;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	Test::More::cmp_ok($looks, '>', 5,
 	    'the committed offsets were looked at');
-	return Test::More::is_deeply(\@back, [],
+	return Test::More::is_deeply(\@real, [],
 	    'no committed offset has gone back');
 }
 

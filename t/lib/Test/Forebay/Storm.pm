@@ -174,6 +174,7 @@ sub kill_broker
 	$self->{log_read} = -s "$self->{broker}{dir}/log";
 	$self->later($down, sub {
 		$self->{broker}->start;
+		push @{$self->{broker_loads}}, [time];
 		$self->await_broker;
 	});
 	return;
@@ -209,6 +210,7 @@ sub await_broker
 		    if $status && $self->has_coordinator_failed;
 		return $self->await_broker if $status;
 		$self->{broker_state} = 'up';
+		$_->[1] //= time for @{$self->{broker_loads}};
 		$self->tell('the broker is back');
 		return;
 	}, within => 300);
@@ -235,6 +237,15 @@ sub revive_broker
 	$self->apply({ name => 'kill-broker', host => 0,
 	    args => { down => 1 } });
 	return;
+}
+
+# From its start until a while after it first answered.
+sub was_loading
+{
+	my ($self, $time) = @_;
+
+	return scalar grep { $time >= $_->[0] &&
+	    $time <= ($_->[1] // $time) + 2 } @{$self->{broker_loads} // []};
 }
 
 sub look_at_broker
@@ -770,7 +781,8 @@ sub drain
 	$self->close_relays;
 	$_->{f}->finish for @{$self->{h}};
 	$self->{broker}->caught_up_ok($self->{group}, @{$self->{topics}});
-	$_->never_back_ok for @{$self->{committed}};
+	$_->never_back_ok(except => sub { $self->was_loading(@_) })
+	    for @{$self->{committed}};
 	return;
 }
 
