@@ -29,6 +29,7 @@
 #define PURGE_MS 500   /* of an abort that waits for reports */
 #define OFFERED_MS 500 /* look for offsets that no record takes along */
 #define WATERMARK_MS 5000
+#define TIMEOUT_MS 60000 /* librdkafka's own transaction.timeout.ms */
 
 static const struct {
 	const char *name;
@@ -243,6 +244,37 @@ offsets_of(struct fby_txn *s)
 	return list;
 }
 
+/* After this time without a word of ours the broker ends a transaction. */
+static int64_t
+broker_timeout_ms(const struct fby_txn *s)
+{
+	char text[32];
+	size_t size = sizeof(text);
+
+	if (rd_kafka_conf_get(rd_kafka_conf(s->rk), "transaction.timeout.ms",
+		text, &size) != RD_KAFKA_CONF_OK)
+		return TIMEOUT_MS;
+	return strtoll(text, NULL, 10);
+}
+
+/*
+ * Offsets that a coordinator took to its grave are never answered for, and
+ * nothing makes librdkafka give up that call.  The broker has ended their
+ * transaction by now, so there is nothing to lose.
+ */
+static void
+on_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_txn *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (s->state == FBY_TXN_OFFSETS)
+		fby_txn_die(s,
+		    "no answer to its offsets, and the broker has "
+		    "given it up long ago");
+}
+
 /* When no report is awaited, and the master's membership is known. */
 void
 fby_txn_go_on(struct fby_txn *s)
@@ -260,6 +292,7 @@ fby_txn_go_on(struct fby_txn *s)
 		return;
 	}
 	set_state(s, FBY_TXN_OFFSETS, "all are with the broker");
+	start_timer(&s->ev_late, 2 * broker_timeout_ms(s));
 	fby_txn_call_start(s->call, FBY_TXN_CALL_OFFSETS, offsets_of(s), group);
 }
 
@@ -370,6 +403,7 @@ on_success(struct fby_txn *s)
 		on_ready(s);
 		break;
 	case FBY_TXN_OFFSETS:
+		event_del(&s->ev_late);
 		on_offsets_sent(s);
 		break;
 	case FBY_TXN_COMMITTING:
@@ -414,6 +448,7 @@ on_failure(struct fby_txn *s, const rd_kafka_error_t *error)
 {
 	const char *text = rd_kafka_error_string(error);
 
+	event_del(&s->ev_late);
 	if (rd_kafka_error_is_fatal(error))
 		fby_txn_die(s, text);
 	else if (s->state == FBY_TXN_OFFSETS)
@@ -487,6 +522,7 @@ fby_txn_init(struct fby_txn *s)
 	evtimer_assign(&s->ev_rest, base, on_rest, s);
 	evtimer_assign(&s->ev_repeat, base, on_repeat, s);
 	evtimer_assign(&s->ev_purge, base, on_purge, s);
+	evtimer_assign(&s->ev_late, base, on_late, s);
 	event_assign(&s->ev_offered, base, -1, EV_PERSIST, on_offered, s);
 }
 
@@ -504,5 +540,6 @@ fby_txn_fini(struct fby_txn *s)
 	event_del(&s->ev_rest);
 	event_del(&s->ev_repeat);
 	event_del(&s->ev_purge);
+	event_del(&s->ev_late);
 	event_del(&s->ev_offered);
 }

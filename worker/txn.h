@@ -116,7 +116,8 @@ struct fby_txn {
 	bool quiet;               /* who is accused waits for the others */
 	int64_t rest_ms;
 	int64_t watermark_at; /* monotonic: next offsets for its sake */
-	struct event ev, ev_due, ev_rest, ev_repeat, ev_purge, ev_offered;
+	struct event ev, ev_due, ev_rest, ev_repeat, ev_purge, ev_late;
+	struct event ev_offered;
 };
 
 void fby_txn_init(struct fby_txn *s);
