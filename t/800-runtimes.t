@@ -71,7 +71,7 @@ scenario 'the list' => sub {
 	like($out, qr/^talks +worker +found +talks 1\.2 +\Q$talks\E$/m,
 	    'a line for each');
 	$f->start;
-	is(runtimes($f)->{c}{state}, 'running', 'c runs');
+	is_soon { runtimes($f)->{c}{state} eq 'running' } 'c runs';
 	$f->stop;
 };
 
