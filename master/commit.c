@@ -246,7 +246,7 @@ on_answer(void *arg, rd_kafka_event_t *ev)
 	if (!err) {
 		c->commits++;
 		c->failures = 0;
-		fby_trouble_over(c->mst, FBY_TROUBLE_COMMIT);
+		fby_alarm_clear(&c->mst->alarms, FBY_ALARM_COMMIT);
 		if (c->again)
 			fby_commit_now(c);
 		else
@@ -254,7 +254,7 @@ on_answer(void *arg, rd_kafka_event_t *ev)
 		return;
 	}
 	c->errors++;
-	fby_trouble_set(c->mst, FBY_TROUBLE_COMMIT, "%s", why);
+	fby_alarm_set(&c->mst->alarms, FBY_ALARM_COMMIT, "%s", why);
 	if (is_membership(err) || ++c->failures >= TRIES_MAX) {
 		give_up(c, why);
 		c->failures = 0;

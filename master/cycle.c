@@ -71,13 +71,12 @@ fby_cycle_unready(const struct fby_master *mst)
 
 	if (mst->state != FBY_CYCLE_RUNNING)
 		return state_names[mst->state];
-	for (size_t i = 0; i < FBY_TROUBLE_N; i++) {
-		/* Of some partitions only: an alarm, but not unready. */
-		if (mst->troubles[i] == NULL || i == FBY_TROUBLE_POISON ||
-		    i == FBY_TROUBLE_CANARY)
+	for (size_t i = 0; i < FBY_ALARM_N; i++) {
+		const char *why = fby_alarm_text(&mst->alarms, i);
+
+		if (why == NULL || !fby_alarm_is_unready(i))
 			continue;
-		snprintf(text, sizeof(text), "%s: %s", fby_trouble_names[i],
-		    mst->troubles[i]);
+		snprintf(text, sizeof(text), "%s: %s", fby_alarm_names[i], why);
 		return text;
 	}
 	if (fby_manifest_foreign_runtime(mst->manifest) &&
@@ -300,7 +299,7 @@ fby_cycle_workers_ready(struct fby_master *mst)
 	if (!fby_supervisor_is_ready(&mst->sup))
 		return;
 	fby_notify_ready(&mst->notify);
-	fby_trouble_over(mst, FBY_TROUBLE_WORKERS);
+	fby_alarm_clear(&mst->alarms, FBY_ALARM_WORKERS);
 }
 
 static int
@@ -539,7 +538,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_child_tick(&mst->canary);
 	if (mst->state == FBY_CYCLE_RUNNING) {
 		const char *unready = fby_cycle_unready(mst);
-		const char *poison = mst->troubles[FBY_TROUBLE_POISON];
+		const char *poison = fby_alarm_text(&mst->alarms,
+		    FBY_ALARM_POISON);
 
 		/* Longer than the watchdog gives a hanging worker. */
 		fby_handoff_watch(&mst->handoff, fby_clock_mono(),
@@ -606,8 +606,8 @@ open_all(struct fby_master *mst)
 	fby_oom_init(&mst->oom, "");
 	fby_group_init(&mst->group, mst);
 	fby_reload_init(&mst->reload, mst);
-	fby_child_init(&mst->child, mst, FBY_TROUBLE_RUNTIME);
-	fby_child_init(&mst->canary, mst, FBY_TROUBLE_CANARY);
+	fby_child_init(&mst->child, mst, FBY_ALARM_RUNTIME);
+	fby_child_init(&mst->canary, mst, FBY_ALARM_CANARY);
 	fby_observe_init(&mst->observe, mst);
 	fby_scrape_init(&mst->scrape, mst);
 	if ((mst->sup.exec_fd = fby_proc_open_program(mst->libexec)) == -1 ||
@@ -667,6 +667,7 @@ fby_cycle_run(struct fby_master *mst)
 	fby_log_set_level((enum fby_log_level)mst->manifest->host.log_level);
 	fby_title_set("forebay: master %s", mst->manifest->name);
 	fby_notify_init(&mst->notify);
+	mst->alarms.notify = &mst->notify;
 	mst->manifest_fd = fby_manifest_pack(mst->manifest);
 	if (mst->manifest_fd == -1) {
 		fby_error("manifest: memfd: %s", strerror(errno));
@@ -682,8 +683,7 @@ fby_cycle_run(struct fby_master *mst)
 			event_base_dispatch(mst->base);
 	}
 	close_all(mst);
-	for (size_t i = 0; i < FBY_TROUBLE_N; i++)
-		free(mst->troubles[i]);
+	fby_alarm_fini(&mst->alarms);
 	fby_notify_fini(&mst->notify);
 	if (mst->manifest_fd != -1)
 		close(mst->manifest_fd);

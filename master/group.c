@@ -162,9 +162,9 @@ on_assigned(struct fby_group *g, const rd_kafka_topic_partition_list_t *list)
 	answer(g, true);
 	learn_identity(g);
 	g->rebalances++;
-	fby_trouble_over(mst, FBY_TROUBLE_BROKER);
-	fby_trouble_over(mst, FBY_TROUBLE_AUTH);
-	fby_trouble_over(mst, FBY_TROUBLE_GROUP);
+	fby_alarm_clear(&mst->alarms, FBY_ALARM_BROKER);
+	fby_alarm_clear(&mst->alarms, FBY_ALARM_AUTH);
+	fby_alarm_clear(&mst->alarms, FBY_ALARM_GROUP);
 	fby_notice("group %s, generation %d: %d partition%s assigned",
 	    mst->manifest->source.group, g->epoch, list->cnt,
 	    list->cnt == 1 ? "" : "s");
@@ -177,7 +177,7 @@ on_assigned(struct fby_group *g, const rd_kafka_topic_partition_list_t *list)
 	for (int i = 0; i < list->cnt; i++)
 		if (fby_handoff_assign(&mst->handoff, list->elems[i].topic,
 			list->elems[i].partition) == -1)
-			fby_trouble_set(mst, FBY_TROUBLE_GROUP,
+			fby_alarm_set(&mst->alarms, FBY_ALARM_GROUP,
 			    "more than %u partitions: raise "
 			    "spec.maxPartitions and restart",
 			    mst->shm.head->nrows);
@@ -266,7 +266,7 @@ on_fatal(struct fby_group *g)
 	char text[512] = "";
 
 	code = rd_kafka_fatal_error(g->rk, text, sizeof(text));
-	fby_trouble_set(mst, FBY_TROUBLE_GROUP, "%s: %s; joining anew%s",
+	fby_alarm_set(&mst->alarms, FBY_ALARM_GROUP, "%s: %s; joining anew%s",
 	    rd_kafka_err2name(code), text,
 	    code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ?
 		" (another process uses our group.instance.id)" :
@@ -288,21 +288,21 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 
 	switch (err) {
 	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-		fby_trouble_set(mst, FBY_TROUBLE_BROKER,
+		fby_alarm_set(&mst->alarms, FBY_ALARM_BROKER,
 		    "no broker can be reached");
 		fby_topics_look(&mst->topics);
 		break;
 	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
 	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
 		g->is_login_refused = true;
-		fby_trouble_set(mst, FBY_TROUBLE_AUTH, "%s", text);
+		fby_alarm_set(&mst->alarms, FBY_ALARM_AUTH, "%s", text);
 		/* With the secrets as they are then. */
 		fby_topics_look(&mst->topics);
 		break;
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-		fby_trouble_set(mst, FBY_TROUBLE_AUTH, "%s", text);
+		fby_alarm_set(&mst->alarms, FBY_ALARM_AUTH, "%s", text);
 		break;
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -310,7 +310,7 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 		fby_topics_missing(&mst->topics, text);
 		break;
 	case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
-		fby_trouble_set(mst, FBY_TROUBLE_GROUP, "%s", text);
+		fby_alarm_set(&mst->alarms, FBY_ALARM_GROUP, "%s", text);
 		break;
 	default:
 		fby_info("kafka: %s: %s", rd_kafka_err2name(err), text);
@@ -323,7 +323,7 @@ fby_group_logged_in(struct fby_group *g)
 	if (!g->is_login_refused)
 		return;
 	g->is_login_refused = false;
-	fby_trouble_over(g->mst, FBY_TROUBLE_AUTH);
+	fby_alarm_clear(&g->mst->alarms, FBY_ALARM_AUTH);
 }
 
 static void
@@ -349,7 +349,7 @@ on_reply(struct fby_group *g, rd_kafka_event_t *ev)
 
 	req->under_way = false;
 	if (!rd_kafka_event_error(ev)) {
-		fby_trouble_over(g->mst, FBY_TROUBLE_BROKER);
+		fby_alarm_clear(&g->mst->alarms, FBY_ALARM_BROKER);
 		g->retry_ms = 0;
 	}
 	req->fn(req->arg, ev);
@@ -462,8 +462,9 @@ check_join(struct fby_group *g)
 	struct fby_master *mst = g->mst;
 	int64_t now = fby_clock_mono();
 
-	if (mst->troubles[FBY_TROUBLE_BROKER] ||
-	    mst->troubles[FBY_TROUBLE_AUTH] || mst->troubles[FBY_TROUBLE_TOPIC])
+	if (fby_alarm_text(&mst->alarms, FBY_ALARM_BROKER) ||
+	    fby_alarm_text(&mst->alarms, FBY_ALARM_AUTH) ||
+	    fby_alarm_text(&mst->alarms, FBY_ALARM_TOPIC))
 		g->since = now;
 	if (now - g->since < JOIN_MS + mst->manifest->host.drain_timeout_ms)
 		return;
@@ -551,7 +552,7 @@ make_client(struct fby_group *g)
 	if (rk == NULL) {
 		char *all = fby_err_text(&err);
 
-		fby_trouble_set(g->mst, FBY_TROUBLE_GROUP, "%s", all);
+		fby_alarm_set(&g->mst->alarms, FBY_ALARM_GROUP, "%s", all);
 		free(all);
 	}
 	fby_err_fini(&err);
@@ -573,7 +574,7 @@ subscribe(struct fby_group *g)
 	rd_kafka_topic_partition_list_destroy(list);
 	if (!err)
 		return 0;
-	fby_trouble_set(g->mst, FBY_TROUBLE_GROUP, "subscribe: %s",
+	fby_alarm_set(&g->mst->alarms, FBY_ALARM_GROUP, "subscribe: %s",
 	    rd_kafka_err2str(err));
 	return -1;
 }
@@ -588,7 +589,7 @@ fby_group_open(struct fby_group *g)
 	FBY_BUG_ON(g->rk != NULL);
 	g->efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (g->efd == -1) {
-		fby_trouble_set(g->mst, FBY_TROUBLE_GROUP, "eventfd: %s",
+		fby_alarm_set(&g->mst->alarms, FBY_ALARM_GROUP, "eventfd: %s",
 		    strerror(errno));
 		open_later(g);
 		return -1;

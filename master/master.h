@@ -30,7 +30,7 @@
 #include "master/scrape.h"
 #include "master/supervisor.h"
 #include "master/topics.h"
-#include "master/trouble.h"
+#include "master/alarm.h"
 #include "shared/shm.h"
 
 struct fby_control;
@@ -87,8 +87,8 @@ struct fby_master {
 	int64_t stop_by;             /* monotonic deadline */
 	bool group_out, workers_out; /* LEAVING: who is through */
 	int exit_code;
-	int64_t started_at;            /* wall clock */
-	char *troubles[FBY_TROUBLE_N]; /* NULL: none */
+	int64_t started_at; /* wall clock */
+	struct fby_alarms alarms;
 
 	struct fby_shm shm;
 	struct fby_recover recover;

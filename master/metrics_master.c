@@ -116,16 +116,16 @@ own_group_state(struct fby_metrics_out *o, const struct fby_metric *m)
 }
 
 static void
-own_troubles(struct fby_metrics_out *o, const struct fby_metric *m)
+own_alarms(struct fby_metrics_out *o, const struct fby_metric *m)
 {
 	struct fby_str labels;
 
 	fby_str_init(&labels);
-	for (size_t i = 0; i < FBY_TROUBLE_N; i++) {
+	for (size_t i = 0; i < FBY_ALARM_N; i++) {
 		fby_str_reset(&labels);
-		fby_om_label(&labels, "trouble", fby_trouble_names[i]);
+		fby_om_label(&labels, "trouble", fby_alarm_names[i]);
 		fby_om_sample(o->s, &m->f, labels.p,
-		    o->mst->troubles[i] != NULL);
+		    fby_alarm_text(&o->mst->alarms, i) != NULL);
 	}
 	fby_str_fini(&labels);
 }
@@ -152,7 +152,7 @@ const struct fby_metric fby_metrics_of_master[] = {
 	    "/readyz says."),
 	OWN("forebay_state", STATESET, NULL, "forebay_state",
 	    own_cycle_state, "What the master is doing."),
-	OWN("forebay_trouble", GAUGE, NULL, "trouble", own_troubles,
+	OWN("forebay_trouble", GAUGE, NULL, "trouble", own_alarms,
 	    "1 for what keeps records from flowing, all or (poison) those "
 	    "of some partitions; `forebay status` says why."),
 	M("forebay_manifest_generation", GAUGE, NULL, generation,

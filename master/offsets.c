@@ -170,7 +170,7 @@ start_anew(struct fby_offsets *o, const struct fby_offsets_part *op,
 	const struct fby_part *pt = op->pt;
 
 	if (o->reset == FBY_RESET_ERROR) {
-		fby_trouble_set(o->mst, FBY_TROUBLE_OFFSETS,
+		fby_alarm_set(&o->mst->alarms, FBY_ALARM_OFFSETS,
 		    "%s/%d: the topic was deleted and created anew, and "
 		    "auto.offset.reset is error",
 		    pt->topic, pt->partition);
@@ -242,7 +242,7 @@ decide(struct fby_offsets *o, struct fby_offsets_part *op)
 	switch (
 	    fby_start_choose(committed, op->first, op->end, o->reset, &start)) {
 	case FBY_START_NONE:
-		fby_trouble_set(o->mst, FBY_TROUBLE_OFFSETS,
+		fby_alarm_set(&o->mst->alarms, FBY_ALARM_OFFSETS,
 		    "%s/%d: %s, and auto.offset.reset is error", pt->topic,
 		    pt->partition,
 		    committed < 0 ?
@@ -289,9 +289,9 @@ finish_round(struct fby_offsets *o)
 		retry_later(o);
 	} else if (o->again) {
 		fby_offsets_resolve(o);
-	} else if (o->mst->troubles[FBY_TROUBLE_OFFSETS] &&
+	} else if (fby_alarm_text(&o->mst->alarms, FBY_ALARM_OFFSETS) &&
 	    fby_handoff_count(&o->mst->handoff, FBY_ROW_RESOLVING) == 0) {
-		fby_trouble_over(o->mst, FBY_TROUBLE_OFFSETS);
+		fby_alarm_clear(&o->mst->alarms, FBY_ALARM_OFFSETS);
 	}
 }
 
@@ -322,7 +322,7 @@ ask_committed(struct fby_offsets *o, rd_kafka_topic_partition_list_t *list)
 {
 	rd_kafka_resp_err_t err;
 
-	if (o->mst->troubles[FBY_TROUBLE_BROKER])
+	if (fby_alarm_text(&o->mst->alarms, FBY_ALARM_BROKER))
 		return -1;
 	err = rd_kafka_committed(o->mst->group.rk, list, (int)o->committed_ms);
 	if (!err) {

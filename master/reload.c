@@ -111,7 +111,7 @@ finish(struct fby_reload *r, bool ok, char *text)
 	r->last_ok = ok;
 	if (ok) {
 		fby_notice("reload: %s", text);
-		fby_trouble_over(mst, FBY_TROUBLE_RELOAD);
+		fby_alarm_clear(&mst->alarms, FBY_ALARM_RELOAD);
 	} else {
 		/* One log line for each complaint. */
 		for (const char *p = text; *p;) {

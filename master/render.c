@@ -230,9 +230,9 @@ complain(struct fby_str *s, const struct fby_render *r, const char *sgr,
 }
 
 static void
-troubles(struct fby_str *s, const json_t *status, const struct fby_render *r)
+alarms(struct fby_str *s, const json_t *status, const struct fby_render *r)
 {
-	const json_t *list = json_object_get(status, "troubles");
+	const json_t *list = json_object_get(status, "alarms");
 	const json_t *manifest = json_object_get(status, "manifest");
 	size_t serious = 0;
 	char what[64];
@@ -240,12 +240,11 @@ troubles(struct fby_str *s, const json_t *status, const struct fby_render *r)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *o = json_array_get(list, i);
 
-		serious += strcmp(text(o, "what"), "poison") != 0 &&
-		    strcmp(text(o, "what"), "canary") != 0;
-		snprintf(what, sizeof(what), "TROUBLE, %s", text(o, "what"));
+		serious += !is_false(o, "unready");
+		snprintf(what, sizeof(what), "ALARM, %s", text(o, "what"));
 		complain(s, r, RED, what, text(o, "text"));
 	}
-	/* The reason is one of the troubles, if there are any that count. */
+	/* The reason is one of the alarms, if there are any that count. */
 	if (is_false(status, "ready") && serious == 0)
 		complain(s, r, YELLOW, "NOT READY", text(status, "reason"));
 	if (is_false(manifest, "last_ok"))
@@ -493,7 +492,7 @@ fby_render_status(const json_t *any, const struct fby_render *r)
 	struct fby_str s;
 
 	fby_str_init(&s);
-	troubles(&s, status, r);
+	alarms(&s, status, r);
 	head(&s, status, r);
 	runtimes(&s, json_object_get(status, "runtimes"), r);
 	workers(&s, json_object_get(status, "workers"), r);

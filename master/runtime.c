@@ -67,7 +67,7 @@ spawn_later(struct fby_replica *r)
 	tv = fby_clock_tv(r->backoff_ms);
 	evtimer_add(&r->ev_spawn, &tv);
 	c->is_down = true;
-	fby_trouble_set(c->mst, c->trouble,
+	fby_alarm_set(&c->mst->alarms, c->alarm,
 	    "runtime \"%s\" is not running; started again in %" PRId64 " s",
 	    c->runtime, r->backoff_ms / 1000);
 }
@@ -246,7 +246,7 @@ static void
 recovered(struct fby_child *c)
 {
 	if (c->is_down)
-		fby_trouble_over(c->mst, c->trouble);
+		fby_alarm_clear(&c->mst->alarms, c->alarm);
 	c->is_down = false;
 }
 
@@ -363,11 +363,11 @@ fby_child_unready(const struct fby_child *c)
 
 void
 fby_child_init(struct fby_child *c, struct fby_master *mst,
-    enum fby_trouble trouble)
+    enum fby_alarm alarm)
 {
 	memset(c, 0, sizeof(*c));
 	c->mst = mst;
-	c->trouble = trouble;
+	c->alarm = alarm;
 	for (size_t i = 0; i < FBY_REPLICAS_MAX; i++) {
 		c->replicas[i].c = c;
 		evtimer_assign(&c->replicas[i].ev_spawn, mst->base, on_spawn,

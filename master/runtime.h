@@ -17,7 +17,7 @@
 #include <event2/event_struct.h>
 
 #include "master/probe.h"
-#include "master/trouble.h"
+#include "master/alarm.h"
 
 struct fby_manifest;
 struct fby_master;
@@ -37,12 +37,12 @@ struct fby_replica {
 
 struct fby_child {
 	struct fby_master *mst;
-	enum fby_trouble trouble; /* what its absence is */
-	char *runtime;            /* its name; NULL: never started */
-	char *given;              /* what it was started with, as a text */
+	enum fby_alarm alarm; /* what its absence is */
+	char *runtime;        /* its name; NULL: never started */
+	char *given;          /* what it was started with, as a text */
 	bool wanted;
 	bool is_private; /* directories of its own, not the machine's */
-	bool is_down;    /* the trouble is ours */
+	bool is_down;    /* the alarm is ours */
 	struct fby_replica replicas[FBY_REPLICAS_MAX];
 	size_t nreplicas;
 	struct event ev_kill;
@@ -61,7 +61,7 @@ fby_child_alive(const struct fby_child *c)
 }
 
 void fby_child_init(struct fby_child *c, struct fby_master *mst,
-    enum fby_trouble trouble);
+    enum fby_alarm alarm);
 void fby_child_fini(struct fby_child *c);
 
 /* One that is known to the manifest in force, and runs as a pod does. */

@@ -158,7 +158,7 @@ is_running(const struct list *l, const char *name)
 static const char *
 complaint(const struct list *l, const char *name)
 {
-	const json_t *list = json_object_get(l->status, "troubles");
+	const json_t *list = json_object_get(l->status, "alarms");
 
 	if (strcmp(said(l->status, "runtime"), name) == 0)
 		return json_is_false(json_object_get(l->status, "ready")) ?

@@ -241,18 +241,22 @@ fby_status_group_watermark(const struct fby_master *mst)
 /* ---- the rest --------------------------------------------------------- */
 
 static json_t *
-troubles(const struct fby_master *mst)
+alarms(const struct fby_master *mst)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < FBY_TROUBLE_N; i++) {
+	for (size_t i = 0; i < FBY_ALARM_N; i++) {
+		const struct fby_alarm_slot *slot = &mst->alarms.slots[i];
 		json_t *o;
 
-		if (mst->troubles[i] == NULL)
+		if (slot->text == NULL)
 			continue;
 		o = json_object();
-		fby_json_set(o, "what", fby_json_text(fby_trouble_names[i]));
-		fby_json_set(o, "text", fby_json_text(mst->troubles[i]));
+		fby_json_set(o, "what", fby_json_text(fby_alarm_names[i]));
+		fby_json_set(o, "text", fby_json_text(slot->text));
+		fby_json_set(o, "since", json_integer(slot->since));
+		fby_json_set(o, "unready",
+		    json_boolean(fby_alarm_is_unready(i)));
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -414,7 +418,7 @@ fby_status_json(struct fby_master *mst)
 	fby_json_set(o, "canary_child", child(&mst->canary));
 	fby_json_set(o, "ready", json_boolean(reason == NULL));
 	fby_json_set(o, "reason", fby_json_text(reason));
-	fby_json_set(o, "troubles", troubles(mst));
+	fby_json_set(o, "alarms", alarms(mst));
 	fby_json_set(o, "started_at", fby_json_known(mst->started_at));
 	fby_json_set(o, "uptime_ms",
 	    json_integer(FBY_MAX(fby_clock_wall() - mst->started_at, 0)));

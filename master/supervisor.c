@@ -56,13 +56,12 @@ is_over(const struct fby_supervisor *sup)
 	return true;
 }
 
-/* A canary's troubles are its own: the others can do its work. */
-static enum fby_trouble
-trouble_of(const struct fby_proc *pr)
+/* A canary's alarms are its own: the others can do its work. */
+static enum fby_alarm
+alarm_of(const struct fby_proc *pr)
 {
-	return fby_supervisor_kind(pr) == FBY_PLACE_CANARY ?
-	    FBY_TROUBLE_CANARY :
-	    FBY_TROUBLE_WORKERS;
+	return fby_supervisor_kind(pr) == FBY_PLACE_CANARY ? FBY_ALARM_CANARY :
+							     FBY_ALARM_WORKERS;
 }
 
 /* ---- starting --------------------------------------------------------- */
@@ -105,7 +104,7 @@ start(struct fby_supervisor *sup, struct fby_proc *pr)
 	if (fby_proc_start(pr, &how) == 0)
 		return;
 	back_off(sup, pr);
-	fby_trouble_set(sup->mst, trouble_of(pr),
+	fby_alarm_set(&sup->mst->alarms, alarm_of(pr),
 	    "worker %u cannot be started; the log says why", pr->slot);
 }
 
@@ -162,7 +161,7 @@ static void
 canaries_ready(struct fby_supervisor *sup)
 {
 	if (is_kind_ready(sup, FBY_PLACE_CANARY))
-		fby_trouble_over(sup->mst, FBY_TROUBLE_CANARY);
+		fby_alarm_clear(&sup->mst->alarms, FBY_ALARM_CANARY);
 }
 
 void
@@ -209,7 +208,7 @@ replace_dead(struct fby_supervisor *sup, struct fby_proc *pr, int status,
 
 	if (WIFEXITED(status) && !fby_exit_respawn(WEXITSTATUS(status))) {
 		fby_proc_set_state(pr, FBY_PROC_BACKOFF); /* without a timer */
-		fby_trouble_set(sup->mst, trouble_of(pr),
+		fby_alarm_set(&sup->mst->alarms, alarm_of(pr),
 		    "worker %u %s; it is not started again before a reload",
 		    pr->slot, fby_exit_sentence(WEXITSTATUS(status)));
 		return;
@@ -223,7 +222,7 @@ replace_dead(struct fby_supervisor *sup, struct fby_proc *pr, int status,
 	}
 	back_off(sup, pr);
 	if (!was_ready)
-		fby_trouble_set(sup->mst, trouble_of(pr),
+		fby_alarm_set(&sup->mst->alarms, alarm_of(pr),
 		    "worker %u does not start; the log says why", pr->slot);
 }
 
@@ -479,7 +478,7 @@ count_places(struct fby_supervisor *sup, const struct fby_manifest *m)
 	for (size_t i = 0; i < FBY_WARDS_MAX; i++)
 		sup->places[first_of[FBY_PLACE_WARD] + i].cpu = -1;
 	if (sup->want[FBY_PLACE_CANARY] == 0)
-		fby_trouble_over(sup->mst, FBY_TROUBLE_CANARY);
+		fby_alarm_clear(&sup->mst->alarms, FBY_ALARM_CANARY);
 }
 
 /* Each gets its own program's; who is of neither retires. */
@@ -534,7 +533,7 @@ fby_supervisor_roll(struct fby_supervisor *sup, const struct fby_manifest *m,
 	sup->again_at = 0;
 	if (set_programs(sup, m) == -1) {
 		sup->failed = true;
-		fby_trouble_set(sup->mst, FBY_TROUBLE_WORKERS,
+		fby_alarm_set(&sup->mst->alarms, FBY_ALARM_WORKERS,
 		    "workers cannot be started; the log says why");
 		fby_supervisor_check(sup);
 		return;

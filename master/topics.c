@@ -30,9 +30,10 @@
 void
 fby_topics_look(struct fby_topics *t)
 {
-	char *const *troubles = t->mst->troubles;
-	struct timeval tv = fby_clock_tv(troubles[FBY_TROUBLE_TOPIC] ||
-		    troubles[FBY_TROUBLE_BROKER] ||
+	const struct fby_alarms *alarms = &t->mst->alarms;
+	struct timeval tv = fby_clock_tv(
+	    fby_alarm_text(alarms, FBY_ALARM_TOPIC) ||
+		    fby_alarm_text(alarms, FBY_ALARM_BROKER) ||
 		    t->mst->group.is_login_refused ?
 		LOOK_IN_TROUBLE_MS :
 		LOOK_MS);
@@ -62,7 +63,8 @@ static int
 ask(struct fby_topics *t, const char *name, struct fby_str *missing,
     rd_kafka_topic_partition_list_t *list)
 {
-	bool in_trouble = t->mst->troubles[FBY_TROUBLE_BROKER] != NULL ||
+	bool in_trouble = fby_alarm_text(&t->mst->alarms, FBY_ALARM_BROKER) !=
+		NULL ||
 	    t->mst->group.is_login_refused;
 	rd_kafka_t *rk = t->mst->group.rk;
 	rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, name, NULL);
@@ -100,13 +102,14 @@ look(struct fby_topics *t)
 	while (n < topics->n && ask(t, topics->v[n], &missing, list) == 0)
 		n++;
 	if (n > 0) {
-		fby_trouble_over(t->mst, FBY_TROUBLE_BROKER);
+		fby_alarm_clear(&t->mst->alarms, FBY_ALARM_BROKER);
 		fby_group_logged_in(&t->mst->group);
 	}
 	if (missing.len > 0)
-		fby_trouble_set(t->mst, FBY_TROUBLE_TOPIC, "%s", missing.p);
+		fby_alarm_set(&t->mst->alarms, FBY_ALARM_TOPIC, "%s",
+		    missing.p);
 	else if (n == topics->n)
-		fby_trouble_over(t->mst, FBY_TROUBLE_TOPIC);
+		fby_alarm_clear(&t->mst->alarms, FBY_ALARM_TOPIC);
 	if (n == topics->n && list->cnt > 0 &&
 	    t->mst->group.state == FBY_GROUP_STEADY)
 		fby_offsets_group(&t->mst->offsets, list);
@@ -224,7 +227,7 @@ on_ids(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	evtimer_add(&t->ev_ids, &tv);
 	if (g->rk && g->state != FBY_GROUP_LEAVING && !t->describe.under_way &&
-	    !t->mst->troubles[FBY_TROUBLE_BROKER])
+	    !fby_alarm_text(&t->mst->alarms, FBY_ALARM_BROKER))
 		fby_topics_ask(t, &t->describe);
 }
 
@@ -248,8 +251,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 void
 fby_topics_missing(struct fby_topics *t, const char *text)
 {
-	if (t->mst->troubles[FBY_TROUBLE_TOPIC] == NULL)
-		fby_trouble_set(t->mst, FBY_TROUBLE_TOPIC, "%s", text);
+	if (fby_alarm_text(&t->mst->alarms, FBY_ALARM_TOPIC) == NULL)
+		fby_alarm_set(&t->mst->alarms, FBY_ALARM_TOPIC, "%s", text);
 	fby_topics_look(t);
 }
 
@@ -270,7 +273,7 @@ fby_topics_init(struct fby_topics *t, struct fby_master *mst)
 void
 fby_topics_forget(struct fby_topics *t)
 {
-	fby_trouble_over(t->mst, FBY_TROUBLE_TOPIC);
+	fby_alarm_clear(&t->mst->alarms, FBY_ALARM_TOPIC);
 	t->describe.under_way = false;
 }
 

@@ -175,7 +175,7 @@ scenario 'status, as text and as JSON' => sub {
 	is($status->{group}{id}, $f->{group}, 'group');
 	is(scalar @{$status->{partitions}}, 3, 'partitions');
 	is(scalar @{$status->{workers}}, 2, 'workers');
-	is_deeply($status->{troubles}, [], 'no trouble');
+	is_deeply($status->{alarms}, [], 'no trouble');
 	for my $p (@{$status->{partitions}}) {
 		is($p->{topic}, $topic, 'topic');
 		is($p->{$_}, 100, "$_ of $p->{partition}")

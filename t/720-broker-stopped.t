@@ -28,7 +28,7 @@ sub goes_and_comes
 	$broker->stop($signal);
 	$f->{dead_broker} = 1;
 	is_soon { ($f->http('/readyz'))[0] >= 500 } '/readyz says so';
-	is_soon { grep { $_->{what} eq 'broker' } @{$f->status->{troubles}} }
+	is_soon { grep { $_->{what} eq 'broker' } @{$f->status->{alarms}} }
 	    'and the status why';
 	is(($f->http('/livez'))[0], 204, 'it is alive all the same');
 	wait_until { time > $until } 'a while has passed', seconds(5) + 30;

@@ -49,7 +49,7 @@ sub recreated
 	    'each partition counts as reset';
 	cmp_ok($f->metric('forebay_offset_resets_total') // 0, '>=', 4,
 	    'in the metric, too');
-	is_soon { !@{$f->status->{troubles}} } 'and no trouble is left';
+	is_soon { !@{$f->status->{alarms}} } 'and no trouble is left';
 	verdict($load, $records);
 }
 

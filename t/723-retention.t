@@ -98,7 +98,7 @@ scenario 'auto.offset.reset: error' => sub {
 	my ($b, $topic, $f) = overtaken('error');
 
 	$f->start;
-	is_soon { grep { $_->{what} eq 'offsets' } @{$f->status->{troubles}} }
+	is_soon { grep { $_->{what} eq 'offsets' } @{$f->status->{alarms}} }
 	    'the status says what is wrong';
 	is(($f->http('/readyz'))[0], 503, 'not ready');
 	is(($f->http('/livez'))[0], 204, 'but alive');

@@ -32,7 +32,7 @@ sub refused_ok
 
 	is_soon { ($f->http('/readyz'))[0] == 503 } "not ready: $what";
 	is_soon {
-		grep { $_->{text} =~ $pattern } @{$f->status->{troubles}};
+		grep { $_->{text} =~ $pattern } @{$f->status->{alarms}};
 	} 'the status says what is refused';
 	is(($f->http('/livez'))[0], 204, 'alive all the same');
 	return;
@@ -43,7 +43,7 @@ sub ready_ok
 	my ($f) = @_;
 
 	is_soon { ($f->http('/readyz'))[0] == 204 } 'ready by itself', 60;
-	is_deeply($f->status->{troubles}, [], 'no trouble is left');
+	is_deeply($f->status->{alarms}, [], 'no trouble is left');
 	return;
 }
 
@@ -68,7 +68,7 @@ scenario 'from the beginning' => sub {
 	refused_ok($f, qr/authoriz/i, 'nothing is allowed');
 	allow(topic => $topic);
 	is_soon {
-		grep { $_->{text} =~ /group/i } @{$f->status->{troubles}};
+		grep { $_->{text} =~ /group/i } @{$f->status->{alarms}};
 	} 'then it is the group that is refused';
 	allow(group => $f->{group});
 	$f->await_caught_up;

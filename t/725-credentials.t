@@ -29,14 +29,14 @@ scenario 'wrong from the start' => sub {
 	is_soon { ($f->http('/readyz'))[0] == 503 } 'not ready';
 	is_soon {
 		grep { $_->{what} eq 'authorization' && $_->{text} =~ /auth/i }
-		    @{$f->status->{troubles}};
+		    @{$f->status->{alarms}};
 	} 'the status says why';
 	is(($f->http('/livez'))[0], 204, 'alive all the same');
 	unlike($f->log_text, qr/\bwrong\b/, 'the log does not have the password');
 	spew("$dir/kafka/password", $PASSWORD);
 	$f->await_caught_up(90);
 	is_soon { ($f->http('/readyz'))[0] == 204 } 'ready by itself';
-	is_deeply($f->status->{troubles}, [], 'no trouble is left');
+	is_deeply($f->status->{alarms}, [], 'no trouble is left');
 	$f->drain;
 	$f->delivered_ok(produced => 1000);
 };

@@ -150,7 +150,7 @@ scenario 'replicas, arguments and environment' => sub {
 	is_soon { ($f->status->{child}{deaths} // 0) == 1 } 'one dies';
 	is_soon { ($f->http('/readyz'))[0] == 204 &&
 	    $f->status->{child}{spawns} == 4 } 'and is started again';
-	is_deeply($f->status->{troubles}, [], 'then the alarm is over');
+	is_deeply($f->status->{alarms}, [], 'then the alarm is over');
 	$f->stop;
 };
 
@@ -225,7 +225,7 @@ scenario 'what is seen of a runtime that does nothing' => sub {
 	    'which is said once');
 	$b->resume;
 	is_soon { ($f->status->{lag} // -1) == 100 } 'and is known again', 60;
-	is_deeply($f->status->{troubles}, [], 'it is no trouble of ours');
+	is_deeply($f->status->{alarms}, [], 'it is no trouble of ours');
 	$f->stop;
 };
 
@@ -293,7 +293,7 @@ scenario 'what a worker of another program is told' => sub {
 	like(slurp("$dir/mode"), qr/^0\n/, 'nobody else may open it');
 	ok(!-e "$dir/changed", 'and nobody at all change it');
 	is_soon { grep { $_->{text} =~ /did not accept the manifest/ }
-	    @{$f->status->{troubles}} } 'it refused, and is not tried again';
+	    @{$f->status->{alarms}} } 'it refused, and is not tried again';
 	unlike($f->log_text, qr/hunter/, 'the password is not in the log');
 	$f->stop;
 };

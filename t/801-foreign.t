@@ -295,7 +295,7 @@ scenario 'it is started again, whatever it ends with' => sub {
 	$broker->produce($f->{topics}[0], 100);
 	$f->await_caught_up;
 	is($f->status->{child}{spawns}, 3, 'and once more, and it goes on');
-	is_soon { !@{$f->status->{troubles}} } 'then the alarm is over';
+	is_soon { !@{$f->status->{alarms}} } 'then the alarm is over';
 	$f->stop;
 	like($f->log_text, qr/notice .*exited with code 0$/m,
 	    'when it was asked to, 0 is as it should be');

@@ -192,7 +192,7 @@ scenario 'a canary that does not come back' => sub {
 	rename("$dir/new", "$dir/worker") or die "rename: $!";
 	kill('KILL', $_) for pids_of($f, 'frail');
 	is_soon { held_by($f, 'c') == 8 } 'the others have all of it';
-	is_soon { grep { $_->{what} eq 'canary' } @{$f->status->{troubles}} }
+	is_soon { grep { $_->{what} eq 'canary' } @{$f->status->{alarms}} }
 	    'status says what is wrong';
 	is(($f->http('/readyz'))[0], 204, 'it is no reason to be unready');
 	$load->recovers('canary gone');

@@ -36,21 +36,6 @@ static bool is_over; /* nobody listens any more */
 
 /* ---- what commands do in a master ------------------------------------- */
 
-void
-fby_trouble_set(struct fby_master *m, enum fby_trouble t, const char *fmt, ...)
-{
-	(void)m;
-	(void)t;
-	(void)fmt;
-}
-
-void
-fby_trouble_over(struct fby_master *m, enum fby_trouble t)
-{
-	(void)m;
-	(void)t;
-}
-
 static struct {
 	fby_reload_done_fn fn;
 	void *arg;

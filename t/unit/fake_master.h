@@ -19,12 +19,6 @@ static struct fby_master mst;
 static struct fby_manifest manifest;
 static const char *unready;
 
-const char *const fby_trouble_names[] = {
-#define T(name, word) word,
-	FBY_TROUBLES(T)
-#undef T
-};
-
 const char *
 fby_cycle_state_name(enum fby_cycle_state state)
 {

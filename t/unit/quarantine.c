@@ -11,26 +11,6 @@
 static char said[512];
 
 void
-fby_trouble_set(struct fby_master *m, enum fby_trouble t, const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)m;
-	assert_int_equal(t, FBY_TROUBLE_POISON);
-	va_start(ap, fmt);
-	vsnprintf(said, sizeof(said), fmt, ap);
-	va_end(ap);
-}
-
-void
-fby_trouble_over(struct fby_master *m, enum fby_trouble t)
-{
-	(void)m;
-	assert_int_equal(t, FBY_TROUBLE_POISON);
-	said[0] = '\0';
-}
-
-void
 fby_control_result(struct fby_control_conn *conn, bool ok, const char *text)
 {
 	(void)conn;
@@ -94,6 +74,12 @@ what_is_not_ours_cannot_be_skipped(void **state)
 	assert_string_equal(said, "sold/0 is not assigned to this host");
 }
 
+static const char *
+poison_alarm(void)
+{
+	return fby_alarm_text(&mst.alarms, FBY_ALARM_POISON);
+}
+
 static void
 hold_back(uint32_t i, int64_t offset)
 {
@@ -108,18 +94,18 @@ the_alarm_says_which_and_what_to_do(void **state)
 	(void)state;
 	hold_back(1, 234);
 	fby_quarantine_alarm(&mst);
-	assert_string_equal(said,
+	assert_string_equal(poison_alarm(),
 	    "orders/1 is held back at offset 234: the record has killed its "
 	    "worker 3 times; `forebay skip orders/1@234` goes on without it");
 	hold_back(0, 7);
 	fby_quarantine_alarm(&mst);
-	assert_string_equal(said,
+	assert_string_equal(poison_alarm(),
 	    "2 partitions are held back, the first of them orders/0 at offset "
 	    "7: the record has killed its worker 3 times; `forebay "
 	    "skip orders/0@7` goes on without it");
 	mst.handoff.parts[0].state = mst.handoff.parts[1].state = FBY_ROW_IDLE;
 	fby_quarantine_alarm(&mst);
-	assert_string_equal(said, "");
+	assert_null(poison_alarm());
 }
 
 int

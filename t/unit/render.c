@@ -110,7 +110,7 @@ render(const char *json, bool color)
 
 static const char quiet[] =
     "{\"name\":\"orders\",\"state\":\"RUNNING\",\"runtime\":\"c\",\"pid\":7,"
-    "\"uptime_ms\":61000,\"ready\":true,\"http\":null,\"troubles\":[],"
+    "\"uptime_ms\":61000,\"ready\":true,\"http\":null,\"alarms\":[],"
     "\"manifest\":{\"generation\":2,\"reload\":\"IDLE\",\"last_ok\":true},"
     "\"group\":{\"id\":\"g\",\"state\":\"STEADY\",\"doing\":\"member\","
     "\"generation\":5,\"rebalances\":1,\"instance\":null},"
@@ -134,20 +134,20 @@ what_is_not_known_is_a_dash(void **state)
 }
 
 static void
-troubles_come_first(void **state)
+alarms_come_first(void **state)
 {
 	char *text = render(
 	    "{\"name\":\"orders\",\"ready\":false,"
-	    "\"reason\":\"broker: down\",\"troubles\":[{\"what\":\"broker\","
+	    "\"reason\":\"broker: down\",\"alarms\":[{\"what\":\"broker\","
 	    "\"text\":\"k:9092: refused\"}],\"counters\":{\"late\":3},"
 	    "\"manifest\":{\"last_ok\":false,\"last\":\"f:1:2: no\"}}",
 	    false);
 
 	(void)state;
 	assert_memory_equal(text,
-	    "TROUBLE, broker: k:9092: refused\n"
+	    "ALARM, broker: k:9092: refused\n"
 	    "LAST RELOAD REFUSED: f:1:2: no\n\n",
-	    strlen("TROUBLE, broker: k:9092: refused\n"
+	    strlen("ALARM, broker: k:9092: refused\n"
 		   "LAST RELOAD REFUSED: f:1:2: no\n\n"));
 	assert_non_null(strstr(text, "\nlate records: 3\n"));
 	free(text);
@@ -158,7 +158,7 @@ what_a_terminal_would_act_on_is_shown_instead(void **state)
 {
 	char *text = render(
 	    "{\"name\":\"a\\u001b[2J\",\"ready\":false,\"reason\":\"\\r\\u009b\","
-	    "\"troubles\":[{\"what\":\"w\",\"text\":\"one\\ntwo\\u0007\"}]}",
+	    "\"alarms\":[{\"what\":\"w\",\"text\":\"one\\ntwo\\u0007\"}]}",
 	    false);
 
 	(void)state;
@@ -191,7 +191,7 @@ main(void)
 		cmocka_unit_test(a_watermark_of_another_day_shows_its_date),
 		cmocka_unit_test(columns_that_matter_least_are_left_out_first),
 		cmocka_unit_test(what_is_not_known_is_a_dash),
-		cmocka_unit_test(troubles_come_first),
+		cmocka_unit_test(alarms_come_first),
 		cmocka_unit_test(what_a_terminal_would_act_on_is_shown_instead),
 		cmocka_unit_test(there_are_colors_only_when_asked_for),
 	};

@@ -74,7 +74,7 @@ body topic_later => 'a topic that is created after the start', sub {
 	    config => { 'topic.metadata.refresh.interval.ms' => 1000 });
 
 	$f->start;
-	is_soon { grep { $_->{what} eq 'topic' } @{$f->status->{troubles}} }
+	is_soon { grep { $_->{what} eq 'topic' } @{$f->status->{alarms}} }
 	    'status says that it is missing';
 	cmp_ok(($f->http('/readyz'))[0], '>=', 500, 'not ready');
 	is(($f->http('/livez'))[0], 204, 'but alive');
@@ -199,7 +199,7 @@ body sasl_wrong => 'SASL: a wrong password is said, and can be cured', sub {
 		passwordSecret => secret('password'),
 		handshake => JSON::PP::true() } } });
 	$f->start;
-	is_soon { @{$f->status->{troubles}} } 'status says that it cannot';
+	is_soon { @{$f->status->{alarms}} } 'status says that it cannot';
 	cmp_ok(($f->http('/readyz'))[0], '>=', 500, 'not ready');
 	$f->stop;
 	spew("$secrets/kafka/password", $password);

@@ -202,7 +202,7 @@ body once_broker_killed => 'exactly once: kill -9 of the broker', sub {
 		$b->halt;
 		$f->{dead_broker} = 1;
 		is_soon { grep { $_->{what} eq 'broker' }
-		    @{$f->status->{troubles}} } 'status says so', 60;
+		    @{$f->status->{alarms}} } 'status says so', 60;
 		$b->resume;
 		delete $f->{dead_broker};
 		is_soon { $p->acked > $acked + 2000 } 'records flow again',

@@ -214,7 +214,7 @@ sub broker_stops
 	$f->{dead_broker} = 1;
 	is_soon {
 		($f->http('/readyz'))[0] >= 500 &&
-		    grep { $_->{what} eq 'broker' } @{$f->status->{troubles}};
+		    grep { $_->{what} eq 'broker' } @{$f->status->{alarms}};
 	} 'status and /readyz say so';
 	is(($f->http('/livez'))[0], 204, 'it is alive all the same');
 	is_soon { time > $until } "the broker is gone for $secs s", $secs + 30;
@@ -258,7 +258,7 @@ body broker_later => 'the broker is not there at the start', sub {
 	$b->produce($topic, 1000);
 	$b->halt;
 	$f->start;
-	is_soon { @{$f->status->{troubles}} } 'status says so';
+	is_soon { @{$f->status->{alarms}} } 'status says so';
 	$b->resume;
 	$f->await_caught_up(120);
 	$f->drain;

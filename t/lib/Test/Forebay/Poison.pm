@@ -132,11 +132,11 @@ body held_back => 'without a dead-letter topic the partition is held back', sub 
 	    == 100 } 'what was acked before it is committed';
 	others_move($f, $bad, 'the others still go on');
 
-	my @said = grep { $_->{what} eq 'poison' } @{$f->status->{troubles}};
+	my @said = grep { $_->{what} eq 'poison' } @{$f->status->{alarms}};
 
 	like($said[0]{text}, qr/^\Q$bad\E is held back at offset 100: the record has killed its worker 3 times; `forebay skip \Q$bad\E\@100` goes on without it$/,
 	    'the alarm');
-	like(($f->cli('status'))[1], qr/^TROUBLE, poison: \Q$bad\E is/m,
+	like(($f->cli('status'))[1], qr/^ALARM, poison: \Q$bad\E is/m,
 	    'status as text');
 	like($f->log_text, qr/ error .*\Q$bad\E: the record at offset 100 has killed its worker 3 times; the partition is held back/,
 	    'the log');
@@ -170,7 +170,7 @@ body held_back => 'without a dead-letter topic the partition is held back', sub 
 	    'on the record');
 	is($f->metric('forebay_skipped_total'), 1, 'counted');
 	is(part($f, $bad)->{dropped}, 1, 'as dropped');
-	is_deeply($f->status->{troubles}, [], 'no trouble any more');
+	is_deeply($f->status->{alarms}, [], 'no trouble any more');
 	like($f->log_text, qr/notice .*poison: over/, 'the log says that, too');
 	$p->close;
 	$f->await_caught_up;
@@ -211,7 +211,7 @@ body dead_letter => 'with a dead-letter topic the record goes there', sub {
 	like($f->log_text, qr/ error .*\Q$bad\E: the record at offset 150 has killed its worker 3 times; it goes to the dead-letter topic/,
 	    'the log');
 	is($f->status->{counters}{quarantined}, 0, 'nothing is held back');
-	is_deeply($f->status->{troubles}, [], 'no alarm');
+	is_deeply($f->status->{alarms}, [], 'no alarm');
 	is_soon { !ward($f) } 'and suspected no longer';
 	others_move($f, $bad, 'the others still go on');
 	$p->close;
