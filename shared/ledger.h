@@ -87,6 +87,14 @@ struct fby_ledger_row {
 	_Atomic uint64_t fallback; /* written to the fallback sink */
 	_Atomic uint64_t dead_lettered;
 	_Atomic uint64_t returned; /* given back unfinished: read again */
+	alignas(FBY_CACHELINE) _Atomic int64_t
+	    error_at;          /* wall clock of the last failure; 0: none */
+	_Atomic int32_t error; /* of librdkafka */
+	_Atomic uint32_t error_role;  /* 0: source; else 1 + role of the sink */
+	_Atomic int32_t leader_epoch; /* of the record before acked, or -1 */
+	uint32_t spare_epoch;
+	_Atomic uint64_t future; /* records whose event time was clamped */
+	uint64_t spare_line[4];
 };
 
 enum fby_row_flag {
@@ -175,8 +183,8 @@ struct fby_ledger_slot {
 };
 
 _Static_assert(sizeof(struct fby_ledger_head) == FBY_CACHELINE, "one line");
-_Static_assert(sizeof(struct fby_ledger_row) == 3 * FBY_CACHELINE,
-    "one line for the master, two for the holder");
+_Static_assert(sizeof(struct fby_ledger_row) == 4 * FBY_CACHELINE,
+    "one line for the master, three for the holder");
 _Static_assert(sizeof(struct fby_ledger_slot) % FBY_CACHELINE == 0, "lines");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
     "the ledger needs lock-free 64-bit atomics");

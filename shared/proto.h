@@ -30,7 +30,7 @@
 #include "shared/fby.h"
 
 /* Bumped by any change of this header or of ledger.h. */
-#define FBY_ABI 2
+#define FBY_ABI 3
 
 enum fby_fd {
 	FBY_FD_CHANNEL = 3,

@@ -317,6 +317,7 @@ fby_shm_row(struct fby_shm *shm, const char *topic, int32_t partition)
 	fby_store(&shm->rows[i].watermark, FBY_NONE);
 	fby_store(&shm->rows[i].position, FBY_NONE);
 	fby_store(&shm->rows[i].high, FBY_NONE);
+	fby_store(&shm->rows[i].leader_epoch, -1);
 	/* Last: it is what says that the row is in use. */
 	atomic_thread_fence(memory_order_release);
 	shm->rows[i].topic_off = off;

@@ -114,7 +114,7 @@ scenario 'a row beyond the end of the log' => sub {
 	my ($rows_off) = unpack('V', read_at($ledger, 28, 4));
 
 	for my $row (0 .. 7) {
-		my $at = $rows_off + $row * 192;
+		my $at = $rows_off + $row * 256;
 
 		write_at($ledger, $at + 64, pack('q<', 1 << 40)); # acked
 		write_at($ledger, $at + 88, pack('q<', 1 << 40)); # high

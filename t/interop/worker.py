@@ -12,11 +12,11 @@ from confluent_kafka import KafkaError as E
 # shared/proto.h: messages, and the method that obeys; reasons of RELEASED; exit codes
 MESSAGES = {1: ('grant', '=IIQqqq'), 2: ('revoke', '=IIQ'), 3: ('stop', '=II'),
             4: ('configure', '='), 5: ('reopen', '=')}
-ABI, READY, RELEASED, REVOKED, RANGE, FAILED = 2, 16, 17, 0, 1, 2
+ABI, READY, RELEASED, REVOKED, RANGE, FAILED = 3, 16, 17, 0, 1, 2
 WHY = {E._AUTO_OFFSET_RESET: RANGE, E.OFFSET_OUT_OF_RANGE: RANGE}      # else FAILED
 OK, CONFIG, BAD_ABI, PROTO, KAFKA, SETUP = 0, 2, 3, 5, 6, 7
 # shared/ledger.h: sizes; fields of a row or slot by index, of 8 bytes (q) or 4 (i)
-MAGIC, HEAD_SIZE, SLOT_SIZE, ROW_SIZE, NONE = 0x73796266, 64, 640, 192, -1
+MAGIC, HEAD_SIZE, SLOT_SIZE, ROW_SIZE, NONE = 0x73796266, 64, 640, 256, -1
 ACKED, WATERMARK, POSITION, HIGH, IN_FLIGHT, OLDEST_AT, READ, READ_BYTES = range(8, 16)
 EPOCH, DELIVERED, LATE, DEAD_LETTERED = 0, 16, 18, 22                   # row.q
 HOLDER, TOPIC_OFF, PARTITION, FLAGS, AT_END, IDLE = 2, 4, 5, 40, 2, 4   # row.i

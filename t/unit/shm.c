@@ -152,6 +152,14 @@ the_layout_is_the_one_that_is_drawn(void **state)
 	AT(row, late, 144);
 	AT(row, stale, 152);
 	AT(row, flags, 160);
+	AT(row, fallback, 168);
+	AT(row, dead_lettered, 176);
+	AT(row, returned, 184);
+	AT(row, error_at, 192);
+	AT(row, error, 200);
+	AT(row, error_role, 204);
+	AT(row, leader_epoch, 208);
+	AT(row, future, 216);
 	AT(slot, pid, 0);
 	AT(slot, cpu, 4);
 	AT(slot, generation, 8);

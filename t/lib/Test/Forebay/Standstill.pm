@@ -46,7 +46,7 @@ sub rows
 	sysseek($fh, $names_off, 0);
 	sysread($fh, my $names, $names_size);
 	for my $n (0 .. $nrows - 1) {
-		sysseek($fh, $rows_off + $n * 192, 0);
+		sysseek($fh, $rows_off + $n * 256, 0);
 		(sysread($fh, my $row, 80) // 0) == 80 or last;
 		my ($topic_off, $partition) = unpack('V l<',
 		    substr($row, 16, 8));

@@ -9,8 +9,8 @@ use strict;
 use warnings;
 
 my $MAGIC = 0x73796266;
-my $ABI = 2;
-my $ROW = 192;
+my $ABI = 3;
+my $ROW = 256;
 my @STATES = qw(FREE RESOLVING IDLE HELD REVOKING RELEASED QUARANTINED);
 
 # By "topic/partition": { state, slot, committed, acked, in_flight }; undef if
