@@ -683,6 +683,7 @@ fby_cycle_run(struct fby_master *mst)
 			event_base_dispatch(mst->base);
 	}
 	close_all(mst);
+	fby_failure_fini(&mst->failures);
 	fby_alarm_fini(&mst->alarms);
 	fby_notify_fini(&mst->notify);
 	if (mst->manifest_fd != -1)

@@ -17,6 +17,7 @@
 #include <event2/event_struct.h>
 
 #include "master/commit.h"
+#include "master/failure.h"
 #include "master/group.h"
 #include "master/handoff.h"
 #include "master/notify.h"
@@ -98,6 +99,7 @@ struct fby_master {
 	struct fby_topics topics;
 	struct fby_handoff handoff;
 	struct fby_commit commit;
+	struct fby_failures failures;
 	struct fby_reload reload;
 	struct fby_quarantine quarantine;
 	struct fby_oom oom;

@@ -83,6 +83,15 @@ on_msg(void *arg, const struct fby_msg *msg, int fd)
 		    rel->epoch, rel->reason);
 		fby_supervisor_check(&pr->mst->sup);
 		break;
+	case FBY_MSG_FAILURE:
+		if (fby_failure_keep(&pr->mst->failures, &pr->mst->handoff,
+			pr->slot, (const struct fby_msg_failure *)msg) == 0)
+			break;
+		fby_error("worker %u (pid %d) sent a failure of an unknown "
+			  "role or without an end; killed",
+		    pr->slot, pr->pid);
+		kill(pr->pid, SIGKILL);
+		break;
 	default:
 		fby_error("worker %u (pid %d) sent a message of type %u, "
 			  "which is the master's to send; killed",

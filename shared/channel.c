@@ -39,6 +39,8 @@ type_size(unsigned type)
 		return sizeof(struct fby_msg_ready);
 	case FBY_MSG_RELEASED:
 		return sizeof(struct fby_msg_released);
+	case FBY_MSG_FAILURE:
+		return sizeof(struct fby_msg_failure);
 	case FBY_MSG_GROUP:
 		return sizeof(struct fby_msg_group);
 	case FBY_MSG_MANIFEST:

@@ -33,3 +33,15 @@ fby_exit_respawn(int code)
 			return exits[i].respawn;
 	return true;
 }
+
+const char *
+fby_failure_role_word(enum fby_failure_role role)
+{
+	static const char *const words[] = {
+#define R(name, word) word,
+		FBY_FAILURE_ROLES(R)
+#undef R
+	};
+
+	return role < FBY_NELEM(words) ? words[role] : "unknown role";
+}

@@ -72,22 +72,23 @@ const char *fby_exit_sentence(int code);
 bool fby_exit_respawn(int code);
 
 /* type, number, from, what has happened */
-#define FBY_MSGS(M)                                                    \
-	M(GRANT, 1, "master", "the partition of this row is yours")    \
-	M(REVOKE, 2, "master", "drain the partition, then release it") \
-	M(DRAIN, 3, "master", "drain everything, then exit")           \
-	M(MANIFEST, 4, "master",                                       \
-	    "apply the live settings of the manifest "                 \
-	    "(for programs of `runtimes:` the JSON of fd 6) that "     \
-	    "comes along as a descriptor")                             \
-	M(REOPEN, 5, "master",                                         \
-	    "the log goes on in the descriptor that "                  \
-	    "comes along")                                             \
-	M(GROUP, 6, "master",                                          \
-	    "the group's metadata for transactions, of all that is "   \
-	    "held and of all grants that follow")                      \
-	M(READY, 16, "worker", "set up; grants are welcome")           \
-	M(RELEASED, 17, "worker", "nothing in flight, the row is yours again")
+#define FBY_MSGS(M)                                                            \
+	M(GRANT, 1, "master", "the partition of this row is yours")            \
+	M(REVOKE, 2, "master", "drain the partition, then release it")         \
+	M(DRAIN, 3, "master", "drain everything, then exit")                   \
+	M(MANIFEST, 4, "master",                                               \
+	    "apply the live settings of the manifest "                         \
+	    "(for programs of `runtimes:` the JSON of fd 6) that "             \
+	    "comes along as a descriptor")                                     \
+	M(REOPEN, 5, "master",                                                 \
+	    "the log goes on in the descriptor that "                          \
+	    "comes along")                                                     \
+	M(GROUP, 6, "master",                                                  \
+	    "the group's metadata for transactions, of all that is "           \
+	    "held and of all grants that follow")                              \
+	M(READY, 16, "worker", "set up; grants are welcome")                   \
+	M(RELEASED, 17, "worker", "nothing in flight, the row is yours again") \
+	M(FAILURE, 18, "worker", "refused or unreadable, and why")
 
 enum fby_msg_type {
 #define M(name, number, from, what) FBY_MSG_##name = number,
@@ -167,6 +168,44 @@ struct fby_msg_released {
 	uint32_t row;
 	uint32_t reason; /* enum fby_release_reason */
 	uint64_t epoch;
+};
+
+/*
+ * Why a record was refused, a partition could not be read or a client got no
+ * connection.  It explains and decides nothing: that a partition makes no
+ * progress the master sees in the ledger.  So it may be lost, a worker sends
+ * the same reason only every few seconds, and no more than some of all kinds
+ * in each second; a worker in another language may leave it.
+ *
+ * role, word
+ */
+#define FBY_FAILURE_ROLES(R)       \
+	R(SOURCE, "source")        \
+	R(SINK, "sink")            \
+	R(FALLBACK, "fallback")    \
+	R(ON_SUCCESS, "onSuccess") \
+	R(DEAD_LETTER, "deadLetter")
+
+enum fby_failure_role {
+#define R(name, word) FBY_FAILURE_##name,
+	FBY_FAILURE_ROLES(R)
+#undef R
+	    FBY_FAILURE_NROLES
+};
+
+/* "source", "sink", ... */
+const char *fby_failure_role_word(enum fby_failure_role role);
+
+#define FBY_FAILURE_TEXT 488 /* bytes, with the NUL */
+
+struct fby_msg_failure {
+	struct fby_msg msg;
+	uint32_t row;   /* FBY_NOROW: of all partitions of this worker */
+	uint32_t role;  /* enum fby_failure_role */
+	uint64_t epoch; /* of the row's grant; 0 with FBY_NOROW */
+	int32_t code;   /* librdkafka's; 0: not of it */
+	uint32_t reserved;
+	char text[FBY_FAILURE_TEXT]; /* ends with a NUL; what is behind: 0 */
 };
 
 #define FBY_MSG_MAX 2056 /* no packet is larger */

@@ -30,6 +30,7 @@
 
 #include "worker/acks.h"
 #include "worker/eventtime.h"
+#include "worker/failure.h"
 
 typedef struct rd_kafka_queue_s rd_kafka_queue_t;
 struct fby_batch;
@@ -72,6 +73,7 @@ struct fby_lane {
 	int64_t isolate_until; /* one at a time before this offset */
 	int64_t poison;        /* offset that must not be looked at */
 	uint32_t kills;        /* what it has done */
+	struct fby_failure_last told[FBY_FAILURE_NROLES]; /* failure.c */
 	/* source.c */
 	rd_kafka_queue_t *queue; /* NULL: detached */
 	int fd;                  /* eventfd of the queue, or -1 */

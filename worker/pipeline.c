@@ -300,6 +300,7 @@ fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 		return;
 	}
 	rec->tries++;
+	fby_failure_send(w, ln, fby_failure_role(role), 0, why);
 	/* The dead letter tells why it is one, not what else went wrong. */
 	if (role != FBY_SINK_DEAD_LETTER) {
 		rec->refused_by = (uint8_t)role;

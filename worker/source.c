@@ -11,6 +11,7 @@
 
 #include "worker/source.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -51,6 +52,8 @@ on_kafka_error(struct fby_worker *w, rd_kafka_event_t *ev)
 		w->src.is_down = true;
 	fby_rdkafka_on_login_error(w, code);
 	fby_rdkafka_on_trouble(w, "consumer", code,
+	    rd_kafka_event_error_string(ev));
+	fby_failure_send(w, NULL, FBY_FAILURE_SOURCE, code,
 	    rd_kafka_event_error_string(ev));
 }
 
@@ -191,6 +194,15 @@ is_passing(rd_kafka_resp_err_t err)
 	}
 }
 
+static void
+say(struct fby_lane *ln, const rd_kafka_message_t *msg)
+{
+	const char *text = rd_kafka_message_errstr(msg);
+
+	fby_rdkafka_on_trouble(ln->w, ln->name, msg->err, text);
+	fby_failure_send(ln->w, ln, FBY_FAILURE_SOURCE, msg->err, text);
+}
+
 /*
  * An error in place of a record.  True: the lane cannot go on from here, and
  * nothing that was read after it may be used.
@@ -205,7 +217,7 @@ on_lane_error(struct fby_lane *ln, const rd_kafka_message_t *msg)
 		at_end(ln, msg->offset);
 		return false;
 	}
-	fby_rdkafka_on_trouble(ln->w, ln->name, msg->err, text);
+	say(ln, msg);
 	if (is_passing(msg->err))
 		return false;
 	if (msg->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
@@ -310,8 +322,7 @@ sift(struct fby_lane *ln, rd_kafka_message_t **msgs, size_t n)
 
 		if (msg->err && i + 1 < n && is_passing(msg->err)) {
 			if (msg->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
-				fby_rdkafka_on_trouble(ln->w, ln->name,
-				    msg->err, rd_kafka_message_errstr(msg));
+				say(ln, msg);
 			rd_kafka_message_destroy(msg);
 			continue;
 		}
@@ -394,13 +405,23 @@ list_of(const struct fby_lane *ln, int64_t offset)
 
 /* True: refused, and said so. */
 static bool
-is_refused(const struct fby_lane *ln, rd_kafka_error_t *error)
+is_refused(struct fby_lane *ln, rd_kafka_error_t *error)
 {
 	if (error == NULL)
 		return false;
 	fby_error("lane %s: %s", ln->name, rd_kafka_error_string(error));
+	fby_failure_send(ln->w, ln, FBY_FAILURE_SOURCE,
+	    rd_kafka_error_code(error), rd_kafka_error_string(error));
 	rd_kafka_error_destroy(error);
 	return true;
+}
+
+static int
+cannot_attach(struct fby_lane *ln, const char *why)
+{
+	fby_error("lane %s: %s", ln->name, why);
+	fby_failure_send(ln->w, ln, FBY_FAILURE_SOURCE, 0, why);
+	return -1;
 }
 
 int
@@ -413,17 +434,16 @@ fby_source_attach(struct fby_lane *ln, int64_t start)
 	/* Until it has its own: that of the lane which was read last. */
 	ln->record_bytes = w->src.record_bytes;
 	ln->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (ln->fd == -1) {
-		fby_error("lane %s: eventfd: %m", ln->name);
-		return -1;
-	}
+	if (ln->fd == -1)
+		return cannot_attach(ln,
+		    errno == EMFILE ? "the process has no descriptor left" :
+				      strerror(errno));
 	ln->queue = rd_kafka_queue_get_partition(w->src.rk, ln->topic,
 	    ln->partition);
 	if (ln->queue == NULL) {
-		fby_error("lane %s: librdkafka has no queue", ln->name);
 		close(ln->fd);
 		ln->fd = -1;
-		return -1;
+		return cannot_attach(ln, "librdkafka has no queue");
 	}
 	/* Before the assign: or records would go to the consumer's queue. */
 	rd_kafka_queue_forward(ln->queue, NULL);

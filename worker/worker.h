@@ -24,6 +24,7 @@
 #include "shared/shm.h"
 
 #include "worker/eventtime.h"
+#include "worker/failure.h"
 #include "worker/pipeline.h"
 #include "worker/rdkafka.h"
 #include "worker/source.h"
@@ -57,6 +58,7 @@ struct fby_worker {
 	TAILQ_HEAD(fby_lanes, fby_lane) lanes; /* not released yet */
 	uint32_t nlanes;
 	struct fby_rdkafka_trouble troubles[FBY_RDKAFKA_TROUBLES];
+	struct fby_failure_limit failures; /* what the master is told */
 	int64_t login_until; /* monotonic: secrets are read anew */
 	bool draining;
 	int exit_code;

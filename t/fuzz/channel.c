@@ -156,6 +156,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pr.pid = 0;
 	fby_proc_fini(&pr);
 	fby_handoff_fini(h);
+	fby_failure_fini(&mst.failures);
 	FBY_BUG_ON(next_fd(2) != free_fd);
 	return 0;
 }

@@ -2,8 +2,9 @@
 /*
  * Fuzzed bytes as packets on a channel.  Each is made of
  *	how	low bits: that many descriptors go along (0 to 3);
- *		4: ABI and size are made right; 8: the reader's turn after it
- *	length	of the packet
+ *		4: ABI and size are made right; 8: the reader's turn after it;
+ *		16: four zeros follow for each byte of the packet
+ *	length	of the packet, without those
  * and as many bytes.
  */
 #ifndef FBY_FUZZ_PACKETS_H
@@ -24,13 +25,14 @@ packet_send(int to, uint8_t how, const uint8_t *p, size_t len)
 {
 	union {
 		struct fby_msg msg;
-		char bytes[UINT8_MAX + 1];
-	} buf;
+		char bytes[5 * UINT8_MAX + 1];
+	} buf = { .bytes = { 0 } };
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(PACKET_FDS * sizeof(int))];
 	} control = { .bytes = { 0 } };
-	struct iovec iov = { &buf, len };
+	const size_t all = how & 16 ? 5 * len : len;
+	struct iovec iov = { &buf, all };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 	const int fds[PACKET_FDS] = { STDIN_FILENO, STDIN_FILENO,
 		STDIN_FILENO };
@@ -39,7 +41,7 @@ packet_send(int to, uint8_t how, const uint8_t *p, size_t len)
 	memcpy(&buf, p, len);
 	if ((how & 4) && len >= sizeof(buf.msg)) {
 		buf.msg.abi = FBY_ABI;
-		buf.msg.size = (uint32_t)len;
+		buf.msg.size = (uint32_t)all;
 	}
 	if (size) {
 		mh.msg_control = &control;

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError as E
 # shared/proto.h: messages, and the method that obeys; reasons of RELEASED; exit codes
 MESSAGES = {1: ('grant', '=IIQqqq'), 2: ('revoke', '=IIQ'), 3: ('stop', '=II'),
             4: ('configure', '='), 5: ('reopen', '=')}
-ABI, READY, RELEASED, REVOKED, RANGE, FAILED = 3, 16, 17, 0, 1, 2
+ABI, READY, RELEASED, FAILURE, REVOKED, RANGE, FAILED = 3, 16, 17, 18, 0, 1, 2
 WHY = {E._AUTO_OFFSET_RESET: RANGE, E.OFFSET_OUT_OF_RANGE: RANGE}      # else FAILED
 OK, CONFIG, BAD_ABI, PROTO, KAFKA, SETUP = 0, 2, 3, 5, 6, 7
 # shared/ledger.h: sizes; fields of a row or slot by index, of 8 bytes (q) or 4 (i)
@@ -134,6 +134,8 @@ class Lane:
         if error and self.is_ours():
             if not w.again:
                 say(f'{self.key}, offset {r.offset}: {error}; tried again')
+                w.send(FAILURE, 'IIQiI488s', self.row, 1 + 3 * is_dead, self.epoch,
+                       0, 0, str(error).encode()[:487])
             w.q[ERRORS] += 1
             r.due = w.now + max(w.conf['retry']['intervalMs'], 10)
             w.again.append(r)
@@ -206,8 +208,7 @@ class Worker:
     def configure(self, fd):
         self.conf = json.loads(os.pread(fd, 1 << 24, 0))
 
-    def reopen(self, fd):
-        os.dup2(fd, 2)
+    def reopen(self, fd): os.dup2(fd, 2)
 
     def grant(self, row, kills, epoch, start, *rest):
         ln = row < self.nrows and Lane(self, row, kills, epoch, start, *rest)
@@ -243,8 +244,7 @@ class Worker:
             if abi != ABI or not size == len(data) == 8 + struct.calcsize(form):
                 say(f'message of type {kind}, {len(data)} bytes', PROTO)
             getattr(self, name)(*struct.unpack_from(form, data, 8), *fds)
-            for fd in fds:
-                os.close(fd)
+            list(map(os.close, fds))
 
     def read(self):
         self.i[ACTIVITY], self.i[AT_ROW] = READING, 2**32 - 1
