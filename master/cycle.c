@@ -23,6 +23,7 @@
 
 #include "master/control.h"
 #include "master/http.h"
+#include "master/identity.h"
 #include "master/master.h"
 #include "master/suspicion.h"
 #include "master/rundir.h"
@@ -579,6 +580,22 @@ fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
 
 /* ---- all together ----------------------------------------------------- */
 
+/* Who we are has to be known to the workers, too. */
+static int
+identify(struct fby_master *mst)
+{
+	char *id = fby_identity(mst->run_dir, mst->manifest->name);
+
+	if (id == NULL)
+		return -1;
+	mst->manifest->host_id = fby_pstrdup(mst->manifest->pool, id);
+	free(id);
+	mst->manifest_fd = fby_manifest_pack(mst->manifest);
+	if (mst->manifest_fd == -1)
+		fby_error("manifest: memfd: %s", strerror(errno));
+	return mst->manifest_fd == -1 ? -1 : 0;
+}
+
 static int
 open_all(struct fby_master *mst)
 {
@@ -591,6 +608,10 @@ open_all(struct fby_master *mst)
 	}
 	if ((mst->lock_fd = fby_rundir_take(mst->run_dir)) == -1)
 		return -1;
+	if (identify(mst) == -1) {
+		fby_rundir_leave(mst->run_dir, mst->lock_fd, true);
+		return -1;
+	}
 	if ((mst->base = event_base_new()) == NULL) {
 		fby_error("event loop: %s", strerror(errno));
 		return -1;
@@ -668,11 +689,8 @@ fby_cycle_run(struct fby_master *mst)
 	fby_title_set("forebay: master %s", mst->manifest->name);
 	fby_notify_init(&mst->notify);
 	mst->alarms.notify = &mst->notify;
-	mst->manifest_fd = fby_manifest_pack(mst->manifest);
-	if (mst->manifest_fd == -1) {
-		fby_error("manifest: memfd: %s", strerror(errno));
-		mst->exit_code = FBY_EXIT_FAIL;
-	} else if (open_all(mst) == -1) {
+	mst->manifest_fd = -1;
+	if (open_all(mst) == -1) {
 		mst->exit_code = FBY_EXIT_FAIL;
 	} else {
 		fby_notice("forebay " FBY_VERSION ", %s, run directory %s",

@@ -351,6 +351,9 @@ start(struct fby_reload *r)
 	fby_notify_reloading(&mst->notify);
 	fby_err_init(&err);
 	r->next = fby_manifest_load(mst->files, mst->nfiles, &err);
+	if (r->next)
+		r->next->host_id = fby_pstrdup(r->next->pool,
+		    mst->manifest->host_id);
 	if (r->next == NULL || fby_program_try(r->next, &err) == -1 ||
 	    (!fby_runtime_is_foreign(r->next) &&
 		fby_kafka_try(r->next, &err) == -1))

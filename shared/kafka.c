@@ -9,9 +9,6 @@
 
 #include "shared/kafka.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <librdkafka/rdkafka.h>
 
 #include "shared/kafka_auth.h"
@@ -191,38 +188,13 @@ set_config(const struct build *b)
 
 /* ---- membership ------------------------------------------------------- */
 
-static uint64_t
-hash(uint64_t h, const char *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++) /* FNV-1a */
-		h = (h ^ (unsigned char)p[i]) * UINT64_C(0x100000001b3);
-	return h;
-}
-
-/*
- * The same after a crash or a boot, another on each host and for each run
- * directory.  /etc/machine-id alone is the same in clones of an image.
- */
+/* Without a master nothing is joined by it: a check, a client that asks. */
 const char *
 fby_kafka_host_id(const struct fby_manifest *m)
 {
-	const char *dir = fby_manifest_run_dir(m);
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	char buf[256];
-	ssize_t n;
-	int fd;
-
-	fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
-	if (fd != -1) {
-		n = read(fd, buf, sizeof(buf));
-		h = hash(h, buf, n > 0 ? (size_t)n : 0);
-		close(fd);
-	}
-	if (gethostname(buf, sizeof(buf)) == 0)
-		h = hash(h, buf, strnlen(buf, sizeof(buf)));
-	h = hash(h, "", 1);
-	h = hash(h, dir, strlen(dir));
-	return fby_psprintf(m->pool, "forebay-%016" PRIx64 "-%s", h, m->name);
+	if (m->host_id)
+		return m->host_id;
+	return fby_psprintf(m->pool, "forebay-%s", m->name);
 }
 
 static bool

@@ -56,8 +56,8 @@ void fby_kafka_login_anew(rd_kafka_t *rk, const struct fby_manifest *m,
 bool fby_kafka_is_login_error(int code);
 
 /*
- * A name that no other host and no other run directory has, the same after a
- * crash: for what the broker is to know again.
+ * A name that no other master has, the same after a crash: for what the
+ * broker is to know again.  The master makes it (master/identity.h).
  */
 const char *fby_kafka_host_id(const struct fby_manifest *m);
 

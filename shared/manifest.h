@@ -218,8 +218,9 @@ struct fby_manifest {
 	struct fby_pool *pool;
 	struct fby_node *mvtx, *hostdoc; /* trees with positions */
 	const char *name, *namespace_;   /* namespace "default" if unset */
-	const char *runtime;             /* NUMAFLOW_RUNTIME; "c" if unset */
-	struct fby_strings env;          /* containerTemplate.env: NAME=value */
+	const char *host_id;    /* the master's to set; fby_kafka_host_id */
+	const char *runtime;    /* NUMAFLOW_RUNTIME; "c" if unset */
+	struct fby_strings env; /* containerTemplate.env: NAME=value */
 	struct fby_kafka source;
 	struct fby_strings topics; /* of the source, trimmed, unique */
 	struct fby_sink sinks[FBY_SINK_N];
@@ -247,9 +248,9 @@ struct fby_manifest *fby_manifest_parse(const struct fby_manifest_text *texts,
 void fby_manifest_free(struct fby_manifest *m);
 
 /*
- * Pack the texts into a sealed, close-on-exec memfd, and back.  Format: the
- * line "forebay-manifest 1 N", then N times the line "LEN NAME" and LEN
- * bytes.  -1 with errno; NULL with `err` filled.
+ * Pack the texts and host_id into a sealed, close-on-exec memfd, and back.
+ * Format: the line "forebay-manifest 2 N HOST-ID", then N times the line
+ * "LEN NAME" and LEN bytes.  -1 with errno; NULL with `err` filled.
  */
 int fby_manifest_pack(const struct fby_manifest *m) FBY_MUSTCHECK;
 struct fby_manifest *fby_manifest_unpack(int fd,

@@ -17,7 +17,7 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
-#define MAGIC "forebay-manifest 1 "
+#define MAGIC "forebay-manifest 2 "
 #define MAX_TEXTS 1000
 #define MAX_BYTES (INT64_C(1) << 30)
 
@@ -48,7 +48,8 @@ fby_manifest_pack(const struct fby_manifest *m)
 	if (fd == -1)
 		return -1;
 	fby_str_init(&s);
-	fby_str_printf(&s, MAGIC "%zu\n", m->ntexts);
+	fby_str_printf(&s, MAGIC "%zu %s\n", m->ntexts,
+	    m->host_id ? m->host_id : "");
 	for (size_t i = 0; i < m->ntexts; i++) {
 		fby_str_printf(&s, "%zu ", m->texts[i].len);
 		/* The name ends at the line's end, so it may hold none. */
@@ -101,6 +102,24 @@ unpack_text(struct fby_pool *pool, const char **p, const char *limit,
 	return 0;
 }
 
+/* "N HOST-ID\n" */
+static int
+unpack_head(struct fby_pool *pool, const char **p, const char *limit, size_t *n,
+    const char **host_id)
+{
+	const char *eol;
+
+	if (read_number(p, limit, ' ', MAX_TEXTS, n) == -1)
+		return -1;
+	eol = memchr(*p, '\n', (size_t)(limit - *p));
+	if (eol == NULL)
+		return -1;
+	if (eol > *p)
+		*host_id = fby_pstrndup(pool, *p, (size_t)(eol - *p));
+	*p = eol + 1;
+	return 0;
+}
+
 static struct fby_manifest *
 unpack(const char *p, size_t len, struct fby_err *err)
 {
@@ -109,12 +128,13 @@ unpack(const char *p, size_t len, struct fby_err *err)
 	const char *limit = p + len;
 	struct fby_manifest_text *texts;
 	struct fby_manifest *m = NULL;
+	const char *host_id = NULL;
 	size_t n = 0;
 	int rc = -1;
 
 	if (len > strlen(MAGIC) && memcmp(p, MAGIC, strlen(MAGIC)) == 0) {
 		p += strlen(MAGIC);
-		rc = read_number(&p, limit, '\n', MAX_TEXTS, &n);
+		rc = unpack_head(pool, &p, limit, &n, &host_id);
 	}
 	texts = fby_pcalloc(pool, (n + 1) * sizeof(*texts));
 	for (size_t i = 0; i < n && rc == 0; i++)
@@ -123,6 +143,8 @@ unpack(const char *p, size_t len, struct fby_err *err)
 		fby_err_add(err, pos, "not a packed manifest");
 	else
 		m = fby_manifest_parse(texts, n, err);
+	if (m && host_id)
+		m->host_id = fby_pstrdup(m->pool, host_id);
 	fby_pool_free(pool);
 	return m;
 }

@@ -109,8 +109,7 @@ the_member_has_a_name_of_its_own_and_never_commits_by_itself(void **state)
 	assert_int_equal(rd_kafka_conf_get(conf, "group.instance.id", id,
 			     &size),
 	    RD_KAFKA_CONF_OK);
-	assert_memory_equal(id, "forebay-", 8);
-	assert_string_equal(id + 8 + 16, "-orders");
+	assert_string_equal(id, "forebay-orders");
 	rd_kafka_conf_destroy(conf);
 	conf = conf_of(m, FBY_KAFKA_MEMBER);
 	assert_conf(conf, "group.instance.id", id);
@@ -119,23 +118,17 @@ the_member_has_a_name_of_its_own_and_never_commits_by_itself(void **state)
 }
 
 static void
-another_run_directory_is_another_member(void **state)
+the_master_says_who_the_member_is(void **state)
 {
-	struct fby_manifest *a = good(SOURCE("") BLACKHOLE);
-	struct fby_manifest *b = good(SOURCE("") BLACKHOLE HOST("/s"));
-	rd_kafka_conf_t *ca = conf_of(a, FBY_KAFKA_MEMBER);
-	rd_kafka_conf_t *cb = conf_of(b, FBY_KAFKA_MEMBER);
-	char ia[128], ib[128];
-	size_t na = sizeof(ia), nb = sizeof(ib);
+	struct fby_manifest *m = good(SOURCE("") BLACKHOLE);
+	rd_kafka_conf_t *conf;
 
 	(void)state;
-	rd_kafka_conf_get(ca, "group.instance.id", ia, &na);
-	rd_kafka_conf_get(cb, "group.instance.id", ib, &nb);
-	assert_string_not_equal(ia, ib);
-	rd_kafka_conf_destroy(ca);
-	rd_kafka_conf_destroy(cb);
-	fby_manifest_free(a);
-	fby_manifest_free(b);
+	m->host_id = "forebay-0123-orders";
+	conf = conf_of(m, FBY_KAFKA_MEMBER);
+	assert_conf(conf, "group.instance.id", "forebay-0123-orders");
+	rd_kafka_conf_destroy(conf);
+	fby_manifest_free(m);
 }
 
 static void
@@ -529,7 +522,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    the_member_has_a_name_of_its_own_and_never_commits_by_itself),
-		cmocka_unit_test(another_run_directory_is_another_member),
+		cmocka_unit_test(the_master_says_who_the_member_is),
 		cmocka_unit_test(the_fetcher_is_no_member),
 		cmocka_unit_test(an_empty_instance_id_makes_a_dynamic_member),
 		cmocka_unit_test(the_session_fits_into_the_poll_interval),

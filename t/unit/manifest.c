@@ -317,6 +317,7 @@ a_packed_manifest_is_the_same_and_cannot_be_changed(void **state)
 	fby_err_init(&err);
 	m = fby_manifest_load(names, 2, &err);
 	assert_non_null(m);
+	m->host_id = "forebay-0123-minimal";
 	fd = fby_manifest_pack(m);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "x", 1), -1);
@@ -325,6 +326,7 @@ a_packed_manifest_is_the_same_and_cannot_be_changed(void **state)
 	copy = fby_manifest_unpack(fd, &err);
 	assert_non_null(copy);
 	assert_int_equal(copy->ntexts, 2);
+	assert_string_equal(copy->host_id, "forebay-0123-minimal");
 	assert_string_equal(copy->texts[1].name, "t/conf/host.yaml");
 	assert_int_equal(copy->host.workers, 3);
 	assert_int_equal(fby_manifest_diff(m, copy, NULL, NULL),
@@ -339,13 +341,15 @@ a_packed_manifest_is_the_same_and_cannot_be_changed(void **state)
 static void
 what_is_no_packed_manifest_is_refused(void **state)
 {
-	static const char *const bad[] = { "", "x", "forebay-manifest 1 ",
-		"forebay-manifest 1 \n", "forebay-manifest 2 1\n",
-		"forebay-manifest 1 1\n", "forebay-manifest 1 1\n5 a\n1234",
-		"forebay-manifest 1 1\n3 a\n1234",
-		"forebay-manifest 1 9999999999999999999999\n",
-		"forebay-manifest 1 1\n99999999999999999999 a\n",
-		"forebay-manifest 1 1\n3a\n123", "forebay-manifest 1 0\n" };
+	static const char *const bad[] = { "", "x", "forebay-manifest 2 ",
+		"forebay-manifest 1 0\n", "forebay-manifest 2 \n",
+		"forebay-manifest 2 1\n", "forebay-manifest 2 0",
+		"forebay-manifest 2 2 \n", "forebay-manifest 2 1 \n",
+		"forebay-manifest 2 1 \n5 a\n1234",
+		"forebay-manifest 2 1 \n3 a\n1234",
+		"forebay-manifest 2 9999999999999999999999 \n",
+		"forebay-manifest 2 1 \n99999999999999999999 a\n",
+		"forebay-manifest 2 1 \n3a\n123", "forebay-manifest 2 0 \n" };
 	struct fby_err err;
 
 	(void)state;
