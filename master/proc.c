@@ -54,6 +54,9 @@ fby_proc_set_state(struct fby_proc *pr, enum fby_proc_state to)
 {
 	fby_debug("worker %u: %s -> %s", pr->slot, state_names[pr->state],
 	    state_names[to]);
+	/* Its slot may be another's next, which waits for a time of its own. */
+	if (to != FBY_PROC_BACKOFF)
+		evtimer_del(&pr->ev_spawn);
 	pr->state = to;
 }
 

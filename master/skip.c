@@ -17,7 +17,7 @@ leave_out(struct fby_handoff *h, struct fby_part *pt, int64_t offset)
 	struct fby_ledger_row *row = fby_handoff_row(h, pt);
 
 	fby_bump(&row->read, 1);
-	fby_bump(&row->dropped, 1);
+	fby_release(&row->dropped, fby_load(&row->dropped) + 1);
 	fby_release(&row->acked, offset + 1);
 	fby_poison_moved(&pt->poison, offset + 1);
 	h->skipped++;

@@ -26,6 +26,13 @@ fby_status_lag(const struct fby_ledger_row *row)
 	return FBY_MAX(high - from, 0);
 }
 
+/* A worker in another language may store both in any order. */
+static uint64_t
+held(uint64_t read, uint64_t done)
+{
+	return read > done ? read - done : 0;
+}
+
 /* `read` is loaded last: it is never behind what became of the records. */
 uint64_t
 fby_status_held(const struct fby_ledger_row *row)
@@ -35,7 +42,7 @@ fby_status_held(const struct fby_ledger_row *row)
 	    fby_acquire(&row->dropped) + fby_acquire(&row->returned);
 	uint64_t read = fby_load(&row->read);
 
-	return read > done ? read - done : 0;
+	return held(read, done);
 }
 
 int64_t
@@ -67,8 +74,8 @@ outcomes(json_t *o, const struct fby_ledger_row *row)
 	fby_json_set(o, "dropped", fby_json_count(dropped));
 	fby_json_set(o, "returned", fby_json_count(returned));
 	fby_json_set(o, "held",
-	    json_integer((json_int_t)(read - delivered - fallback -
-		dead_lettered - dropped - returned)));
+	    fby_json_count(held(read,
+		delivered + fallback + dead_lettered + dropped + returned)));
 }
 
 json_t *

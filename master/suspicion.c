@@ -108,7 +108,7 @@ fby_suspicion_died(struct fby_handoff *h, uint32_t slot, uint32_t nrow,
 		/* Its writer is gone: nothing moves any more. */
 		d = (struct fby_poison_death){
 			.acked = fby_acquire(&row->acked),
-			.position = fby_load(&row->position),
+			.position = fby_acquire(&row->position),
 			.in_flight = fby_load(&row->in_flight),
 			.handed = nrow == i ? offset : FBY_NONE,
 			.at_end = fby_load(&row->flags) & FBY_ROW_AT_END,

@@ -91,8 +91,8 @@ fby_mem_arena(enum fby_arena arena)
 	return total;
 }
 
-static void *
-chunk_alloc(enum fby_arena arena, size_t size)
+void *
+fby_mem_get(enum fby_arena arena, size_t size)
 {
 	void *p = mallocx(size,
 	    (int)MALLOCX_ARENA(arena_index[arena]) | MALLOCX_TCACHE_NONE);
@@ -102,8 +102,8 @@ chunk_alloc(enum fby_arena arena, size_t size)
 	return p;
 }
 
-static void
-chunk_free(void *p)
+void
+fby_mem_put(void *p)
 {
 	dallocx(p, MALLOCX_TCACHE_NONE);
 }
@@ -128,15 +128,15 @@ fby_mem_arena(enum fby_arena arena)
 	return 0;
 }
 
-static void *
-chunk_alloc(enum fby_arena arena, size_t size)
+void *
+fby_mem_get(enum fby_arena arena, size_t size)
 {
 	(void)arena;
 	return fby_malloc(size);
 }
 
-static void
-chunk_free(void *p)
+void
+fby_mem_put(void *p)
 {
 	free(p);
 }
@@ -235,7 +235,7 @@ struct fby_pool {
 static struct chunk *
 chunk_new(enum fby_arena arena, size_t size)
 {
-	struct chunk *c = chunk_alloc(arena, sizeof(*c) + size);
+	struct chunk *c = fby_mem_get(arena, sizeof(*c) + size);
 
 	c->next = NULL;
 	c->used = 0;
@@ -263,7 +263,7 @@ fby_pool_reset(struct fby_pool *pool)
 	pool->cleanups = NULL;
 	while ((c = pool->chunks)->next != NULL) {
 		pool->chunks = c->next;
-		chunk_free(c);
+		fby_mem_put(c);
 	}
 	c->used = 0;
 }
@@ -274,7 +274,7 @@ fby_pool_free(struct fby_pool *pool)
 	if (pool == NULL)
 		return;
 	fby_pool_reset(pool);
-	chunk_free(pool->chunks);
+	fby_mem_put(pool->chunks);
 	free(pool);
 }
 

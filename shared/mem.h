@@ -37,6 +37,10 @@ uint64_t fby_mem_arena(enum fby_arena arena);
 /* Resident set of this process, in bytes, from /proc/self/statm. */
 uint64_t fby_mem_rss(void);
 
+/* From this arena, whatever the thread's is; freed by its own function. */
+void *fby_mem_get(enum fby_arena arena, size_t size);
+void fby_mem_put(void *p);
+
 void *fby_malloc(size_t size);
 void *fby_calloc(size_t n, size_t size);
 void *fby_realloc(void *p, size_t size);

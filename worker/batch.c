@@ -41,7 +41,7 @@ fby_batches_fini(struct fby_batches *bs)
 	for (unsigned i = 0; i < FBY_BATCH_CLASSES; i++) {
 		while ((b = LIST_FIRST(&bs->free[i])) != NULL) {
 			LIST_REMOVE(b, entry);
-			free(b);
+			fby_mem_put(b);
 		}
 		bs->nfree[i] = 0;
 	}
@@ -60,7 +60,7 @@ fby_batch_get(struct fby_batches *bs, struct fby_lane *ln,
 		LIST_REMOVE(b, entry);
 		bs->nfree[class_]--;
 	} else {
-		b = fby_malloc(class_bytes(class_));
+		b = fby_mem_get(FBY_ARENA_BATCH, class_bytes(class_));
 	}
 	b->magic = FBY_BATCH_MAGIC;
 	b->class_ = class_;
@@ -88,7 +88,7 @@ fby_batch_put(struct fby_batches *bs, struct fby_batch *b)
 	LIST_REMOVE(b, entry);
 	b->magic = 0;
 	if ((bs->nfree[class_] + 1) * class_bytes(class_) > FREE_BYTES) {
-		free(b);
+		fby_mem_put(b);
 		return;
 	}
 	LIST_INSERT_HEAD(&bs->free[class_], b, entry);

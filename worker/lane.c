@@ -50,12 +50,13 @@ fby_lane_find_row(struct fby_worker *w, uint32_t row)
 	return NULL;
 }
 
+/* Released: who sees what became of records sees that they were read. */
 static void
 move_count(_Atomic uint64_t *to, uint64_t *from)
 {
 	if (*from == 0)
 		return;
-	fby_bump(to, *from);
+	fby_release(to, fby_load(to) + *from);
 	*from = 0;
 }
 
@@ -76,9 +77,10 @@ fby_lane_publish(struct fby_lane *ln)
 	move_count(&row->fallback, &ln->fallback);
 	move_count(&row->dead_lettered, &ln->dead_lettered);
 	move_count(&row->dropped, &ln->dropped);
-	fby_store(&row->position, ln->acks.position);
+	/* The master believes no position beyond the end of the log. */
 	if (fby_load(&row->high) < ln->acks.position)
 		fby_store(&row->high, ln->acks.position);
+	fby_release(&row->position, ln->acks.position);
 	fby_store(&row->in_flight, fby_acks_in_flight(&ln->acks));
 	fby_store(&row->oldest_at, fby_acks_oldest_at(&ln->acks));
 	fby_release(&row->acked, ln->acks.acked);

@@ -3,6 +3,8 @@
 
 #include "t/unit/unit.h"
 
+#include "shared/mem.h"
+
 #include "worker/batch.h"
 
 /* Only compared, never followed. */
@@ -37,6 +39,24 @@ a_batch_knows_its_records_and_they_know_it(void **state)
 		fby_batch_put(&bs, b);
 	}
 	fby_batches_fini(&bs);
+}
+
+static void
+batches_are_counted_in_an_arena_of_their_own(void **state)
+{
+	rd_kafka_message_t *msgs[1] = { message(0) };
+	uint64_t before = fby_mem_arena(FBY_ARENA_BATCH);
+	struct fby_batches bs;
+
+	(void)state;
+	/* A build without jemalloc has no arenas. */
+	if (fby_mem_arena(FBY_ARENA_MAIN) == 0)
+		skip();
+	fby_batches_init(&bs);
+	fby_batch_put(&bs, fby_batch_get(&bs, NULL, msgs, 1));
+	assert_true(fby_mem_arena(FBY_ARENA_BATCH) > before);
+	fby_batches_fini(&bs);
+	assert_int_equal(fby_mem_arena(FBY_ARENA_BATCH), before);
 }
 
 static void
@@ -85,9 +105,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_batch_knows_its_records_and_they_know_it),
+		cmocka_unit_test(batches_are_counted_in_an_arena_of_their_own),
 		cmocka_unit_test(a_returned_batch_is_used_again),
 		cmocka_unit_test(free_lists_are_bounded),
 	};
 
+	fby_mem_init();
 	return UNIT_RUN(tests);
 }
