@@ -22,6 +22,7 @@
 #include "master/json.h"
 #include "master/master.h"
 #include "master/metrics.h"
+#include "master/notes.h"
 #include "master/program.h"
 #include "master/rundir.h"
 #include "master/runtimes.h"
@@ -97,6 +98,7 @@ cmd_run(const struct fby_options *o)
 	mst.manifest = load(mst.files, mst.nfiles);
 	if (mst.manifest == NULL)
 		return FBY_EXIT_USAGE;
+	fby_notes_log(mst.manifest);
 	mst.run_dir = fby_strdup(
 	    o->client.dir ? o->client.dir : fby_manifest_run_dir(mst.manifest));
 	mst.libexec = o->libexec;
@@ -116,6 +118,7 @@ cmd_test(const struct fby_options *o)
 	choose_files(&o->client, &files, &n);
 	if ((m = load(files, n)) == NULL)
 		return FBY_EXIT_USAGE;
+	fby_notes_print(m);
 	for (size_t i = 0; i < n; i++)
 		printf("%s: ok\n", files[i]);
 	if (n == 0)

@@ -12,6 +12,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "shared/kafka_auth.h"
+#include "shared/kafka_property.h"
 #include "shared/kafka_settings.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
@@ -21,8 +22,10 @@
 #define SESSION_MS 15000
 #define HEARTBEAT_MS 1000
 #define TRANSACTION_MS 10000
+#define IDEMPOTENT_IN_FLIGHT 5
 #define PREFETCH_MIN (64 * INT64_C(1024))
 #define PREFETCH_MAX (1024 * INT64_C(1024))
+#define MESSAGE_MAX INT64_C(1000000)          /* librdkafka's default */
 #define FETCH_MAX (50 * 1024 * INT64_C(1024)) /* librdkafka's default */
 
 enum {
@@ -45,9 +48,7 @@ static const struct setting defaults[] = {
 	{ FETCHER, "fetch.queue.backoff.ms", "10" },
 	/* How long a partition that is granted waits for the fetch under way.
 	 */
-	{ FETCHER, "fetch.wait.max.ms", "100" },
-	{ PRODUCER, "enable.idempotence", "true" },
-	{ PRODUCER, "linger.ms", "5" },
+	{ FETCHER, "fetch.wait.max.ms", "100" }, { PRODUCER, "linger.ms", "5" },
 	/* Then it is the retry strategy's turn. */
 	{ PRODUCER, "message.timeout.ms", "30000" },
 	/* The broker decides what is too large; the budget is the worker's. */
@@ -82,6 +83,7 @@ struct build {
 	const struct fby_manifest *m;
 	const struct fby_kafka *k;
 	enum fby_kafka_client client;
+	bool is_trial;
 	const char *path;
 	rd_kafka_conf_t *conf;
 	struct fby_err *err;
@@ -147,6 +149,14 @@ set(const struct build *b, const char *key, const char *value,
 	    b->path, key, why);
 }
 
+/* false: it is not set. */
+static bool
+get(const struct build *b, const char *key, char *value, size_t size)
+{
+	return rd_kafka_conf_get(b->conf, key, value, &size) ==
+	    RD_KAFKA_CONF_OK;
+}
+
 static int
 set_table(const struct build *b, const struct setting *s)
 {
@@ -160,26 +170,30 @@ set_table(const struct build *b, const struct setting *s)
 }
 
 static bool
-is_member_only(const char *key)
+is_one_of(const char *key, const char *const *list, size_t n)
 {
-	for (size_t i = 0; i < FBY_NELEM(member_only); i++)
-		if (strcmp(key, member_only[i]) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(key, list[i]) == 0)
 			return true;
 	return false;
 }
 
 static int
-set_config(const struct build *b)
+set_config(const struct build *b, const struct fby_kafka *k)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < b->k->nsettings; i++) {
-		const struct fby_setting *s = &b->k->settings[i];
+	for (size_t i = 0; i < k->nsettings; i++) {
+		const struct fby_setting *s = &k->settings[i];
 
-		if (b->client == FBY_KAFKA_FETCHER && is_member_only(s->key))
+		if (b->client == FBY_KAFKA_FETCHER &&
+		    is_one_of(s->key, member_only, FBY_NELEM(member_only)))
 			continue;
 		if (*s->value == '\0' &&
 		    strcmp(s->key, "group.instance.id") == 0)
+			continue;
+		if (b->is_trial &&
+		    fby_kafka_property_kind(s->key) == FBY_PROPERTY_LIBRARY)
 			continue;
 		rc |= set(b, s->key, s->value, s->value_pos);
 	}
@@ -235,6 +249,42 @@ set_member_defaults(const struct build *b)
 	return rc;
 }
 
+/* ---- Kerberos --------------------------------------------------------- */
+
+/*
+ * librdkafka hands sasl.kerberos.kinit.cmd to a shell, with each %{property}
+ * replaced by that property's value and nothing quoted.  So a value that is
+ * put there, by default the principal and the key table, must be one that a
+ * shell takes as it is.
+ */
+static int
+check_kinit(const struct build *b)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-./@:+,=%";
+	char mechanism[64], key[128], value[4096];
+	char command[4096];
+
+	if (!get(b, "sasl.mechanisms", mechanism, sizeof(mechanism)) ||
+	    strcmp(mechanism, "GSSAPI") != 0 ||
+	    !get(b, "sasl.kerberos.kinit.cmd", command, sizeof(command)))
+		return 0;
+	for (const char *p = command; (p = strstr(p, "%{")) != NULL;) {
+		const size_t len = strcspn(p += 2, "}");
+
+		snprintf(key, sizeof(key), "%.*s", (int)len, p);
+		if (get(b, key, value, sizeof(value)) &&
+		    value[strspn(value, plain)] != '\0')
+			return fby_err_add(b->err,
+			    fby_manifest_pos(b->m, b->path),
+			    "%s: the value of %s goes into a command for the "
+			    "shell, allowed are letters, digits and _-./@:+,=%%",
+			    b->path, key);
+	}
+	return 0;
+}
+
 /* ---- memory ----------------------------------------------------------- */
 
 /*
@@ -259,15 +309,19 @@ set_prefetch(const struct build *b)
 	snprintf(text, sizeof(text), "%" PRId64,
 	    FBY_MIN(b->m->host.memory.budget_bytes / 4, FETCH_MAX));
 	rc |= set(b, "fetch.max.bytes", text, pos);
+	/* librdkafka wants it no larger; a fetcher's requests are small. */
+	snprintf(text, sizeof(text), "%" PRId64,
+	    FBY_MIN(b->m->host.memory.budget_bytes / 4, MESSAGE_MAX));
+	rc |= set(b, "message.max.bytes", text, pos);
 	return rc;
 }
 
 /* ---- transactions ----------------------------------------------------- */
 
 static bool
-is_exactly_once(const struct build *b)
+is_exactly_once(const struct fby_manifest *m)
 {
-	return b->m->host.delivery == FBY_EXACTLY_ONCE;
+	return m->host.delivery == FBY_EXACTLY_ONCE;
 }
 
 /*
@@ -301,6 +355,58 @@ set_transaction(const struct build *b)
 	rc |= set(b, "linger.ms", "1", pos);
 	rc |= set(b, "retry.backoff.ms", "2", pos);
 	return rc;
+}
+
+/* ---- idempotence ------------------------------------------------------ */
+
+/*
+ * The first setting of the operator's that an idempotent producer cannot
+ * have, NULL if there is none.  As the Java client does, it is then written
+ * without idempotence, and said; an explicit enable.idempotence stands, and
+ * librdkafka refuses the pair.
+ */
+static const struct fby_setting *
+excludes_idempotence(const struct fby_kafka *k)
+{
+	static const char *const acks[] = { "acks", "request.required.acks" };
+	static const char *const retries[] = { "retries",
+		"message.send.max.retries" };
+	static const char *const in_flight[] = { "max.in.flight",
+		"max.in.flight.requests.per.connection" };
+
+	if (fby_kafka_settings_find(k, "enable.idempotence"))
+		return NULL;
+	for (size_t i = 0; i < k->nsettings; i++) {
+		const struct fby_setting *s = &k->settings[i];
+		int64_t n = 0;
+
+		if (strcmp(s->key, "queuing.strategy") == 0 &&
+		    strcmp(s->value, "fifo") != 0)
+			return s;
+		if (is_one_of(s->key, acks, FBY_NELEM(acks)) &&
+		    strcmp(s->value, "all") != 0 && strcmp(s->value, "-1") != 0)
+			return s;
+		if (fby_units_int(s->value, &n) != NULL)
+			continue;
+		if ((is_one_of(s->key, retries, FBY_NELEM(retries)) && n < 1) ||
+		    (is_one_of(s->key, in_flight, FBY_NELEM(in_flight)) &&
+			n > IDEMPOTENT_IN_FLIGHT) ||
+		    (strcmp(s->key, "queue.buffering.backpressure.threshold") ==
+			    0 &&
+			n > 1))
+			return s;
+	}
+	return NULL;
+}
+
+static int
+set_idempotence(const struct build *b)
+{
+	const bool is_on = is_exactly_once(b->m) ||
+	    excludes_idempotence(b->k) == NULL;
+
+	return set(b, "enable.idempotence", is_on ? "true" : "false",
+	    fby_manifest_pos(b->m, b->path));
 }
 
 /* ---- the whole -------------------------------------------------------- */
@@ -348,28 +454,33 @@ build(const struct build *b)
 		rc |= set_member_defaults(b);
 	if (b->client == FBY_KAFKA_FETCHER)
 		rc |= set_prefetch(b);
-	if (is_producer(b->client) && is_exactly_once(b))
+	if (is_producer(b->client) && is_exactly_once(b->m))
 		rc |= set_transaction(b);
-	rc |= set_config(b);
+	if (is_producer(b->client))
+		rc |= set_idempotence(b);
+	rc |= set_config(b, b->k);
 	rc |= set_brokers(b);
 	if (!is_producer(b->client))
 		rc |= set(b, "group.id", b->k->group, pos);
 	rc |= set_table(b, forced);
-	if (is_exactly_once(b))
+	if (is_exactly_once(b->m))
 		rc |= set_table(b, stable_offsets);
 	set_events(b);
 	rc |= fby_kafka_auth_set(b->m, b->k, b->path, b->conf, b->err);
+	rc |= set_config(b, &b->m->host.kafka);
+	rc |= check_kinit(b);
 	return rc;
 }
 
-rd_kafka_conf_t *
-fby_kafka_conf(const struct fby_manifest *m, enum fby_kafka_client client,
-    struct fby_err *err)
+static rd_kafka_conf_t *
+make_conf(const struct fby_manifest *m, enum fby_kafka_client client,
+    bool is_trial, struct fby_err *err)
 {
 	const struct build b = {
 		.m = m,
 		.k = client_kafka(m, client),
 		.client = client,
+		.is_trial = is_trial,
 		.path = client_path(m, client),
 		.conf = rd_kafka_conf_new(),
 		.err = err,
@@ -380,6 +491,33 @@ fby_kafka_conf(const struct fby_manifest *m, enum fby_kafka_client client,
 		return b.conf;
 	rd_kafka_conf_destroy(b.conf);
 	return NULL;
+}
+
+rd_kafka_conf_t *
+fby_kafka_conf(const struct fby_manifest *m, enum fby_kafka_client client,
+    struct fby_err *err)
+{
+	return make_conf(m, client, false, err);
+}
+
+rd_kafka_conf_t *
+fby_kafka_conf_trial(const struct fby_manifest *m, enum fby_kafka_client client,
+    struct fby_err *err)
+{
+	return make_conf(m, client, true, err);
+}
+
+/* The block that librdkafka speaks of. */
+static struct fby_pos
+fault_pos(const struct fby_manifest *m, enum fby_kafka_client client,
+    const char *why)
+{
+	const bool is_tls = client_kafka(m, client)->tls.present &&
+	    (strstr(why, "ssl") || strstr(why, "SSL"));
+
+	return fby_manifest_pos(m,
+	    fby_psprintf(m->pool, "%s.%s", client_path(m, client),
+		is_tls ? "tls" : "config"));
 }
 
 rd_kafka_t *
@@ -396,9 +534,7 @@ fby_kafka_new(const struct fby_manifest *m, enum fby_kafka_client client,
 	    conf, why, sizeof(why));
 	if (rk == NULL) {
 		rd_kafka_conf_destroy(conf);
-		fby_err_add(err,
-		    fby_manifest_pos(m,
-			fby_psprintf(m->pool, "%s.config", path)),
+		fby_err_add(err, fault_pos(m, client, why),
 		    "%s: librdkafka makes no client of it: %s", path, why);
 		return NULL;
 	}
@@ -422,28 +558,6 @@ fby_kafka_is_login_error(int code)
 {
 	return code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
 	    code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
-}
-
-int
-fby_kafka_try(const struct fby_manifest *m, struct fby_err *err)
-{
-	rd_kafka_conf_t *conf;
-	int rc = 0;
-
-	for (int i = 0; i < FBY_KAFKA_CLIENTS; i++) {
-		enum fby_kafka_client client = (enum fby_kafka_client)i;
-
-		/* The fetcher's secrets are the member's. */
-		if (client == FBY_KAFKA_FETCHER ||
-		    !client_kafka(m, client)->present)
-			continue;
-		conf = fby_kafka_conf(m, client, err);
-		if (conf)
-			rd_kafka_conf_destroy(conf);
-		else
-			rc = -1;
-	}
-	return rc;
 }
 
 /* ---- checking --------------------------------------------------------- */
@@ -486,18 +600,37 @@ check_member(const struct fby_manifest *m, const char *path,
 	return rc;
 }
 
+static void
+note_idempotence(const struct fby_manifest *m, enum fby_sink_role role)
+{
+	const struct fby_setting *s = excludes_idempotence(
+	    &m->sinks[role].kafka);
+
+	if (s && !is_exactly_once(m))
+		fby_err_add(m->notes, s->pos,
+		    "%s.kafka.config: %s: %s excludes idempotence: records can "
+		    "be repeated or reordered by the producer's own retries",
+		    fby_manifest_sink_path(role), s->key, s->value);
+}
+
 int
 fby_kafka_check(const struct fby_manifest *m, struct fby_err *err)
 {
 	static const char source[] = "spec.source.kafka.config";
 	int rc = 0;
 
-	rc |= fby_kafka_settings_check(&m->source, true, source, err);
+	rc |= fby_kafka_settings_check(&m->source, FBY_SETTINGS_SOURCE, source,
+	    err);
+	rc |= fby_kafka_settings_check(&m->host.kafka, FBY_SETTINGS_HOST,
+	    "spec.kafka.config", err);
 	for (int i = FBY_SINK_PRIMARY; i < FBY_SINK_DEAD_LETTER; i++)
-		rc |= fby_kafka_settings_check(&m->sinks[i].kafka, false,
+		rc |= fby_kafka_settings_check(&m->sinks[i].kafka,
+		    FBY_SETTINGS_SINK,
 		    fby_psprintf(m->pool, "%s.kafka.config",
 			fby_manifest_sink_path((enum fby_sink_role)i)),
 		    err);
+	for (int i = 0; i < FBY_SINK_N; i++)
+		note_idempotence(m, (enum fby_sink_role)i);
 	if (rc == 0)
 		rc |= check_member(m, source, err);
 	return rc;

@@ -36,6 +36,13 @@ rd_kafka_conf_t *fby_kafka_conf(const struct fby_manifest *m,
     enum fby_kafka_client client, struct fby_err *err) FBY_MUSTCHECK;
 
 /*
+ * The same for a client that is made to see whether it can be: what names a
+ * library is left out, since to set it can be to load it.
+ */
+rd_kafka_conf_t *fby_kafka_conf_trial(const struct fby_manifest *m,
+    enum fby_kafka_client client, struct fby_err *err) FBY_MUSTCHECK;
+
+/*
  * The client itself.  `conf` is gone in either case.  NULL: `err` has what
  * librdkafka says of the settings as a whole, at the config block.  (OAuth
  * tokens are fetched on a thread of librdkafka's, which is why clients are
@@ -69,8 +76,9 @@ int fby_kafka_check(const struct fby_manifest *m,
     struct fby_err *err) FBY_MUSTCHECK;
 
 /*
- * Makes the configurations of all clients and throws them away: are the
- * secrets there?  For `forebay test`, and before a reload.
+ * Makes all clients that a run would make, for each role, and throws them
+ * away: are the secrets there, do the settings go together?  Nothing is
+ * connected to, run or loaded.  For `forebay test`, and before a reload.
  */
 int fby_kafka_try(const struct fby_manifest *m,
     struct fby_err *err) FBY_MUSTCHECK;

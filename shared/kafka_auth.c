@@ -43,7 +43,10 @@ set_secret(const struct auth *a, const char *key, const char *name,
 
 	if (fby_secret_read(a->m, secret, path, &text, a->err) == -1)
 		return -1;
-	if (text)
+	if (text && *text == '\0')
+		rc = fby_err_add(a->err, fby_manifest_pos(a->m, path),
+		    "%s: the secret is empty", path);
+	else if (text)
 		rc = set(a, key, text);
 	fby_secret_free(text);
 	return rc;

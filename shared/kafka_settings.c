@@ -10,6 +10,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "shared/kafka_property.h"
 #include "shared/manifest.h"
 #include "shared/manifest_tables.h"
 #include "shared/mem.h"
@@ -122,6 +123,44 @@ fby_kafka_settings_find(const struct fby_kafka *k, const char *key)
 	return NULL;
 }
 
+/* ---- what must not be named ------------------------------------------- */
+
+static int
+check_name(const struct fby_setting *s, enum fby_settings_of of,
+    const char *path, struct fby_err *err)
+{
+	const char *names = fby_kafka_property_names(s->key);
+
+	if (fby_kafka_property_kind(s->key) == FBY_PROPERTY_INTERNAL)
+		return fby_err_add(err, s->pos, "%s: %s cannot be used here",
+		    path, s->key);
+	if (of == FBY_SETTINGS_HOST) {
+		if (fby_kafka_property_is_connection(s->key))
+			return 0;
+		return fby_err_add(err, s->pos,
+		    "%s: %s does not concern the connection, allowed is it in "
+		    "config of the source or of a sink",
+		    path, s->key);
+	}
+	if (names)
+		return fby_err_add(err, s->pos,
+		    "%s: %s names %s of this machine, allowed is it in "
+		    "spec.kafka.config of the Host document only",
+		    path, s->key, names);
+	return 0;
+}
+
+int
+fby_kafka_settings_names(const struct fby_kafka *k, enum fby_settings_of of,
+    const char *path, struct fby_err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < k->nsettings; i++)
+		rc |= check_name(&k->settings[i], of, path, err);
+	return rc;
+}
+
 /* ---- trying the settings ---------------------------------------------- */
 
 /* What forebay decides.  `value` NULL: nothing is allowed. */
@@ -143,12 +182,19 @@ static const struct forced forced_sink[] = { { "delivery.report.only.error",
 	{ "metadata.broker.list", NULL, "brokers" },
 	{ "transactional.id", NULL, NULL }, { 0 } };
 
+static const struct forced *const forced_of[] = {
+	[FBY_SETTINGS_SOURCE] = forced_source,
+	[FBY_SETTINGS_SINK] = forced_sink,
+	[FBY_SETTINGS_HOST] = NULL,
+};
+
 static const struct forced *
 forced_find(const struct forced *f, const char *key)
 {
-	while (f->key && strcmp(f->key, key) != 0)
-		f++;
-	return f->key ? f : NULL;
+	for (; f && f->key; f++)
+		if (strcmp(f->key, key) == 0)
+			return f;
+	return NULL;
 }
 
 /* The same as what is forced, in librdkafka's own spelling? */
@@ -231,6 +277,13 @@ check_setting(rd_kafka_conf_t *conf, const struct fby_setting *s,
 {
 	char why[512];
 
+	switch (fby_kafka_property_kind(s->key)) {
+	case FBY_PROPERTY_LIBRARY: /* setting it can load it */
+	case FBY_PROPERTY_INTERNAL:
+		return 0;
+	default:
+		break;
+	}
 	/* Empty means dynamic membership, which is librdkafka's unset. */
 	if (*s->value == '\0' && strcmp(s->key, "group.instance.id") == 0)
 		return 0;
@@ -252,15 +305,15 @@ check_setting(rd_kafka_conf_t *conf, const struct fby_setting *s,
 }
 
 int
-fby_kafka_settings_check(const struct fby_kafka *k, bool is_source,
+fby_kafka_settings_check(const struct fby_kafka *k, enum fby_settings_of of,
     const char *path, struct fby_err *err)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	int rc = 0;
 
 	for (size_t i = 0; i < k->nsettings; i++)
-		rc |= check_setting(conf, &k->settings[i],
-		    is_source ? forced_source : forced_sink, path, err);
+		rc |= check_setting(conf, &k->settings[i], forced_of[of], path,
+		    err);
 	rd_kafka_conf_destroy(conf);
 	return rc ? -1 : 0;
 }

@@ -25,8 +25,24 @@ int fby_kafka_settings_read(struct fby_pool *pool, struct fby_kafka *k,
 /* Value of the key, or NULL. */
 const char *fby_kafka_settings_find(const struct fby_kafka *k, const char *key);
 
-/* Tries all; `is_source` decides what forebay forces. */
-int fby_kafka_settings_check(const struct fby_kafka *k, bool is_source,
+enum fby_settings_of {
+	FBY_SETTINGS_SOURCE,
+	FBY_SETTINGS_SINK,
+	FBY_SETTINGS_HOST /* spec.kafka.config: the connection alone */
+};
+
+/*
+ * Refuses what must not be named in this document: see kafka_property.h.
+ * Nothing is handed to librdkafka, which would load some of it at once.
+ */
+int fby_kafka_settings_names(const struct fby_kafka *k, enum fby_settings_of of,
+    const char *path, struct fby_err *err);
+
+/*
+ * Tries all the others; `of` decides what forebay forces.  What names a
+ * library is not tried.
+ */
+int fby_kafka_settings_check(const struct fby_kafka *k, enum fby_settings_of of,
     const char *path, struct fby_err *err) FBY_MUSTCHECK;
 
 #endif

@@ -227,6 +227,8 @@ parse(const struct fby_manifest_text *texts, size_t n, bool may_object,
 	int rc = 0;
 
 	m->pool = pool;
+	m->notes = fby_pcalloc(pool, sizeof(*m->notes));
+	fby_err_init(m->notes);
 	for (size_t i = 0; i < n; i++)
 		add_text(m, &texts[i]);
 	for (size_t i = 0; i < n; i++)
@@ -253,8 +255,10 @@ fby_manifest_parse(const struct fby_manifest_text *texts, size_t n,
 void
 fby_manifest_free(struct fby_manifest *m)
 {
-	if (m)
-		fby_pool_free(m->pool);
+	if (m == NULL)
+		return;
+	fby_err_fini(m->notes);
+	fby_pool_free(m->pool);
 }
 
 /* ---- files ------------------------------------------------------------ */

@@ -203,6 +203,8 @@ struct fby_host {
 	} canary;
 	struct fby_runtime *runtimes;
 	size_t nruntimes;
+	/* config and settings alone: how all clients connect */
+	struct fby_kafka kafka;
 };
 
 /* ---- both ------------------------------------------------------------- */
@@ -231,6 +233,8 @@ struct fby_manifest {
 	int64_t read_timeout_ms;
 	int64_t concurrency;
 	struct fby_host host;
+	/* what is accepted and yet to be said: for `test` and the log */
+	struct fby_err *notes;
 	/* the texts, to be packed for the workers */
 	struct fby_manifest_text *texts;
 	size_t ntexts;

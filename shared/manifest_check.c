@@ -304,9 +304,24 @@ check_kafka(const struct check *c, const char *path, struct fby_kafka *k)
 			    path, i);
 	check_tls(c, path, &k->tls);
 	check_sasl(c, path, &k->sasl);
-	if (k->config)
-		fby_kafka_settings_read(c->m->pool, k, mvtx_node(c, config),
-		    config, c->err);
+	if (k->config == NULL)
+		return;
+	fby_kafka_settings_read(c->m->pool, k, mvtx_node(c, config), config,
+	    c->err);
+	fby_kafka_settings_names(k, FBY_SETTINGS_SOURCE, config, c->err);
+}
+
+static void
+check_host_kafka(const struct check *c)
+{
+	static const char path[] = "spec.kafka.config";
+	struct fby_kafka *k = &c->m->host.kafka;
+
+	if (k->config == NULL)
+		return;
+	fby_kafka_settings_read(c->m->pool, k,
+	    fby_manifest_node(c->m->hostdoc, path), path, c->err);
+	fby_kafka_settings_names(k, FBY_SETTINGS_HOST, path, c->err);
 }
 
 /* ---- Host ------------------------------------------------------------- */
@@ -432,6 +447,7 @@ fby_manifest_check(struct fby_manifest *m, struct fby_err *err)
 		    fby_psprintf(m->pool, "%s.kafka",
 			fby_manifest_sink_path((enum fby_sink_role)i)),
 		    &m->sinks[i].kafka);
+	check_host_kafka(&c);
 	fby_manifest_check_sinks(m, err);
 	check_drain(&c);
 	check_idle(&c);

@@ -457,6 +457,16 @@ static const struct fby_directive dead_letter_table[] = {
 	{ 0 }
 };
 
+static const struct fby_directive kafka_table[] = {
+	D("config", STR, H(kafka.config),
+	    .help = "How this host connects: settings of librdkafka that "
+		"begin with ssl., sasl., security., https., socket., broker., "
+		"client. or plugin., for all clients, after those of the "
+		"MonoVertex. Programs, libraries and files are named here and "
+		"nowhere else."),
+	{ 0 }
+};
+
 static const struct fby_enum delivery_names[] = {
 	{ "atLeastOnce", FBY_AT_LEAST_ONCE },
 	{ "exactlyOnce", FBY_EXACTLY_ONCE },
@@ -537,6 +547,8 @@ static const struct fby_directive spec_table[] = {
 		sinks[FBY_SINK_DEAD_LETTER].present),
 	    .flags = FBY_D_ROLL, .arg = dead_letter_table,
 	    .help = "Where records go that cannot be delivered."),
+	D("kafka", BLOCK, .flags = FBY_D_RESTART, .arg = kafka_table,
+	    .help = "Connections to Kafka."),
 	D("poisonPill", BLOCK, .flags = FBY_D_LIVE, .arg = poison_table,
 	    .help = "Records that kill workers."),
 	D("delivery", ENUM, H(delivery), .flags = FBY_D_RESTART,

@@ -7,6 +7,7 @@
 
 #include "shared/manifest.h"
 
+#include "shared/kafka_property.h"
 #include "shared/manifest_tables.h"
 #include "shared/mem.h"
 #include "shared/str.h"
@@ -166,19 +167,6 @@ check_retry(const struct fby_manifest *m, struct fby_err *err)
 
 /* ---- dead-letter topic ------------------------------------------------ */
 
-/* Settings of the source that say how to connect, and nothing else. */
-static bool
-is_connection(const char *key)
-{
-	static const char *const begin[] = { "ssl.", "sasl.", "security.",
-		"enable.ssl.", "socket.", "broker.", "client." };
-
-	for (size_t i = 0; i < FBY_NELEM(begin); i++)
-		if (strncmp(key, begin[i], strlen(begin[i])) == 0)
-			return true;
-	return false;
-}
-
 static void
 complete_dead_letter(struct fby_manifest *m)
 {
@@ -197,7 +185,7 @@ complete_dead_letter(struct fby_manifest *m)
 	settings = fby_pcalloc(m->pool,
 	    (m->source.nsettings + 1) * sizeof(*settings));
 	for (size_t i = 0; i < m->source.nsettings; i++)
-		if (is_connection(m->source.settings[i].key))
+		if (fby_kafka_property_is_connection(m->source.settings[i].key))
 			settings[k->nsettings++] = m->source.settings[i];
 	k->settings = settings;
 }

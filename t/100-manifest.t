@@ -5,7 +5,8 @@
 # the reason, good ones and the examples are accepted.
 #
 # A new message begins with a file in t/conf/bad; its .err is what
-# `forebay test` says, seen from the root of the tree.
+# `forebay test` says, seen from the root of the tree.  What is accepted with a
+# note has it in t/conf/good, as .note.
 use strict;
 use warnings;
 
@@ -39,11 +40,14 @@ for my $path (sort glob 't/conf/bad/*.yaml') {
 	is($status, 2, "$path: the exit status is that of a bad manifest");
 }
 
-for my $path (sort glob 't/conf/good/*') {
+for my $path (sort grep { !/\.note$/ } glob 't/conf/good/*') {
 	my ($status, $said) = reference_says('check', $path);
+	my $note = $path =~ s/\.\w+$/.note/r;
 
 	is($said, '', "$path is accepted");
 	is($status, 0, "$path: the exit status says so, too");
+	(undef, $said) = reference_says('notes', $path);
+	is($said, -e $note ? slurp($note) : '', "$path: what is to be noted");
 }
 
 # The examples' secrets are not here, and nothing else may be wrong.
@@ -56,7 +60,7 @@ for my $path (sort(glob 'conf/examples/*.yaml'), 'conf/forebay.yaml') {
 }
 
 # What forebay prints is what it reads.
-for my $path (sort(glob 't/conf/good/*'), glob 'conf/examples/*.yaml') {
+for my $path (sort(grep { !/\.note$/ } glob 't/conf/good/*'), glob 'conf/examples/*.yaml') {
 	my (undef, $dump) = reference_says('dump', $path);
 	my $file = File::Temp->new;
 

@@ -70,7 +70,8 @@ sub pattern
 	} $format =~ /(%[-0-9.*]*(?:z?[a-z])?|[^%]+)/g;
 }
 
-my @said = map { split /\n/, slurp($_) } glob 't/conf/bad/*.err';
+my @said = map { split /\n/, slurp($_) } glob('t/conf/bad/*.err'),
+    glob('t/conf/good/*.note');
 s/^\S+?\.yaml(?::\d+:\d+)?: // for @said;
 
 for my $path (sort grep { m{/(?:conf|yaml|manifest|kafka|secret)\w*\.c$} }

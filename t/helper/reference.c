@@ -4,6 +4,7 @@
  *
  *	reference md | man	the reference from the directive tables
  *	reference check FILE…	errors as `forebay test` prints them; status 2
+ *	reference notes FILE…	what is accepted and yet said
  *	reference dump FILE…	the effective manifest
  *	reference object FILE…	the object for another runtime
  *	reference diff A B	"policy path" for each setting that differs,
@@ -67,6 +68,8 @@ with_manifest(const char *word, char **files, int n, struct fby_err *err)
 		return 0;
 	if (strcmp(word, "dump") == 0)
 		print(fby_manifest_dump(m));
+	else if (strcmp(word, "notes") == 0)
+		print(fby_err_text(m->notes));
 	else if (strcmp(word, "object") == 0)
 		print(fby_manifest_object(m));
 	else if (strcmp(word, "check") != 0)

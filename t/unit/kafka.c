@@ -280,9 +280,36 @@ all_clients_can_be_made(void **state)
 }
 
 static void
+settings_that_exclude_idempotence_turn_it_off(void **state)
+{
+	static const char *const sinks[] = {
+		SOURCE("") KAFKA_SINK("acks: 0"),
+		SOURCE("") KAFKA_SINK("acks: 1"),
+		SOURCE("") KAFKA_SINK("retries: 0"),
+		SOURCE("") KAFKA_SINK("max.in.flight: 6"),
+		SOURCE("") KAFKA_SINK("queuing.strategy: lifo"),
+		SOURCE("")
+		    KAFKA_SINK("queue.buffering.backpressure.threshold: 2"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < FBY_NELEM(sinks); i++) {
+		struct fby_manifest *m = good(sinks[i]);
+		rd_kafka_conf_t *conf = conf_of(m, FBY_KAFKA_PRODUCER);
+
+		assert_conf(conf, "enable.idempotence", "false");
+		rd_kafka_conf_destroy(conf);
+		assert_int_equal(m->notes->total, 1);
+		assert_int_equal(fby_kafka_try(m, &err), 0);
+		fby_manifest_free(m);
+	}
+}
+
+static void
 what_librdkafka_refuses_as_a_whole_is_said(void **state)
 {
-	struct fby_manifest *m = good(SOURCE("") KAFKA_SINK("acks: 1"));
+	struct fby_manifest *m = good(
+	    SOURCE("") KAFKA_SINK("acks: 1\n        enable.idempotence: true"));
 	rd_kafka_conf_t *conf = conf_of(m, FBY_KAFKA_PRODUCER);
 
 	(void)state;
@@ -532,6 +559,7 @@ main(void)
 		cmocka_unit_test(
 		    exactly_once_sees_stable_offsets_only_and_gives_up_in_time),
 		cmocka_unit_test(all_clients_can_be_made),
+		cmocka_unit_test(settings_that_exclude_idempotence_turn_it_off),
 		cmocka_unit_test(what_librdkafka_refuses_as_a_whole_is_said),
 		cmocka_unit_test(settings_are_split_at_the_first_colon),
 		cmocka_unit_test(tls_takes_the_contents_of_secrets),

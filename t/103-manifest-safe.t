@@ -1,0 +1,89 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# To check a manifest runs no program, loads no library and opens no
+# connection, whatever it says and whichever document says it.
+use strict;
+use warnings;
+
+use File::Temp ();
+use IO::Socket::INET ();
+use Test::More;
+
+use Test::Forebay::Util;
+
+my $dir = File::Temp->newdir;
+my $mark = "$dir/mark";
+my $forebay = build_dir() . '/forebay';
+my $listener = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1',
+    Blocking => 0) or die "listen: $!\n";
+my $broker = '127.0.0.1:' . $listener->sockport;
+delete @ENV{qw(NUMAFLOW_RUNTIME NUMAFLOW_MONO_VERTEX_OBJECT)};
+
+# What `forebay test` says, and its exit status.
+sub said
+{
+	my ($config, $host) = @_;
+	my $lines = join '', map { "        $_\n" } split /\n/, $config;
+	my $doc = defined $host ? "---\napiVersion: forebay/v1\nkind: Host\n" .
+	    "spec:\n  kafka:\n    config: |\n" .
+	    join('', map { "      $_\n" } split /\n/, $host) : '';
+
+	spew("$dir/m.yaml", <<"YAML" . $doc);
+apiVersion: numaflow.numaproj.io/v1alpha1
+kind: MonoVertex
+metadata: {name: t}
+spec:
+  source:
+    kafka:
+      brokers: ["$broker"]
+      topic: t
+      consumerGroup: g
+      config: |
+$lines
+  sink: {kafka: {brokers: ["$broker"], topic: out}}
+YAML
+	my $text = qx('$forebay' test -c '$dir/m.yaml' 2>&1);
+	return ($? >> 8, $text);
+}
+
+my $gssapi = "security.protocol: sasl_plaintext\nsasl.mechanism: GSSAPI";
+my $built = build_dir();
+my ($plugin) = glob "$built/t/preload/*.so";
+ok($plugin, 'there is a shared object to try');
+
+for my $bad (
+	"plugin.library.paths: $plugin",
+	"$gssapi\nsasl.kerberos.kinit.cmd: touch $mark",
+	"$gssapi\nsasl.kerberos.principal: \$(touch $mark)",
+	"$gssapi\nsasl.kerberos.principal: me;touch $mark",
+	"ssl.engine.location: $plugin",
+	'internal.termination.signal: 9',
+	'test.mock.num.brokers: 1',
+) {
+	my ($status, $text) = said($bad);
+	my ($what) = $bad =~ /([^\n:]+): [^\n]*$/;
+
+	is($status, 2, "$what in a MonoVertex is refused");
+	like($text, qr/^\Q$dir\E.*\Q$what\E/m, "$what: it is named");
+	unlike($text, qr/dlopen|conf_init/, "$what: nothing was loaded");
+	ok(!-e $mark, "$what: nothing was run");
+}
+
+for my $good (
+	"sasl.kerberos.kinit.cmd: touch $mark",
+	"plugin.library.paths: $plugin",
+	"ssl.engine.location: $plugin",
+) {
+	my ($status, $text) = said($gssapi, $good);
+
+	is($status, 0, "$good: allowed in the Host document") or diag($text);
+	ok(!-e $mark, "$good: nothing was run");
+	unlike($text, qr/dlopen|conf_init/, "$good: nothing was loaded");
+}
+
+my ($status, $text) = said('client.id: a');
+is($status, 0, 'a plain manifest is fine') or diag($text);
+ok(!$listener->accept, 'nobody has connected to the broker');
+
+done_testing();
