@@ -355,6 +355,8 @@ fby_cycle_recovered(struct fby_master *mst)
 	fby_topics_init(&mst->topics, mst);
 	set_state(mst, FBY_CYCLE_RUNNING, "started");
 	start_moving(mst);
+	/* What came before there was anything to be reloaded. */
+	fby_reload_continue(&mst->reload);
 }
 
 /* ---- stopping --------------------------------------------------------- */

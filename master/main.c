@@ -15,6 +15,7 @@
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
+#include "shared/stdfd.h"
 #include "shared/title.h"
 
 #include "master/client.h"
@@ -28,13 +29,18 @@
 #include "master/runtimes.h"
 #include "master/screen.h"
 #include "master/shmdump.h"
+#include "master/signal.h"
 #include "master/status.h"
+#include "master/stdout.h"
 #include "master/usage.h"
 #include "master/version.h"
 
 #ifndef FBY_SYSCONFDIR
 #define FBY_SYSCONFDIR "/etc"
 #endif
+
+/* Closed standard descriptors, and no /dev/null: there is nowhere to say so. */
+#define FBY_EXIT_STDFD 3
 
 #define DEFAULT_FILE FBY_SYSCONFDIR "/forebay/forebay.yaml"
 #define OBJECT_ENV "NUMAFLOW_MONO_VERTEX_OBJECT"
@@ -59,13 +65,21 @@ choose_files(const struct fby_client *cl, char ***files, size_t *n)
 	*n = FBY_NELEM(default_files);
 }
 
+static void
+complain(struct fby_err *err)
+{
+	char *text = fby_err_text(err);
+
+	fputs(text, stderr);
+	free(text);
+}
+
 /* NULL: all that is wrong has been said. */
 static struct fby_manifest *
 load(char *const *files, size_t n)
 {
 	struct fby_manifest *m;
 	struct fby_err err;
-	char *text;
 
 	fby_err_init(&err);
 	m = fby_manifest_load(files, n, &err);
@@ -76,13 +90,23 @@ load(char *const *files, size_t n)
 		fby_manifest_free(m);
 		m = NULL;
 	}
-	if (m == NULL) {
-		text = fby_err_text(&err);
-		fputs(text, stderr);
-		free(text);
-	}
+	if (m == NULL)
+		complain(&err);
 	fby_err_fini(&err);
 	return m;
+}
+
+static bool
+can_write_records(const struct fby_manifest *m)
+{
+	struct fby_err err;
+	int rc;
+
+	fby_err_init(&err);
+	if ((rc = fby_stdout_try(m, &err)) == -1)
+		complain(&err);
+	fby_err_fini(&err);
+	return rc == 0;
 }
 
 /* ---- commands --------------------------------------------------------- */
@@ -92,17 +116,20 @@ cmd_run(const struct fby_options *o)
 {
 	/* Large, and as long-lived as the process. */
 	static struct fby_master mst;
-	int status;
+	int status = FBY_EXIT_USAGE;
 
 	choose_files(&o->client, &mst.files, &mst.nfiles);
 	mst.manifest = load(mst.files, mst.nfiles);
 	if (mst.manifest == NULL)
 		return FBY_EXIT_USAGE;
+	if (!can_write_records(mst.manifest))
+		goto out;
 	fby_notes_log(mst.manifest);
 	mst.run_dir = fby_strdup(
 	    o->client.dir ? o->client.dir : fby_manifest_run_dir(mst.manifest));
 	mst.libexec = o->libexec;
 	status = fby_cycle_run(&mst);
+out:
 	fby_manifest_free(mst.manifest);
 	free((void *)(uintptr_t)mst.run_dir);
 	return status;
@@ -149,22 +176,19 @@ cmd_runtimes(const struct fby_options *o)
 {
 	struct fby_manifest *m;
 	struct fby_err err;
-	char **files, *text;
+	char **files;
 	size_t n;
 
 	choose_files(&o->client, &files, &n);
 	fby_err_init(&err);
 	/* A chosen one that is missing is what this is to show. */
 	m = fby_manifest_load(files, n, &err);
-	if (m == NULL) {
-		text = fby_err_text(&err);
-		fputs(text, stderr);
-		free(text);
-	} else {
+	if (m == NULL)
+		complain(&err);
+	else
 		fby_runtimes_show(m,
 		    o->client.dir ? o->client.dir : fby_manifest_run_dir(m),
 		    o->client.json);
-	}
 	fby_err_fini(&err);
 	fby_manifest_free(m);
 	return m ? 0 : FBY_EXIT_USAGE;
@@ -288,7 +312,7 @@ enum {
 
 /* clang-format off */
 static const struct fby_command commands[] = {
-	{ "run", FIND | FBY_TAKES_LIBEXEC, NULL,
+	{ "run", FIND | FBY_TAKES_LIBEXEC | FBY_TAKES_SIGNALS, NULL,
 	    "Run in the foreground until told to stop",
 	    MANIFEST_MORE "\n\nSIGHUP reloads the manifest, SIGQUIT drains "
 	    "and ends, SIGTERM and SIGINT do so\nquickly, SIGUSR1 opens the "
@@ -354,6 +378,9 @@ main(int argc, char **argv)
 {
 	int status;
 
+	fby_signal_hold();
+	if (fby_stdfd_secure() == -1)
+		return FBY_EXIT_STDFD;
 	fby_mem_init();
 	fby_title_init(argc, argv);
 	fby_log_init("forebay");

@@ -6,6 +6,7 @@
 
 #include "master/reload.h"
 
+#include <event2/event.h>
 #include <unistd.h>
 
 #include "shared/clock.h"
@@ -17,6 +18,10 @@
 #include "shared/str.h"
 
 #include "master/master.h"
+#include "master/stdout.h"
+
+#define CALM_MS 100      /* without a request, before the next is obeyed */
+#define PATIENCE_MS 1000 /* but no longer than this after the first */
 
 struct fby_reload_waiter {
 	struct fby_reload_waiter *next;
@@ -24,11 +29,14 @@ struct fby_reload_waiter {
 	void *arg;
 };
 
+static void on_calm(evutil_socket_t fd, short what, void *arg);
+
 void
 fby_reload_init(struct fby_reload *r, struct fby_master *mst)
 {
 	memset(r, 0, sizeof(*r));
 	r->mst = mst;
+	evtimer_assign(&r->ev_calm, mst->base, on_calm, r);
 	r->next_fd = -1;
 	r->last_ok = true;
 }
@@ -84,6 +92,7 @@ fby_reload_fini(struct fby_reload *r)
 {
 	if (r->mst == NULL)
 		return;
+	evtimer_del(&r->ev_calm);
 	drop_waiters(&r->waiters, NULL);
 	drop_waiters(&r->later, NULL);
 	drop_next(r);
@@ -91,9 +100,9 @@ fby_reload_fini(struct fby_reload *r)
 	r->last = NULL;
 }
 
-#define NOT_NOW "the master is stopping or just starting; not reloaded"
+#define NOT_NOW "the master is stopping; not reloaded"
 
-static void start(struct fby_reload *r);
+static void go_on_later(struct fby_reload *r);
 
 /* Takes text. */
 static void
@@ -129,15 +138,9 @@ finish(struct fby_reload *r, bool ok, char *text)
 		free(w);
 		w = next;
 	}
-	if (!r->again)
-		return;
-	r->again = false;
-	r->waiters = r->later;
-	r->later = NULL;
-	if (mst->state == FBY_CYCLE_RUNNING)
-		start(r);
-	else
-		finish(r, false, fby_strdup(NOT_NOW));
+	r->again_since = fby_clock_mono();
+	r->restless_until = r->again_since + CALM_MS;
+	go_on_later(r);
 }
 
 /* ---- comparing -------------------------------------------------------- */
@@ -264,6 +267,10 @@ fby_reload_continue(struct fby_reload *r)
 	struct fby_supervisor *sup = &r->mst->sup;
 	bool same;
 
+	if (r->state == FBY_RELOAD_IDLE) {
+		go_on_later(r);
+		return;
+	}
 	if (r->state == FBY_RELOAD_SWITCHING) {
 		if (r->next == NULL)
 			finish(r, true, now_running(r->mst->manifest));
@@ -299,6 +306,8 @@ fby_reload_cancel(struct fby_reload *r)
 {
 	if (r->state != FBY_RELOAD_IDLE)
 		finish(r, false, fby_strdup("the master stops"));
+	else
+		go_on_later(r);
 }
 
 /* ---- beginning -------------------------------------------------------- */
@@ -328,7 +337,8 @@ choose_way(struct fby_reload *r)
 	fby_err_init(&ch.refused);
 	fby_str_init(&ch.text);
 	policy = fby_manifest_diff(mst->manifest, r->next, on_change, &ch);
-	if (policy == FBY_POLICY_RESTART)
+	if (policy == FBY_POLICY_RESTART ||
+	    fby_stdout_try(r->next, &ch.refused) == -1)
 		finish(r, false, fby_err_text(&ch.refused));
 	else if (must_leave(mst->manifest, r->next, policy))
 		go_switch(r, &ch);
@@ -365,20 +375,56 @@ start(struct fby_reload *r)
 	fby_err_fini(&err);
 }
 
+/* ---- when ------------------------------------------------------------- */
+
+/* What has been asked for is begun, refused, or put off. */
+static void
+go_on_later(struct fby_reload *r)
+{
+	enum fby_cycle_state state = r->mst->state;
+	int64_t now = fby_clock_mono(), at;
+	struct timeval tv;
+
+	if (!r->again || r->state != FBY_RELOAD_IDLE ||
+	    state == FBY_CYCLE_RECOVERING)
+		return;
+	at = FBY_MIN(r->restless_until, r->again_since + PATIENCE_MS);
+	if (state == FBY_CYCLE_RUNNING && now < at) {
+		tv = fby_clock_tv(at - now);
+		evtimer_add(&r->ev_calm, &tv);
+		return;
+	}
+	evtimer_del(&r->ev_calm);
+	r->again = false;
+	r->waiters = r->later;
+	r->later = NULL;
+	if (state == FBY_CYCLE_RUNNING)
+		start(r);
+	else
+		finish(r, false, fby_strdup(NOT_NOW));
+}
+
+static void
+on_calm(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	go_on_later(arg);
+}
+
 void
 fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn, void *arg)
 {
-	if (r->mst->state != FBY_CYCLE_RUNNING || r->state != FBY_RELOAD_IDLE) {
-		if (r->state == FBY_RELOAD_IDLE) {
-			fby_warn("reload: " NOT_NOW);
-			if (fn)
-				fn(arg, false, NOT_NOW);
-			return;
-		}
-		add_waiter(&r->later, fn, arg);
-		r->again = true;
-		return;
-	}
-	add_waiter(&r->waiters, fn, arg);
-	start(r);
+	int64_t now = fby_clock_mono();
+	bool is_first = now >= r->restless_until;
+
+	add_waiter(&r->later, fn, arg);
+	if (!r->again)
+		r->again_since = now;
+	r->again = true;
+	/* A single one is obeyed at once; what follows it has to wait. */
+	if (!is_first)
+		r->restless_until = now + CALM_MS;
+	go_on_later(r);
+	r->restless_until = FBY_MAX(r->restless_until, now + CALM_MS);
 }

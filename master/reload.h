@@ -13,12 +13,16 @@
  *	                        no worker of ours: out of the group, ▶ IDLE
  *	                        or into it
  *
- * Requests that come meanwhile are gathered into one more reload at the end.
+ * Requests that come meanwhile, or before there are workers, are gathered into
+ * one more reload at the end.  It waits until none has come for 100 ms, and a
+ * second at most: two hundred HUPs are not two hundred rolls.
  */
 #ifndef FBY_RELOAD_H
 #define FBY_RELOAD_H
 
 #include "shared/fby.h"
+
+#include <event2/event_struct.h>
 
 struct fby_manifest;
 struct fby_master;
@@ -37,7 +41,10 @@ struct fby_reload_waiter;
 struct fby_reload {
 	struct fby_master *mst;
 	enum fby_reload_state state;
-	bool again;
+	bool again;                /* `later` has been asked for */
+	int64_t again_since;       /* monotonic: when first */
+	int64_t restless_until;    /* monotonic: what comes before that waits */
+	struct event ev_calm;      /* that is over */
 	struct fby_manifest *next; /* being rolled to */
 	int next_fd;
 	unsigned generation; /* last given out; never twice */

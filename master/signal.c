@@ -5,6 +5,8 @@
  */
 #include "shared/fby.h"
 
+#include "master/signal.h"
+
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
@@ -104,6 +106,33 @@ on_signal(evutil_socket_t signo, short what, void *arg)
 	}
 }
 
+/* ---- before the loop, and after it -------------------------------------- */
+
+/* What would end a process that has no handler for it, and must not. */
+static void
+mask_early(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(how, &set, NULL);
+}
+
+void
+fby_signal_hold(void)
+{
+	mask_early(SIG_BLOCK);
+}
+
+void
+fby_signal_release(void)
+{
+	mask_early(SIG_UNBLOCK);
+}
+
 void
 fby_signal_init(struct fby_master *mst)
 {
@@ -115,11 +144,20 @@ fby_signal_init(struct fby_master *mst)
 		evsignal_add(&mst->ev_sigs[i], NULL);
 		mst->nsigs++;
 	}
+	/* What came since the start of the program is acted upon now. */
+	fby_signal_release();
 }
 
 void
 fby_signal_fini(struct fby_master *mst)
 {
+	sigset_t set;
+
+	/* The rest of the way out is short, and not to be cut shorter. */
+	sigemptyset(&set);
+	for (size_t i = 0; i < mst->nsigs; i++)
+		sigaddset(&set, actions[i].signo);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	while (mst->nsigs > 0)
 		evsignal_del(&mst->ev_sigs[--mst->nsigs]);
 }

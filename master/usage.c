@@ -13,6 +13,8 @@
 
 #include "shared/mem.h"
 
+#include "master/signal.h"
+
 enum { OPT_JSON = 256, OPT_LIBEXEC, OPT_COMPARE };
 
 /* clang-format off */
@@ -254,6 +256,8 @@ fby_usage_run(int argc, char **argv, const struct fby_command *commands)
 		fputs("; `forebay help` lists what there is\n", stderr);
 		goto out;
 	}
+	if ((c->takes & FBY_TAKES_SIGNALS) == 0)
+		fby_signal_release();
 	status = c->fn(&l.o);
 out:
 	free(l.o.client.files);

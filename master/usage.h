@@ -12,12 +12,13 @@
 
 /* What a command takes; anything else is refused. */
 enum fby_takes {
-	FBY_TAKES_FILES = 1,   /* -c FILE, any number of times */
-	FBY_TAKES_DIR = 2,     /* -d DIR */
-	FBY_TAKES_JSON = 4,    /* --json */
-	FBY_TAKES_LIBEXEC = 8, /* --libexec DIR */
-	FBY_TAKES_ARG = 16,    /* one argument */
-	FBY_TAKES_COMPARE = 32 /* and up: what only `compare` takes */
+	FBY_TAKES_FILES = 1,    /* -c FILE, any number of times */
+	FBY_TAKES_DIR = 2,      /* -d DIR */
+	FBY_TAKES_JSON = 4,     /* --json */
+	FBY_TAKES_LIBEXEC = 8,  /* --libexec DIR */
+	FBY_TAKES_ARG = 16,     /* one argument */
+	FBY_TAKES_SIGNALS = 32, /* it lets in what main() holds by itself */
+	FBY_TAKES_COMPARE = 256 /* and up: what only `compare` takes */
 };
 
 /* Of `compare`: name, argument if it has one, help. */

@@ -18,6 +18,7 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 #include "shared/proto.h"
+#include "shared/stdfd.h"
 #include "shared/str.h"
 #include "shared/title.h"
 
@@ -175,13 +176,18 @@ int
 main(int argc, char **argv)
 {
 	static struct fby_worker w = { .shm = FBY_SHM_INIT };
-	int64_t slot = slot_from_env();
+	int64_t slot;
 	char *ident;
 	int code;
 
+	/* Before anything is opened, and before a signal finds us without. */
+	set_signals();
+	if (fby_stdfd_secure() == -1)
+		return FBY_EXIT_SETUP;
 	fby_title_init(argc, argv);
 	fby_mem_init();
 	fby_log_init("forebay-worker");
+	slot = slot_from_env();
 	if (slot == -1 || !have_descriptors()) {
 		fprintf(stderr,
 		    "forebay-worker is started by forebay, with "
@@ -194,7 +200,6 @@ main(int argc, char **argv)
 	w.ident = ident;
 	fby_log_init(ident);
 	fby_title_set("forebay: worker %u", w.slot_no);
-	set_signals();
 	code = run(&w);
 	if (code != FBY_EXIT_OK)
 		_exit(code);

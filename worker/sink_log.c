@@ -36,6 +36,7 @@
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
+#include "shared/stdfd.h"
 #include "shared/str.h"
 
 #include "worker/batch.h"
@@ -297,6 +298,11 @@ open_stdout(struct sink_log *s)
 {
 	struct stat st;
 
+	/* Opened once more, below, what was meant for reading would do. */
+	if (!fby_stdfd_is_writable(STDOUT_FILENO)) {
+		errno = EBADF;
+		return -1;
+	}
 	if (fstat(STDOUT_FILENO, &st) == -1)
 		return -1;
 	s->is_file = S_ISREG(st.st_mode);
