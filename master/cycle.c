@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shared/clock.h"
@@ -221,6 +222,33 @@ on_left(evutil_socket_t fd, short what, void *arg)
 		leave(mst, "everything is drained and committed");
 }
 
+static void
+op_settled(void *arg)
+{
+	struct fby_master *mst = arg;
+
+	fby_reload_continue(&mst->reload);
+}
+
+static void
+op_ready(void *arg)
+{
+	fby_cycle_workers_ready(arg);
+}
+
+static void
+op_gone(void *arg)
+{
+	fby_cycle_workers_gone(arg);
+}
+
+static const struct fby_supervisor_ops supervisor_ops = {
+	.plan = op_plan,
+	.ready = op_ready,
+	.gone = op_gone,
+	.settled = op_settled,
+};
+
 static const struct fby_handoff_ops handoff_ops = {
 	.grant = op_grant,
 	.revoke = op_revoke,
@@ -341,6 +369,8 @@ set_policy(struct fby_master *mst)
 void
 fby_cycle_recovered(struct fby_master *mst)
 {
+	if (mst->state != FBY_CYCLE_RECOVERING)
+		return;
 	if (create_ledger(mst) == -1) {
 		mst->exit_code = FBY_EXIT_FAIL;
 		event_base_loopbreak(mst->base);
@@ -502,7 +532,13 @@ fby_cycle_child_gone(struct fby_master *mst)
 void
 fby_cycle_reap(struct fby_master *mst)
 {
-	fby_supervisor_reap(&mst->sup);
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (!fby_child_reaped(&mst->child, pid, status) &&
+		    !fby_child_reaped(&mst->canary, pid, status))
+			fby_supervisor_reaped(&mst->sup, pid, status);
 }
 
 static void
@@ -624,7 +660,7 @@ open_all(struct fby_master *mst)
 	event_assign(&mst->ev_resolve, mst->base, -1, 0, on_resolve, mst);
 	event_add(&mst->ev_tick, &tick);
 	fby_signal_init(mst);
-	fby_supervisor_init(&mst->sup, mst);
+	fby_supervisor_init(&mst->sup, mst, &supervisor_ops, mst);
 	fby_quarantine_init(&mst->quarantine, mst);
 	fby_oom_init(&mst->oom, "");
 	fby_group_init(&mst->group, mst);

@@ -46,6 +46,13 @@ is_used(const struct fby_place *pl)
 	return pl->slot != FBY_NOSLOT;
 }
 
+/* Of its kind only the first are. */
+static bool
+is_wanted(const struct fby_supervisor *sup, enum fby_place_kind kind, size_t i)
+{
+	return i - first_of[kind] < sup->want[kind];
+}
+
 /* The master stops, or has no workers: none shall be there. */
 static bool
 is_over(const struct fby_supervisor *sup)
@@ -115,26 +122,78 @@ on_spawn_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (pr->state == FBY_PROC_BACKOFF)
+	if (pr->state == FBY_PROC_BACKOFF && !pr->mst->sup.is_resting)
 		start(&pr->mst->sup, pr);
-	fby_cycle_plan_soon(pr->mst);
+	pr->mst->sup.ops->plan(pr->mst->sup.arg);
 }
 
+/* Its slot is the next one's; nothing that was to come of it comes any more. */
+static void
+set_empty(struct fby_proc *pr)
+{
+	evtimer_del(&pr->ev_spawn);
+	pr->place = -1;
+	fby_proc_set_state(pr, FBY_PROC_EMPTY);
+}
+
+static void
+retire(struct fby_proc *pr)
+{
+	if (!fby_proc_is_alive(pr)) {
+		set_empty(pr);
+		return;
+	}
+	pr->place = -1;
+	fby_proc_set_state(pr, FBY_PROC_RETIRING);
+}
+
+static size_t
+count_state(const struct fby_supervisor *sup, enum fby_proc_state state)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
+		n += sup->procs[i].state == state;
+	return n;
+}
+
+/* Processes that have no place any more, and have not exited. */
+static size_t
+count_leaving(const struct fby_supervisor *sup)
+{
+	return count_state(sup, FBY_PROC_RETIRING) +
+	    count_state(sup, FBY_PROC_DRAINING);
+}
+
+/*
+ * NULL: there is none.  A place has a process and its successor, and there are
+ * twice as many slots as places; but who retires is of no place and keeps its
+ * slot until it has exited, however often it is replaced meanwhile.
+ */
 static struct fby_proc *
 free_proc(struct fby_supervisor *sup)
 {
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
-		if (sup->procs[i].state == FBY_PROC_EMPTY)
+		if (sup->procs[i].state == FBY_PROC_EMPTY) {
+			sup->is_full = false;
 			return &sup->procs[i];
-	/* Each place has at most two, and there are twice as many slots. */
-	FBY_BUG_ON(true);
+		}
+	if (!sup->is_full)
+		fby_warn("all %d slots are taken, %zu of them by workers that "
+			 "are to exit; new ones are started when these have",
+		    FBY_SLOTS_MAX, count_leaving(sup));
+	sup->is_full = true;
+	return NULL;
 }
 
+/* FBY_NOSLOT: all are taken; fby_supervisor_check() tries it again. */
 static uint32_t
 start_for(struct fby_supervisor *sup, size_t place)
 {
 	struct fby_proc *pr = free_proc(sup);
 
+	if (pr == NULL)
+		return FBY_NOSLOT;
 	pr->place = (int)place;
 	start(sup, pr);
 	return pr->slot;
@@ -143,10 +202,13 @@ start_for(struct fby_supervisor *sup, size_t place)
 static bool
 is_kind_ready(const struct fby_supervisor *sup, enum fby_place_kind kind)
 {
-	for (size_t i = first_of[kind]; i < first_of[kind + 1]; i++)
-		if (is_used(&sup->places[i]) &&
+	for (size_t i = first_of[kind]; i < first_of[kind + 1]; i++) {
+		if (!is_used(&sup->places[i]) && !is_wanted(sup, kind, i))
+			continue;
+		if (!is_used(&sup->places[i]) ||
 		    sup->procs[sup->places[i].slot].state != FBY_PROC_READY)
 			return false;
+	}
 	return true;
 }
 
@@ -181,17 +243,13 @@ fby_supervisor_ready(struct fby_supervisor *sup, struct fby_proc *pr)
 		forget_deaths(pl);
 		pl->next = FBY_NOSLOT;
 		pl->slot = pr->slot;
-		old->place = -1;
-		if (fby_proc_is_alive(old))
-			fby_proc_set_state(old, FBY_PROC_RETIRING);
-		else
-			fby_proc_set_state(old, FBY_PROC_EMPTY);
+		retire(old);
 	}
 	pl->fresh = false;
 	if (fby_supervisor_kind(pr) == FBY_PLACE_CANARY)
 		canaries_ready(sup);
-	fby_cycle_workers_ready(sup->mst);
-	fby_cycle_plan_soon(sup->mst);
+	sup->ops->ready(sup->arg);
+	sup->ops->plan(sup->arg);
 	/* Who retires without a lane will release none. */
 	fby_supervisor_check(sup);
 }
@@ -237,9 +295,8 @@ on_death(struct fby_supervisor *sup, struct fby_proc *pr, int status)
 		/* A successor that did not get ready ends the roll. */
 		pl->next = FBY_NOSLOT;
 		sup->failed = true;
-		pr->place = -1;
-		fby_proc_set_state(pr, FBY_PROC_EMPTY);
-	} else if (pl && !is_over(sup)) {
+		set_empty(pr);
+	} else if (pl && !is_over(sup) && !sup->is_resting) {
 		/* A canary that never got ready ends the roll, too. */
 		if (pl->fresh && fby_supervisor_kind(pr) == FBY_PLACE_CANARY &&
 		    sup->mst->reload.state == FBY_RELOAD_ROLLING)
@@ -248,38 +305,26 @@ on_death(struct fby_supervisor *sup, struct fby_proc *pr, int status)
 	} else {
 		if (pl)
 			pl->slot = FBY_NOSLOT;
-		pr->place = -1;
-		fby_proc_set_state(pr, FBY_PROC_EMPTY);
+		set_empty(pr);
 	}
 }
 
-void
-fby_supervisor_reap(struct fby_supervisor *sup)
+bool
+fby_supervisor_reaped(struct fby_supervisor *sup, pid_t pid, int status)
 {
-	struct fby_proc *pr;
-	bool any = false;
-	int status;
-	pid_t pid;
+	struct fby_proc *pr = NULL;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (fby_child_reaped(&sup->mst->child, pid, status) ||
-		    fby_child_reaped(&sup->mst->canary, pid, status))
-			continue;
-		for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX && pr == NULL; i++)
+		if (sup->procs[i].pid == pid)
 			pr = &sup->procs[i];
-			if (pr->pid != pid)
-				continue;
-			on_death(sup, pr, status);
-			any = true;
-			break;
-		}
-	}
-	if (!any)
-		return;
-	fby_cycle_plan_soon(sup->mst);
+	if (pr == NULL)
+		return false;
+	on_death(sup, pr, status);
+	sup->ops->plan(sup->arg);
 	fby_supervisor_check(sup);
 	if (is_over(sup) && fby_supervisor_alive(sup) == 0)
-		fby_cycle_workers_gone(sup->mst);
+		sup->ops->gone(sup->arg);
+	return true;
 }
 
 /*
@@ -291,7 +336,8 @@ try_again(struct fby_supervisor *sup, int64_t now)
 {
 	struct fby_master *mst = sup->mst;
 
-	if (!sup->failed || mst->state != FBY_CYCLE_RUNNING ||
+	if (!sup->failed || sup->is_resting ||
+	    mst->state != FBY_CYCLE_RUNNING ||
 	    mst->reload.state != FBY_RELOAD_IDLE ||
 	    !fby_manifest_has_workers(mst->manifest))
 		return;
@@ -325,15 +371,6 @@ fby_supervisor_tick(struct fby_supervisor *sup)
 /* ---- how many, and of which generation -------------------------------- */
 
 static void
-retire(struct fby_proc *pr)
-{
-	evtimer_del(&pr->ev_spawn);
-	pr->place = -1;
-	fby_proc_set_state(pr,
-	    fby_proc_is_alive(pr) ? FBY_PROC_RETIRING : FBY_PROC_EMPTY);
-}
-
-static void
 close_place(struct fby_supervisor *sup, struct fby_place *pl)
 {
 	if (pl->next != FBY_NOSLOT)
@@ -343,7 +380,7 @@ close_place(struct fby_supervisor *sup, struct fby_place *pl)
 	pl->slot = pl->next = FBY_NOSLOT;
 }
 
-/* As many places as are wanted, the first of each kind. */
+/* As many places as are wanted, as far as there are slots for them. */
 static void
 settle_places(struct fby_supervisor *sup)
 {
@@ -351,7 +388,7 @@ settle_places(struct fby_supervisor *sup)
 		for (size_t i = first_of[kind]; i < first_of[kind + 1]; i++) {
 			struct fby_place *pl = &sup->places[i];
 
-			if (i - first_of[kind] >= sup->want[kind]) {
+			if (!is_wanted(sup, kind, i)) {
 				close_place(sup, pl);
 			} else if (!is_used(pl)) {
 				forget_deaths(pl);
@@ -365,10 +402,8 @@ settle_places(struct fby_supervisor *sup)
 static bool
 roll_one(struct fby_supervisor *sup)
 {
-	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
-		if (sup->procs[i].state == FBY_PROC_RETIRING ||
-		    sup->procs[i].state == FBY_PROC_DRAINING)
-			return true;
+	if (count_leaving(sup) > 0)
+		return true;
 	for (size_t i = 0; i < FBY_PLACES_MAX; i++)
 		if (sup->places[i].next != FBY_NOSLOT)
 			return true;
@@ -406,24 +441,35 @@ fby_supervisor_check(struct fby_supervisor *sup)
 			fby_proc_drain(pr,
 			    mst->manifest->host.drain_timeout_ms);
 	}
-	if (is_over(sup))
+	if (is_over(sup) || sup->is_resting)
 		return;
+	/* Those that found no slot before. */
+	settle_places(sup);
 	/* On a failure the reload decides first where to go. */
 	if (!sup->failed) {
 		if (roll_one(sup))
 			return;
 		sup->again_ms = 0;
 	}
-	fby_reload_continue(&mst->reload);
+	sup->ops->settled(sup->arg);
+}
+
+/* A place that is wanted has found no slot. */
+static bool
+lacks_some(const struct fby_supervisor *sup)
+{
+	for (size_t kind = 0; kind < FBY_PLACE_KINDS; kind++)
+		for (size_t i = 0; i < sup->want[kind]; i++)
+			if (!is_used(&sup->places[first_of[kind] + i]))
+				return true;
+	return false;
 }
 
 bool
 fby_supervisor_is_settled(const struct fby_supervisor *sup)
 {
-	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
-		if (sup->procs[i].state == FBY_PROC_RETIRING ||
-		    sup->procs[i].state == FBY_PROC_DRAINING)
-			return false;
+	if (count_leaving(sup) > 0 || lacks_some(sup))
+		return false;
 	for (size_t i = 0; i < FBY_PLACES_MAX; i++) {
 		const struct fby_place *pl = &sup->places[i];
 
@@ -531,6 +577,7 @@ fby_supervisor_roll(struct fby_supervisor *sup, const struct fby_manifest *m,
 	unsigned before = sup->generation;
 
 	sup->again_at = 0;
+	sup->is_resting = false;
 	if (set_programs(sup, m) == -1) {
 		sup->failed = true;
 		fby_alarm_set(&sup->mst->alarms, FBY_ALARM_WORKERS,
@@ -545,7 +592,7 @@ fby_supervisor_roll(struct fby_supervisor *sup, const struct fby_manifest *m,
 	settle_places(sup);
 	if (only_canary)
 		tell_all(sup, before, true);
-	fby_cycle_plan_soon(sup->mst);
+	sup->ops->plan(sup->arg);
 	fby_supervisor_check(sup);
 }
 
@@ -564,7 +611,7 @@ fby_supervisor_adopt(struct fby_supervisor *sup, const struct fby_manifest *m,
 	tell_all(sup, before, false);
 	count_places(sup, m);
 	settle_places(sup);
-	fby_cycle_plan_soon(sup->mst);
+	sup->ops->plan(sup->arg);
 	fby_supervisor_check(sup);
 	return 0;
 }
@@ -572,10 +619,13 @@ fby_supervisor_adopt(struct fby_supervisor *sup, const struct fby_manifest *m,
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst)
+fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst,
+    const struct fby_supervisor_ops *ops, void *arg)
 {
 	memset(sup, 0, sizeof(*sup));
 	sup->mst = mst;
+	sup->ops = ops;
+	sup->arg = arg;
 	sup->exec_fd = sup->manifest_fd = -1;
 	sup->program = sup->canary = (struct fby_program)FBY_PROGRAM_INIT;
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
@@ -589,6 +639,12 @@ fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst)
 }
 
 void
+fby_supervisor_rest(struct fby_supervisor *sup)
+{
+	sup->is_resting = true;
+}
+
+void
 fby_supervisor_stop(struct fby_supervisor *sup, int64_t drain_ms)
 {
 	memset(sup->want, 0, sizeof(sup->want));
@@ -597,7 +653,7 @@ fby_supervisor_stop(struct fby_supervisor *sup, int64_t drain_ms)
 		if (fby_proc_is_alive(&sup->procs[i]))
 			fby_proc_drain(&sup->procs[i], drain_ms);
 	if (fby_supervisor_alive(sup) == 0)
-		fby_cycle_workers_gone(sup->mst);
+		sup->ops->gone(sup->arg);
 }
 
 void

@@ -13,6 +13,7 @@
 #include "shared/fby.h"
 
 #include <event2/event_struct.h>
+#include <sys/types.h>
 
 #include "master/cpus.h"
 #include "master/proc.h"
@@ -25,7 +26,10 @@ struct fby_part;
 #define FBY_WARDS_MAX 4
 #define FBY_CANARIES_MAX FBY_WORKERS_MAX
 #define FBY_PLACES_MAX (FBY_WORKERS_MAX + FBY_CANARIES_MAX + FBY_WARDS_MAX)
-/* Each may have a successor. */
+/*
+ * Each may have a successor.  Who retires is of no place any more, and keeps a
+ * slot until it has exited: what finds none waits for that.
+ */
 #define FBY_SLOTS_MAX (2 * FBY_PLACES_MAX)
 
 /* What a place is for; those of a kind are next to each other. */
@@ -45,8 +49,25 @@ struct fby_place {
 	int64_t backoff_ms;
 };
 
+/* What the supervisor tells, and whom; nothing of it is done at once. */
+struct fby_supervisor_ops {
+	/* Other workers may hold lanes now: plan soon. */
+	void (*plan)(void *arg);
+	/* A process has become ready. */
+	void (*ready)(void *arg);
+	/* After fby_supervisor_stop(): the last has exited. */
+	void (*gone)(void *arg);
+	/*
+	 * Look at fby_supervisor_is_settled() and `failed`: nothing is left to
+	 * be done for the roll, or it has failed.  May begin another one.
+	 */
+	void (*settled)(void *arg);
+};
+
 struct fby_supervisor {
-	struct fby_master *mst;
+	struct fby_master *mst; /* to read: state, manifest, ledger */
+	const struct fby_supervisor_ops *ops;
+	void *arg;
 	struct fby_proc procs[FBY_SLOTS_MAX];
 	struct fby_place places[FBY_PLACES_MAX];
 	size_t want[FBY_PLACE_KINDS]; /* places; all 0 while stopping */
@@ -56,20 +77,29 @@ struct fby_supervisor {
 	int manifest_fd;              /* for new workers, borrowed */
 	unsigned generation;          /* of that manifest */
 	bool failed;                  /* a successor did not start */
+	bool is_full;                 /* no slot was free: said */
+	bool is_resting;              /* nothing is started any more */
 	int64_t again_at, again_ms;   /* monotonic; 0: not to be tried */
 	int64_t ticked_at;            /* monotonic */
 	uint64_t deaths, hangs;       /* counters */
 	struct fby_tallies tallies;   /* of each runtime */
 };
 
-void fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst);
+void fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst,
+    const struct fby_supervisor_ops *ops, void *arg);
 void fby_supervisor_fini(struct fby_supervisor *sup);
 
-/* DRAIN to all; fby_cycle_workers_gone() when the last has exited. */
+/*
+ * The master stops or goes over to another runtime: from here to the next roll
+ * nothing is started, started again or replaced.
+ */
+void fby_supervisor_rest(struct fby_supervisor *sup);
+
+/* DRAIN to all, again with less time; `gone` when the last has exited. */
 void fby_supervisor_stop(struct fby_supervisor *sup, int64_t drain_ms);
 
-/* SIGCHLD: collect whoever has died. */
-void fby_supervisor_reap(struct fby_supervisor *sup);
+/* waitpid(2) has returned it.  True if it was one of ours. */
+bool fby_supervisor_reaped(struct fby_supervisor *sup, pid_t pid, int status);
 
 /* Every second: watchdog and rates. */
 void fby_supervisor_tick(struct fby_supervisor *sup);
@@ -77,8 +107,8 @@ void fby_supervisor_tick(struct fby_supervisor *sup);
 /*
  * As many workers as the manifest asks for, all of this generation: missing
  * ones are started with it, others are replaced one at a time, surplus ones
- * retire.  fd is borrowed until the next call.  fby_reload_continue() follows
- * when it is done, or when a new worker does not get ready (`failed`).
+ * retire.  fd is borrowed until the next call.  `settled` follows when it is
+ * done, or when a new worker does not get ready (`failed`).
  * With `only_canary` all others are told of the manifest instead.
  */
 void fby_supervisor_roll(struct fby_supervisor *sup,

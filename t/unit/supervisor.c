@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Places and slots, with processes that are ready, exit and die when the test
+ * says so.
+ */
+#include "t/unit/unit.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+
+#include "master/master.h"
+#include "master/supervisor.h"
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+
+static struct fby_master mst;
+static struct fby_manifest manifest;
+static size_t nworkers;
+static int32_t next_pid;
+static size_t started, settled, gone;
+static bool cannot_start;
+
+/* ---- what the supervisor calls ---------------------------------------- */
+
+void
+fby_proc_init(struct fby_proc *pr, struct fby_master *m, uint32_t slot)
+{
+	pr->mst = m;
+	pr->slot = slot;
+	pr->place = -1;
+}
+
+void
+fby_proc_fini(struct fby_proc *pr)
+{
+	(void)pr;
+}
+
+bool
+fby_proc_is_alive(const struct fby_proc *pr)
+{
+	return pr->pid > 0;
+}
+
+void
+fby_proc_set_state(struct fby_proc *pr, enum fby_proc_state to)
+{
+	pr->state = to;
+}
+
+int
+fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
+{
+	pr->generation = how->generation;
+	if (cannot_start)
+		return -1;
+	started++;
+	pr->pid = ++next_pid;
+	fby_proc_set_state(pr, FBY_PROC_STARTING);
+	return 0;
+}
+
+bool
+fby_proc_bury(struct fby_proc *pr, int status)
+{
+	(void)status;
+	pr->pid = 0;
+	return true;
+}
+
+void
+fby_proc_drain(struct fby_proc *pr, int64_t drain_ms)
+{
+	(void)drain_ms;
+	fby_proc_set_state(pr, FBY_PROC_DRAINING);
+}
+
+void
+fby_proc_watch(struct fby_proc *pr, int64_t now, int64_t since)
+{
+	(void)pr;
+	(void)now;
+	(void)since;
+}
+
+void
+fby_proc_group(struct fby_proc *pr)
+{
+	(void)pr;
+}
+
+void
+fby_proc_grant(struct fby_proc *pr, const struct fby_part *pt)
+{
+	(void)pr;
+	(void)pt;
+}
+
+void
+fby_proc_revoke(struct fby_proc *pr, struct fby_part *pt, int64_t drain_ms)
+{
+	(void)pr;
+	(void)pt;
+	(void)drain_ms;
+}
+
+size_t
+fby_handoff_count_slot(const struct fby_handoff *h, uint32_t slot)
+{
+	(void)h;
+	(void)slot;
+	return 0;
+}
+
+int
+fby_program_set(struct fby_program *p, const struct fby_manifest *m,
+    const char *runtime, int exec_fd)
+{
+	(void)p;
+	(void)m;
+	(void)runtime;
+	(void)exec_fd;
+	return 0;
+}
+
+void
+fby_program_fini(struct fby_program *p)
+{
+	(void)p;
+}
+
+size_t
+fby_cpus_usable(const struct fby_manifest *m, int cpus[FBY_WORKERS_MAX])
+{
+	(void)m;
+	(void)cpus;
+	return nworkers;
+}
+
+size_t
+fby_cpus_workers(const struct fby_manifest *m, size_t ncpus)
+{
+	(void)m;
+	return ncpus;
+}
+
+int
+fby_cpus_pin(const struct fby_manifest *m, const int *cpus, size_t n, size_t i)
+{
+	(void)m;
+	(void)cpus;
+	(void)n;
+	(void)i;
+	return -1;
+}
+
+void
+fby_tally_fini(struct fby_tallies *ts)
+{
+	(void)ts;
+}
+
+static void
+op_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void
+op_settled(void *arg)
+{
+	(void)arg;
+	settled++;
+}
+
+static void
+op_gone(void *arg)
+{
+	(void)arg;
+	gone++;
+}
+
+static const struct fby_supervisor_ops ops = {
+	.plan = op_nothing,
+	.ready = op_nothing,
+	.gone = op_gone,
+	.settled = op_settled,
+};
+
+/* ---- what happens to processes ---------------------------------------- */
+
+static size_t
+count(enum fby_proc_state state)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
+		n += mst.sup.procs[i].state == state;
+	return n;
+}
+
+static void
+all_ready(void)
+{
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
+		fby_supervisor_ready(&mst.sup, &mst.sup.procs[i]);
+}
+
+/* Whoever was told to exit does; the number. */
+static size_t
+let_exit(size_t max)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX && n < max; i++)
+		if (mst.sup.procs[i].state == FBY_PROC_DRAINING) {
+			assert_true(fby_supervisor_reaped(&mst.sup,
+			    mst.sup.procs[i].pid, 0));
+			n++;
+		}
+	return n;
+}
+
+static void
+roll(int64_t share)
+{
+	static char name[] = "c"; /* one that is known to be a worker */
+
+	manifest.host.canary.runtime = share > 0 ? name : NULL;
+	manifest.host.canary.share = share;
+	fby_supervisor_roll(&mst.sup, &manifest, -1, ++mst.generation, true);
+}
+
+static int
+set_up(void **state)
+{
+	static char c[] = "c";
+	static struct fby_ledger_slot slots[FBY_SLOTS_MAX];
+
+	(void)state;
+	fby_log_set_level(FBY_LOG_CRIT);
+	memset(&mst, 0, sizeof(mst));
+	memset(&manifest, 0, sizeof(manifest));
+	manifest.runtime = c;
+	mst.manifest = &manifest;
+	mst.state = FBY_CYCLE_RUNNING;
+	mst.shm.slots = slots;
+	mst.base = event_base_new();
+	nworkers = 128;
+	next_pid = 0;
+	started = settled = gone = 0;
+	cannot_start = false;
+	fby_supervisor_init(&mst.sup, &mst, &ops, &mst);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
+		free(mst.sup.procs[i].runtime);
+	fby_supervisor_fini(&mst.sup);
+	fby_alarm_fini(&mst.alarms);
+	event_base_free(mst.base);
+	return 0;
+}
+
+/* ---- tests ------------------------------------------------------------ */
+
+static void
+name_all(void)
+{
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
+		if (mst.sup.procs[i].runtime == NULL)
+			mst.sup.procs[i].runtime = fby_strdup("c");
+}
+
+/* Each time 128 canaries retire, and none of them exits. */
+static void
+a_canary_that_comes_and_goes_finds_no_slot_and_waits(void **state)
+{
+	(void)state;
+	name_all();
+	roll(0);
+	all_ready();
+	for (int i = 0; i < 3; i++) {
+		roll(100);
+		all_ready();
+		roll(0);
+	}
+	assert_int_equal(count(FBY_PROC_EMPTY), 8);
+	roll(100);
+	assert_int_equal(count(FBY_PROC_EMPTY), 0);
+	assert_false(fby_supervisor_is_settled(&mst.sup));
+	all_ready();
+	assert_false(fby_supervisor_is_settled(&mst.sup));
+	/* A slot that is free is used at once. */
+	assert_int_equal(let_exit(20), 20);
+	assert_int_equal(count(FBY_PROC_STARTING), 20);
+	while (let_exit(FBY_SLOTS_MAX) > 0)
+		all_ready();
+	assert_true(fby_supervisor_is_settled(&mst.sup));
+	assert_int_equal(count(FBY_PROC_READY), 256);
+	assert_int_equal(count(FBY_PROC_EMPTY), FBY_SLOTS_MAX - 256);
+}
+
+/* The workers themselves, too; and none is counted as ready meanwhile. */
+static void
+workers_that_find_no_slot_are_not_ready(void **state)
+{
+	(void)state;
+	name_all();
+	for (int i = 0; i < 8; i++) {
+		nworkers = 128;
+		roll(0);
+		all_ready();
+		nworkers = 1;
+		roll(0);
+	}
+	nworkers = 128;
+	roll(0);
+	all_ready();
+	assert_false(fby_supervisor_is_ready(&mst.sup));
+	while (let_exit(FBY_SLOTS_MAX) > 0)
+		all_ready();
+	assert_true(fby_supervisor_is_ready(&mst.sup));
+	assert_int_equal(count(FBY_PROC_READY), 128);
+}
+
+static void
+a_slot_that_is_free_has_no_timer_left(void **state)
+{
+	struct fby_proc *pr = &mst.sup.procs[0];
+
+	(void)state;
+	name_all();
+	nworkers = 1;
+	cannot_start = true;
+	roll(0);
+	assert_int_equal(pr->state, FBY_PROC_BACKOFF);
+	assert_true(evtimer_pending(&pr->ev_spawn, NULL));
+	cannot_start = false;
+	nworkers = 0;
+	manifest.runtime = NULL;
+	fby_supervisor_stop(&mst.sup, 0);
+	assert_int_equal(pr->state, FBY_PROC_EMPTY);
+	assert_false(evtimer_pending(&pr->ev_spawn, NULL));
+	assert_int_equal(gone, 1);
+}
+
+/* Stopping: who dies is not replaced, and a roll goes no further. */
+static void
+at_rest_nothing_is_started(void **state)
+{
+	size_t before;
+
+	(void)state;
+	name_all();
+	nworkers = 4;
+	roll(0);
+	all_ready();
+	fby_supervisor_roll(&mst.sup, &manifest, -1, ++mst.generation, false);
+	fby_supervisor_rest(&mst.sup);
+	before = started;
+	settled = 0;
+	all_ready();
+	while (let_exit(FBY_SLOTS_MAX) > 0)
+		all_ready();
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
+		if (mst.sup.procs[i].pid > 0)
+			fby_supervisor_reaped(&mst.sup, mst.sup.procs[i].pid,
+			    9);
+	fby_supervisor_tick(&mst.sup);
+	assert_int_equal(started, before);
+	assert_int_equal(settled, 0);
+	assert_int_equal(count(FBY_PROC_EMPTY), FBY_SLOTS_MAX);
+	/* And the next roll begins anew. */
+	roll(0);
+	assert_int_equal(count(FBY_PROC_STARTING), 4);
+}
+
+static void
+a_process_of_others_is_not_ours(void **state)
+{
+	(void)state;
+	assert_false(fby_supervisor_reaped(&mst.sup, 4711, 0));
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_canary_that_comes_and_goes_finds_no_slot_and_waits),
+		TEST(workers_that_find_no_slot_are_not_ready),
+		TEST(a_slot_that_is_free_has_no_timer_left),
+		TEST(at_rest_nothing_is_started),
+		TEST(a_process_of_others_is_not_ours),
+	};
+
+	return UNIT_RUN(tests);
+}
