@@ -195,7 +195,12 @@ on_revoked(struct fby_group *g, rd_kafka_event_t *ev)
 	list = rd_kafka_event_topic_partition_list(ev);
 	fby_notice("group %s: %d partition%s %s", mst->manifest->source.group,
 	    list->cnt, list->cnt == 1 ? "" : "s", lost ? "lost" : "revoked");
-	FBY_BUG_ON(g->revoke != NULL);
+	/*
+	 * librdkafka waits for an answer before it asks for more.  Should it
+	 * not: the partitions of both leave, and one answer is for both.
+	 */
+	if (FBY_COUNT_IF(g->revoke != NULL))
+		rd_kafka_event_destroy(g->revoke);
 	g->revoke = ev;
 	if (g->state == FBY_GROUP_STEADY || g->state == FBY_GROUP_JOINING)
 		set_state(g, FBY_GROUP_REVOKING);
