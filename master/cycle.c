@@ -31,6 +31,8 @@
 
 #define TICK_MS 1000
 #define COMMIT_GRACE_MS 5000 /* for the last commit, beyond the drain */
+/* Beyond the drain, for processes to be killed and the group to be left. */
+#define LEAVE_GRACE_MS 10000
 
 static const char *const state_names[] = {
 #define S(name, what) #name,
@@ -298,6 +300,9 @@ fby_cycle_settle(struct fby_master *mst)
 {
 	const char *runtime = fby_manifest_foreign_runtime(mst->manifest);
 
+	/* Nothing is started by who is about to leave. */
+	if (mst->state != FBY_CYCLE_RUNNING)
+		return;
 	if (runtime && !mst->child.wanted)
 		fby_child_start(&mst->child, runtime);
 	settle_canary(mst);
@@ -406,6 +411,7 @@ drain_all(struct fby_master *mst, int64_t drain_ms)
 {
 	mst->stop_drain_ms = drain_ms;
 	mst->stop_by = fby_clock_mono() + drain_ms + COMMIT_GRACE_MS;
+	fby_supervisor_rest(&mst->sup);
 	if (!mst->keep_children)
 		stop_children(mst, drain_ms);
 	if (fby_runtime_is_foreign(mst->manifest))
@@ -413,6 +419,31 @@ drain_all(struct fby_master *mst, int64_t drain_ms)
 	else
 		fby_handoff_revoke_all(&mst->handoff, false, drain_ms);
 	fby_cycle_left_soon(mst);
+}
+
+/* Out already; again with less time.  May be the last that was waited for. */
+static void
+hurry_out(struct fby_master *mst, int64_t drain_ms)
+{
+	mst->leave_by = FBY_MIN(mst->leave_by,
+	    fby_clock_mono() + drain_ms + LEAVE_GRACE_MS);
+	stop_children(mst, drain_ms);
+	fby_supervisor_stop(&mst->sup, drain_ms);
+	check_out(mst);
+}
+
+/* The time that is given: none, if it was asked for before. */
+static int64_t
+begin_to_stop(struct fby_master *mst, int64_t drain_ms)
+{
+	if (mst->stopping) {
+		fby_notice("asked to stop again: not waiting any longer");
+		return 0;
+	}
+	mst->stopping = true;
+	mst->keep_children = false;
+	fby_notify_stopping(&mst->notify);
+	return drain_ms;
 }
 
 void
@@ -424,25 +455,18 @@ fby_cycle_stop(struct fby_master *mst, int64_t drain_ms)
 		event_base_loopbreak(mst->base);
 		break;
 	case FBY_CYCLE_RUNNING:
-		mst->stopping = true;
-		fby_notify_stopping(&mst->notify);
+		drain_ms = begin_to_stop(mst, drain_ms);
 		set_state(mst, FBY_CYCLE_DRAINING, "asked to stop");
 		drain_all(mst, drain_ms);
+		fby_reload_cancel(&mst->reload);
 		break;
 	case FBY_CYCLE_DRAINING:
-		if (mst->stopping) {
-			fby_notice("asked to stop again: not waiting any "
-				   "longer");
-			drain_ms = 0;
-		}
-		mst->stopping = true;
-		mst->keep_children = false;
-		drain_all(mst, drain_ms);
+		drain_all(mst, begin_to_stop(mst, drain_ms));
+		fby_reload_cancel(&mst->reload);
 		break;
 	case FBY_CYCLE_LEAVING:
-		mst->stopping = true;
-		if (mst->keep_children)
-			stop_children(mst, drain_ms);
+		fby_reload_cancel(&mst->reload);
+		hurry_out(mst, begin_to_stop(mst, drain_ms));
 		break;
 	case FBY_CYCLE_STOPPED:
 	case FBY_CYCLE_NSTATES:
@@ -464,8 +488,7 @@ leave(struct fby_master *mst, const char *why)
 {
 	set_state(mst, FBY_CYCLE_LEAVING, why);
 	mst->group_out = mst->workers_out = false;
-	if (mst->stopping)
-		fby_reload_cancel(&mst->reload);
+	mst->leave_by = fby_clock_mono() + mst->stop_drain_ms + LEAVE_GRACE_MS;
 	fby_supervisor_stop(&mst->sup, mst->stop_drain_ms);
 	fby_group_leave(&mst->group);
 }
@@ -541,13 +564,24 @@ fby_cycle_reap(struct fby_master *mst)
 			fby_supervisor_reaped(&mst->sup, pid, status);
 }
 
+/* SIGKILL was sent, and has no effect: it waits for a disk, say. */
 static void
-check_deadline(struct fby_master *mst)
+give_up_children(struct fby_master *mst)
 {
-	if (mst->state != FBY_CYCLE_DRAINING ||
-	    fby_runtime_is_foreign(mst->manifest) ||
-	    fby_clock_mono() < mst->stop_by)
+	fby_child_give_up(&mst->child);
+	fby_child_give_up(&mst->canary);
+	if (mst->stopping)
+		mst->exit_code = FBY_EXIT_FAIL;
+}
+
+static void
+end_draining(struct fby_master *mst)
+{
+	if (fby_runtime_is_foreign(mst->manifest)) {
+		give_up_children(mst);
+		check_out(mst);
 		return;
+	}
 	fby_error(
 	    "not all could be drained and committed in time: %zu "
 	    "partitions left, %zu behind; the ledger is kept for the next "
@@ -556,6 +590,34 @@ check_deadline(struct fby_master *mst)
 	if (mst->stopping)
 		mst->exit_code = FBY_EXIT_FAIL;
 	leave(mst, "time is up");
+}
+
+static void
+end_leaving(struct fby_master *mst)
+{
+	if (!mst->keep_children)
+		give_up_children(mst);
+	if (!mst->workers_out || !mst->group_out) {
+		fby_error("%zu workers have not exited%s; going on without",
+		    fby_supervisor_alive(&mst->sup),
+		    mst->group_out ? "" : ", the group is not left");
+		if (mst->stopping)
+			mst->exit_code = FBY_EXIT_FAIL;
+	}
+	mst->group_out = mst->workers_out = true;
+	check_out(mst);
+}
+
+/* Neither state is for ever, whatever it is that does not end. */
+static void
+check_deadline(struct fby_master *mst)
+{
+	int64_t now = fby_clock_mono();
+
+	if (mst->state == FBY_CYCLE_DRAINING && now >= mst->stop_by)
+		end_draining(mst);
+	else if (mst->state == FBY_CYCLE_LEAVING && now >= mst->leave_by)
+		end_leaving(mst);
 }
 
 /* ---- every second ----------------------------------------------------- */

@@ -591,7 +591,8 @@ fby_group_open(struct fby_group *g)
 	struct timeval tv = fby_clock_tv(POLL_MS);
 	const uint64_t one = 1;
 
-	FBY_BUG_ON(g->rk != NULL);
+	if (FBY_COUNT_IF(g->rk != NULL))
+		close_client(g);
 	g->efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (g->efd == -1) {
 		fby_alarm_set(&g->mst->alarms, FBY_ALARM_GROUP, "eventfd: %s",

@@ -85,7 +85,8 @@ struct fby_master {
 	bool stopping;      /* else: switching runtimes */
 	bool keep_children; /* and these are not what is switched */
 	int64_t stop_drain_ms;
-	int64_t stop_by;             /* monotonic deadline */
+	int64_t stop_by;             /* monotonic deadline of DRAINING */
+	int64_t leave_by;            /* and of LEAVING */
 	bool group_out, workers_out; /* LEAVING: who is through */
 	int exit_code;
 	int64_t started_at; /* wall clock */

@@ -153,9 +153,11 @@ void
 fby_proc_drain(struct fby_proc *pr, int64_t drain_ms)
 {
 	struct fby_msg_drain msg = { .drain_ms = (uint32_t)drain_ms };
+	int64_t by = fby_clock_mono() + drain_ms + GRACE_MS;
 
 	fby_proc_set_state(pr, FBY_PROC_DRAINING);
-	pr->exit_by = fby_clock_mono() + drain_ms + GRACE_MS;
+	/* The worker does the same: a second request shortens the time. */
+	pr->exit_by = pr->exit_by == 0 ? by : FBY_MIN(pr->exit_by, by);
 	fby_channel_send(&pr->ch, FBY_MSG_DRAIN, &msg.msg, sizeof(msg), -1);
 }
 

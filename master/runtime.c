@@ -275,6 +275,23 @@ fby_child_stop(struct fby_child *c, int64_t drain_ms)
 		evtimer_add(&c->ev_kill, &tv);
 }
 
+void
+fby_child_give_up(struct fby_child *c)
+{
+	evtimer_del(&c->ev_kill);
+	for (size_t i = 0; i < c->nreplicas; i++) {
+		int32_t pid = c->replicas[i].pid;
+
+		if (pid == 0)
+			continue;
+		fby_error("runtime (pid %d) was killed and has not exited; "
+			  "going on without",
+		    pid);
+		kill(-pid, SIGKILL);
+		c->replicas[i].pid = 0;
+	}
+}
+
 static struct fby_replica *
 find(struct fby_child *c, int32_t pid)
 {

@@ -76,6 +76,9 @@ bool fby_child_is_same(const struct fby_child *c, const char *runtime);
  */
 void fby_child_stop(struct fby_child *c, int64_t drain_ms);
 
+/* What has survived even SIGKILL is said, and not waited for any longer. */
+void fby_child_give_up(struct fby_child *c);
+
 /* True if it was ours. */
 bool fby_child_reaped(struct fby_child *c, int32_t pid, int status);
 
