@@ -201,7 +201,7 @@ scenario 'a worker that cannot start is tried more and more seldom' => sub {
 	my $b = Test::Forebay::Mock->new;
 	my $libexec = scratch();
 	my $f = Test::Forebay->new(broker => $b, topic => $b->topic(1),
-	    args => ['--libexec', "$libexec"]);
+	    args => ['--libexec', "$libexec"], no_ledger => 'nothing is held');
 
 	run_ok(['cp', '/bin/false', "$libexec/forebay-worker"]);
 	$f->start;

@@ -26,7 +26,7 @@ sub goes_and_comes
 
 	$load->breaks;
 	$broker->stop($signal);
-	$f->{dead_broker} = 1;
+	$f->{no_ledger} = 'the broker is away';
 	is_soon { ($f->http('/readyz'))[0] >= 500 } '/readyz says so';
 	is_soon { grep { $_->{what} eq 'broker' } @{$f->status->{alarms}} }
 	    'and the status why';
@@ -35,7 +35,7 @@ sub goes_and_comes
 	my @pids = $f->worker_pids;
 
 	$broker->start->await;
-	delete $f->{dead_broker};
+	delete $f->{no_ledger};
 	my $back = time;
 
 	$load->recovers($name);

@@ -42,6 +42,8 @@ my $hosts = 0;
 # env		environment of the daemon, a hash
 # wrap		a command in front of it that execs it, a list
 # args		more arguments
+# no_ledger	why ledger and broker cannot be compared at the end: nothing is
+#		held, the broker is gone, the ledger is damaged on purpose
 sub new
 {
 	my ($class, %opt) = @_;
@@ -55,6 +57,7 @@ sub new
 		args => $opt{args} // [],
 		wrap => $opt{wrap} // [],
 		expect_crit => $opt{expect_crit},
+		no_ledger => $opt{no_ledger},
 		expect_exit => 0,
 	}, $class;
 	my $dir = "$self->{dir}";
@@ -464,14 +467,17 @@ sub delivered_ok
 	return $self->{broker}->delivered_ok(%opt);
 }
 
+my $HELD = qr/^(?:HELD|REVOKING)$/;
+
 # What was committed may never be more than what was acked, and what the
 # broker has may be neither less than the ledger's `committed` nor more than
 # its `acked`.  The ledger is read before and after the broker is asked,
-# because both move on.
+# because both move on.  Rows that were compared with the broker are counted:
+# check_ledger wants some.
 sub ledger_quarrels
 {
 	my ($self) = @_;
-	my $before = ledger_rows($self->ledger // return ());
+	my $before = ledger_rows($self->ledger // return unread_ledger());
 	my %broker;
 	my @quarrels;
 
@@ -481,7 +487,7 @@ sub ledger_quarrels
 
 		$broker{"$topic/$_"} = $rows->[$_]{committed} for 0 .. $#$rows;
 	}
-	my $after = ledger_rows($self->ledger // return ());
+	my $after = ledger_rows($self->ledger // return unread_ledger());
 
 	for my $key (sort keys %$after) {
 		my ($old, $row) = ($before->{$key}, $after->{$key});
@@ -495,7 +501,8 @@ sub ledger_quarrels
 		# What is not ours all the time may be anybody's.
 		next unless $old && defined $there && $there >= 0;
 		next unless $old->{epoch} == $row->{epoch} &&
-		    $old->{state} eq 'HELD' && $row->{state} eq 'HELD';
+		    $old->{state} =~ $HELD && $row->{state} =~ $HELD;
+		$self->{compared}++;
 		push @quarrels, "$key: broker has $there, acked is $acked"
 		    if $there > $acked;
 		push @quarrels, "$key: broker has $there, committed was "
@@ -503,6 +510,8 @@ sub ledger_quarrels
 	}
 	return @quarrels;
 }
+
+sub unread_ledger { return '`forebay shm` cannot read the ledger' }
 
 # What was read is delivered, in the fallback sink, dead-lettered, dropped,
 # returned or held; `held` is the rest.  Nobody holds records of a partition
@@ -536,13 +545,21 @@ sub ledger_rows
 	return \%rows;
 }
 
-# Remember what is to be said when the object goes.
+# Remember what is to be said when the object goes.  Start offsets are committed
+# at once, so what is held can be compared soon.
 sub check_ledger
 {
 	my ($self) = @_;
+	my @quarrels;
 
-	return if $self->{broker} && $self->{dead_broker};
-	push @{$self->{quarrels}}, eval { $self->ledger_quarrels };
+	return if $self->{no_ledger};
+	eval {
+		wait_until {
+			@quarrels = $self->ledger_quarrels;
+			return @quarrels || $self->{compared};
+		} 'a row can be compared with the broker', 10;
+	} or push @quarrels, $@;
+	push @{$self->{quarrels}}, @quarrels;
 	return;
 }
 

@@ -200,11 +200,11 @@ body once_broker_killed => 'exactly once: kill -9 of the broker', sub {
 		my $acked = $p->acked;
 
 		$b->halt;
-		$f->{dead_broker} = 1;
+		$f->{no_ledger} = 'the broker is away';
 		is_soon { grep { $_->{what} eq 'broker' }
 		    @{$f->status->{alarms}} } 'status says so', 60;
 		$b->resume;
-		delete $f->{dead_broker};
+		delete $f->{no_ledger};
 		is_soon { $p->acked > $acked + 2000 } 'records flow again',
 		    120;
 	}

@@ -211,7 +211,7 @@ sub broker_stops
 	my $until = time + $secs;
 
 	$b->halt;
-	$f->{dead_broker} = 1;
+	$f->{no_ledger} = 'the broker is away';
 	is_soon {
 		($f->http('/readyz'))[0] >= 500 &&
 		    grep { $_->{what} eq 'broker' } @{$f->status->{alarms}};
@@ -220,7 +220,7 @@ sub broker_stops
 	is_soon { time > $until } "the broker is gone for $secs s", $secs + 30;
 	$f->check_alive;
 	$b->resume;
-	delete $f->{dead_broker};
+	delete $f->{no_ledger};
 	is_soon { ($f->http('/readyz'))[0] == 204 } 'ready by itself', 60;
 	return;
 }
