@@ -35,36 +35,33 @@ static bool
 read_row(struct fby_commit *c, const struct fby_part *pt, int64_t *acked,
     int64_t *watermark)
 {
-	const struct fby_ledger_row *row = &c->mst->shm.rows[pt->row];
-	int64_t committed = fby_load(&row->committed);
+	const struct fby_handoff *h = &c->mst->handoff;
 
 	/*
 	 * The watermark first: one that is older than its offset is merely
 	 * low, a newer one would speak of records that are not committed.
 	 */
-	*watermark = fby_acquire(&row->watermark);
-	*acked = fby_acquire(&row->acked);
-	if (*acked >= committed && *acked <= fby_load(&row->high))
+	*watermark = fby_handoff_watermark(h, pt);
+	*acked = fby_handoff_acked(h, pt);
+	if (fby_handoff_is_credible(h, pt, *acked))
 		return true;
 	if (c->refused++ == 0)
 		fby_error("partition %s/%d: the ledger says %" PRId64
 			  " is acked, but %" PRId64 " is committed and the "
 			  "log ends at %" PRId64 "; not committed (further "
 			  "ones are only counted)",
-		    pt->topic, pt->partition, *acked, committed,
-		    fby_load(&row->high));
+		    pt->topic, pt->partition, *acked, pt->committed,
+		    fby_handoff_high(h, pt));
 	return false;
 }
 
 static bool
-is_due(const struct fby_commit *c, const struct fby_part *pt, int64_t acked,
-    int64_t watermark, bool watermarks)
+is_due(const struct fby_part *pt, int64_t acked, int64_t watermark,
+    bool watermarks)
 {
-	const struct fby_ledger_row *row = &c->mst->shm.rows[pt->row];
-
-	return acked > fby_load(&row->committed) ||
+	return acked > pt->committed ||
 	    ((watermarks || pt->state == FBY_ROW_RELEASED) &&
-		watermark > fby_load(&row->committed_watermark));
+		watermark > pt->committed_watermark);
 }
 
 /* Who waits for a commit that will not come is let go; its tail repeats. */
@@ -73,8 +70,7 @@ let_go(struct fby_commit *c, const struct fby_part *pt, const char *why)
 {
 	fby_warn("partition %s/%d: given back without its last commit (%s): "
 		 "records from %" PRId64 " on will be repeated",
-	    pt->topic, pt->partition, why,
-	    fby_load(&c->mst->shm.rows[pt->row].committed));
+	    pt->topic, pt->partition, why, pt->committed);
 	fby_handoff_let_go(&c->mst->handoff, pt->row);
 }
 
@@ -99,14 +95,14 @@ collect(struct fby_commit *c)
 				let_go(c, pt, "it is not believed");
 			continue;
 		}
-		if (!is_due(c, pt, acked, watermark, watermarks))
+		if (!is_due(pt, acked, watermark, watermarks))
 			continue;
 		if (list == NULL)
 			list = rd_kafka_topic_partition_list_new(16);
 		tp = rd_kafka_topic_partition_list_add(list, pt->topic,
 		    pt->partition);
 		tp->offset = acked;
-		c->rounds[i] = pt->round;
+		h->parts[i].sent_round = pt->round;
 		len = fby_metadata_encode(buf, watermark, pt->topic_id);
 		if (len == 0)
 			continue;
@@ -129,8 +125,7 @@ mirror(struct fby_commit *c)
 	int64_t acked, watermark;
 
 	for (uint32_t i = 0; i < h->nparts; i++) {
-		const struct fby_part *pt = &h->parts[i];
-		struct fby_ledger_row *row = &c->mst->shm.rows[i];
+		struct fby_part *pt = &h->parts[i];
 
 		if (!is_ours(pt) || pt->state == FBY_ROW_IDLE)
 			continue;
@@ -139,8 +134,7 @@ mirror(struct fby_commit *c)
 				let_go(c, pt, "it is not believed");
 			continue;
 		}
-		fby_store(&row->committed, acked);
-		fby_store(&row->committed_watermark, watermark);
+		fby_handoff_set_committed(h, pt, acked, watermark);
 	}
 	fby_handoff_committed(h);
 }
@@ -201,11 +195,12 @@ is_membership(rd_kafka_resp_err_t err)
 static void
 confirm(struct fby_commit *c, const rd_kafka_topic_partition_t *tp)
 {
-	uint32_t i = fby_shm_find(&c->mst->shm, tp->topic, tp->partition);
+	struct fby_handoff *h = &c->mst->handoff;
+	uint32_t i = fby_handoff_find(h, tp->topic, tp->partition);
 
 	if (FBY_COUNT_IF(i == FBY_NOROW))
 		return;
-	fby_handoff_confirmed(&c->mst->handoff, i, c->rounds[i], tp->offset,
+	fby_handoff_confirmed(h, i, h->parts[i].sent_round, tp->offset,
 	    fby_metadata_watermark(tp->metadata, tp->metadata_size));
 }
 
@@ -279,7 +274,6 @@ fby_commit_init(struct fby_commit *c, struct fby_master *mst)
 	c->mst = mst;
 	c->request.fn = on_answer;
 	c->request.arg = c;
-	c->rounds = fby_calloc(mst->handoff.nparts, sizeof(*c->rounds));
 	evtimer_assign(&c->ev_timer, mst->base, on_timer, c);
 	fby_commit_rearm(c);
 }
@@ -302,8 +296,6 @@ void
 fby_commit_fini(struct fby_commit *c)
 {
 	evtimer_del(&c->ev_timer);
-	free(c->rounds);
-	c->rounds = NULL;
 }
 
 size_t
@@ -313,10 +305,9 @@ fby_commit_behind(const struct fby_commit *c)
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < h->nparts; i++) {
-		const struct fby_ledger_row *row = &c->mst->shm.rows[i];
+		const struct fby_part *pt = &h->parts[i];
 
-		n += is_ours(&h->parts[i]) &&
-		    fby_acquire(&row->acked) > fby_load(&row->committed);
+		n += is_ours(pt) && fby_handoff_acked(h, pt) > pt->committed;
 	}
 	return n;
 }

@@ -21,7 +21,6 @@
 struct fby_commit {
 	struct fby_master *mst;
 	struct fby_request request;
-	unsigned *rounds; /* of the parts that are in it, by row */
 	struct event ev_timer;
 	bool again;               /* asked for while under way */
 	unsigned failures;        /* in a row */

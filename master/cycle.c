@@ -351,7 +351,8 @@ create_ledger(struct fby_master *mst)
 		rc = flock(mst->shm.fd, LOCK_EX | LOCK_NB);
 	if (rc == 0) {
 		fby_store(&mst->shm.head->master_pid, (uint32_t)getpid());
-		fby_recover_carry_over(&mst->recover, &mst->shm);
+		fby_handoff_init(&mst->handoff, &mst->shm, &handoff_ops, mst);
+		fby_recover_carry_over(&mst->recover, &mst->handoff);
 		/* The old one, and its news, are there until now. */
 		rc = rename(fresh, path);
 	}
@@ -381,7 +382,6 @@ fby_cycle_recovered(struct fby_master *mst)
 		event_base_loopbreak(mst->base);
 		return;
 	}
-	fby_handoff_init(&mst->handoff, &mst->shm, &handoff_ops, mst);
 	set_policy(mst);
 	/* A holder may have committed more than it lived to write down. */
 	mst->handoff.ask = mst->manifest->host.delivery == FBY_EXACTLY_ONCE;
@@ -620,6 +620,22 @@ check_deadline(struct fby_master *mst)
 		end_leaving(mst);
 }
 
+/* Partitions that are ours and that nobody can read. */
+static void
+look_at_rows(struct fby_master *mst)
+{
+	size_t n = fby_handoff_rowless(&mst->handoff);
+
+	if (n == 0)
+		fby_alarm_clear(&mst->alarms, FBY_ALARM_LEDGER);
+	else
+		fby_alarm_set(&mst->alarms, FBY_ALARM_LEDGER,
+		    "%zu partition%s no row in the ledger, which has %u, and "
+		    "%s not read: raise spec.maxPartitions and restart",
+		    n, n == 1 ? " has" : "s have", mst->shm.nrows,
+		    n == 1 ? "is" : "are");
+}
+
 /* ---- every second ----------------------------------------------------- */
 
 static void
@@ -635,6 +651,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_supervisor_tick(&mst->sup);
 	fby_notify_watchdog(&mst->notify);
 	check_deadline(mst);
+	look_at_rows(mst);
 	fby_child_tick(&mst->child);
 	fby_child_tick(&mst->canary);
 	if (mst->state == FBY_CYCLE_RUNNING) {
@@ -758,8 +775,8 @@ close_all(struct fby_master *mst)
 		fby_commit_fini(&mst->commit);
 		fby_topics_fini(&mst->topics);
 		fby_offsets_fini(&mst->offsets);
-		fby_handoff_fini(&mst->handoff);
 	}
+	fby_handoff_fini(&mst->handoff);
 	fby_reload_fini(&mst->reload);
 	fby_recover_fini(&mst->recover);
 	if (mst->control)

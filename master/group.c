@@ -177,10 +177,8 @@ on_assigned(struct fby_group *g, const rd_kafka_topic_partition_list_t *list)
 	for (int i = 0; i < list->cnt; i++)
 		if (fby_handoff_assign(&mst->handoff, list->elems[i].topic,
 			list->elems[i].partition) == -1)
-			fby_alarm_set(&mst->alarms, FBY_ALARM_GROUP,
-			    "more than %u partitions: raise "
-			    "spec.maxPartitions and restart",
-			    mst->shm.head->nrows);
+			fby_error("partition %s/%d: there are too many",
+			    list->elems[i].topic, list->elems[i].partition);
 }
 
 /* Takes the event: it is answered when the last partition has left. */

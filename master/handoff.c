@@ -31,12 +31,6 @@ static const unsigned may_follow[FBY_ROW_NSTATES] = {
 	    TO(FREE),
 };
 
-struct fby_ledger_row *
-fby_handoff_row(const struct fby_handoff *h, const struct fby_part *pt)
-{
-	return &h->shm->rows[pt->row];
-}
-
 /* The only writer of a part's state. */
 void
 fby_handoff_set_state(struct fby_handoff *h, struct fby_part *pt,
@@ -52,12 +46,6 @@ fby_handoff_set_state(struct fby_handoff *h, struct fby_part *pt,
 		fby_release(&fby_handoff_row(h, pt)->slot, FBY_NOSLOT);
 }
 
-bool
-fby_handoff_is_held(const struct fby_part *pt)
-{
-	return pt->state == FBY_ROW_HELD || pt->state == FBY_ROW_REVOKING;
-}
-
 void
 fby_handoff_init(struct fby_handoff *h, struct fby_shm *shm,
     const struct fby_handoff_ops *ops, void *arg)
@@ -66,20 +54,13 @@ fby_handoff_init(struct fby_handoff *h, struct fby_shm *shm,
 	h->shm = shm;
 	h->ops = ops;
 	h->arg = arg;
-	h->nparts = shm->head->nrows;
-	h->parts = fby_calloc(h->nparts, sizeof(*h->parts));
-	for (uint32_t i = 0; i < h->nparts; i++) {
-		h->parts[i].row = i;
-		h->parts[i].slot = h->parts[i].moving_to = FBY_NOSLOT;
-		h->parts[i].resume = h->parts[i].skip = FBY_NONE;
-		fby_poison_clear(&h->parts[i].poison);
-	}
+	fby_handoff_open_parts(h);
 }
 
 void
 fby_handoff_fini(struct fby_handoff *h)
 {
-	free(h->parts);
+	fby_handoff_close_parts(h);
 	memset(h, 0, sizeof(*h));
 }
 
@@ -114,11 +95,9 @@ set_free(struct fby_handoff *h, struct fby_part *pt, const char *why)
 }
 
 static bool
-is_committed(const struct fby_handoff *h, const struct fby_part *pt)
+is_committed(const struct fby_part *pt)
 {
-	const struct fby_ledger_row *row = fby_handoff_row(h, pt);
-
-	return fby_acquire(&row->acked) <= fby_load(&row->committed);
+	return pt->acked <= pt->committed;
 }
 
 /* Nobody holds it and it is to go: at once, or after its last commit. */
@@ -132,7 +111,7 @@ leave(struct fby_handoff *h, struct fby_part *pt, const char *why)
 		return;
 	}
 	fby_handoff_set_state(h, pt, FBY_ROW_RELEASED, why);
-	if (is_committed(h, pt))
+	if (is_committed(pt))
 		set_free(h, pt, "nothing to commit");
 	else
 		h->ops->commit(h->arg);
@@ -176,9 +155,9 @@ void
 fby_handoff_revoke(struct fby_handoff *h, const char *topic, int32_t partition,
     bool lost, int64_t drain_ms)
 {
-	uint32_t row = fby_shm_find(h->shm, topic, partition);
+	uint32_t row = fby_handoff_find(h, topic, partition);
 
-	/* Without a row it never was consumed. */
+	/* It never was ours. */
 	if (row != FBY_NOROW)
 		revoke_part(h, &h->parts[row], lost, drain_ms);
 }
@@ -206,10 +185,10 @@ void
 fby_handoff_confirmed(struct fby_handoff *h, uint32_t row, unsigned round,
     int64_t committed, int64_t watermark)
 {
-	if (h->parts[row].round != round)
-		return;
-	fby_store(&h->shm->rows[row].committed, committed);
-	fby_store(&h->shm->rows[row].committed_watermark, watermark);
+	struct fby_part *pt = &h->parts[row];
+
+	if (pt->round == round)
+		fby_handoff_set_committed(h, pt, committed, watermark);
 }
 
 void
@@ -218,7 +197,7 @@ fby_handoff_committed(struct fby_handoff *h)
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		struct fby_part *pt = &h->parts[i];
 
-		if (pt->state == FBY_ROW_RELEASED && is_committed(h, pt))
+		if (pt->state == FBY_ROW_RELEASED && is_committed(pt))
 			set_free(h, pt, "committed");
 	}
 }
@@ -291,7 +270,7 @@ fby_handoff_known(struct fby_handoff *h, const char *topic, uint64_t topic_id)
 int
 fby_handoff_assign(struct fby_handoff *h, const char *topic, int32_t partition)
 {
-	uint32_t row = fby_shm_row(h->shm, topic, partition);
+	uint32_t row = fby_handoff_add(h, topic, partition);
 	struct fby_part *pt;
 
 	if (row == FBY_NOROW)
@@ -304,8 +283,6 @@ fby_handoff_assign(struct fby_handoff *h, const char *topic, int32_t partition)
 	}
 	if (FBY_COUNT_IF(pt->state != FBY_ROW_FREE))
 		return 0;
-	pt->topic = fby_shm_name(h->shm, h->shm->rows[row].topic_off);
-	pt->partition = partition;
 	resolve(h, pt, "assigned", true);
 	return 0;
 }
@@ -314,25 +291,18 @@ void
 fby_handoff_resolved(struct fby_handoff *h, struct fby_part *pt, int64_t start,
     int64_t watermark)
 {
-	struct fby_ledger_row *row = fby_handoff_row(h, pt);
-
 	/* An answer that comes late, to a question that is void by now. */
 	if (FBY_COUNT_IF(pt->state != FBY_ROW_RESOLVING))
 		return;
-	pt->start = start;
+	pt->start = pt->acked = start;
 	pt->watermark = watermark;
 	pt->resume = FBY_NONE;
 	if (pt->anew)
 		fby_poison_clear(&pt->poison);
 	pt->anew = false;
 	fby_poison_moved(&pt->poison, start);
-	/* Nobody holds it, so all of its lines are the master's to write. */
-	fby_store(&row->watermark, watermark);
-	fby_store(&row->position, start);
-	fby_store(&row->in_flight, 0);
-	fby_store(&row->oldest_at, 0);
-	fby_store(&row->flags, 0);
-	fby_release(&row->acked, start);
+	fby_store(&fby_handoff_row(h, pt)->flags, 0);
+	fby_handoff_write(h, pt);
 	fby_handoff_set_state(h, pt, FBY_ROW_IDLE, "start offset known");
 	h->ops->plan(h->arg);
 }
@@ -352,27 +322,33 @@ count_returned(struct fby_ledger_row *row)
 }
 
 /*
- * What a holder has left is not believed unseen, as commit.c does not: a wild
- * store must not make its successor skip records.  Those from the last offset
- * that is known to be good are repeated.
+ * What a holder has left is taken over, once.  It is not believed unseen, as
+ * commit.c does not: a wild store must not make its successor skip records.
+ * Those from the last offset that is known to be good are repeated.
  */
 static void
-distrust(struct fby_handoff *h, struct fby_part *pt)
+take_over(struct fby_handoff *h, struct fby_part *pt)
 {
 	struct fby_ledger_row *row = fby_handoff_row(h, pt);
+	int64_t watermark = fby_acquire(&row->watermark);
 	int64_t acked = fby_acquire(&row->acked);
-	int64_t committed = fby_load(&row->committed);
-	int64_t good = FBY_MAX(pt->start, committed);
+	int64_t high = fby_load(&row->high);
 
-	if (!FBY_COUNT_IF(acked < committed || acked > fby_load(&row->high)))
-		return;
-	fby_error("partition %s/%d: its holder left %" PRId64 " as acked, but "
-		  "%" PRId64 " is committed and the log ends at %" PRId64
-		  "; going on from %" PRId64,
-	    pt->topic, pt->partition, acked, committed, fby_load(&row->high),
-	    good);
-	fby_store(&row->watermark, pt->watermark);
-	fby_release(&row->acked, good);
+	if (FBY_COUNT_IF(!fby_handoff_is_credible(h, pt, acked))) {
+		int64_t good = FBY_MAX(pt->start, pt->committed);
+
+		fby_error("partition %s/%d: its holder left %" PRId64
+			  " as acked, but %" PRId64
+			  " is committed and the log ends at %" PRId64
+			  "; going on from %" PRId64,
+		    pt->topic, pt->partition, acked, pt->committed, high, good);
+		pt->acked = good;
+	} else {
+		pt->acked = acked;
+		pt->high = high;
+		pt->watermark = FBY_MAX(pt->watermark, watermark);
+	}
+	fby_handoff_write(h, pt);
 }
 
 /* The broker knows best where to go on; we know how far it is at least. */
@@ -380,8 +356,7 @@ static void
 ask(struct fby_handoff *h, struct fby_part *pt, const char *why, bool soon)
 {
 	/* What it had acked means nothing in a topic made anew. */
-	pt->resume = pt->anew ? FBY_NONE :
-				fby_acquire(&fby_handoff_row(h, pt)->acked);
+	pt->resume = pt->anew ? FBY_NONE : pt->acked;
 	resolve(h, pt, why, soon);
 }
 
@@ -402,9 +377,7 @@ unhold(struct fby_handoff *h, struct fby_part *pt, const char *why)
 {
 	struct fby_ledger_row *row = fby_handoff_row(h, pt);
 
-	distrust(h, pt);
-	fby_store(&row->in_flight, 0);
-	fby_store(&row->oldest_at, 0);
+	take_over(h, pt);
 	pt->isolated = false;
 	pt->granted_at = 0;
 	pt->release_by = 0;
@@ -417,7 +390,6 @@ unhold(struct fby_handoff *h, struct fby_part *pt, const char *why)
 	if (pt->moving_to != FBY_NOSLOT)
 		pt->slot = pt->moving_to;
 	pt->moving_to = FBY_NOSLOT;
-	pt->watermark = fby_load(&row->watermark);
 	if (pt->again || (h->ask && !pt->quarantined)) {
 		/* Not at once: what cannot be read may go on so. */
 		bool soon = !pt->again;
@@ -426,9 +398,8 @@ unhold(struct fby_handoff *h, struct fby_part *pt, const char *why)
 		ask(h, pt, why, soon);
 		return;
 	}
-	pt->start = fby_acquire(&row->acked);
+	pt->start = pt->acked;
 	fby_poison_moved(&pt->poison, pt->start);
-	fby_store(&row->position, pt->start);
 	if (pt->quarantined) {
 		h->quarantined++;
 		fby_handoff_set_state(h, pt, FBY_ROW_QUARANTINED,
@@ -444,7 +415,7 @@ unhold(struct fby_handoff *h, struct fby_part *pt, const char *why)
 static void
 failed(struct fby_handoff *h, struct fby_part *pt)
 {
-	int64_t acked = fby_acquire(&fby_handoff_row(h, pt)->acked);
+	int64_t acked = fby_handoff_acked(h, pt);
 
 	if (pt->failures == 0 || acked != pt->failed_at) {
 		fby_warn("partition %s/%d: cannot be read now; its start "
@@ -521,8 +492,9 @@ fby_handoff_grant(struct fby_handoff *h, struct fby_part *pt, uint32_t slot)
 	if (pt->poison.condemned)
 		pt->start = pt->poison.culprit;
 	pt->slot = slot;
-	pt->epoch = fby_load(&h->shm->head->epoch) + 1;
+	pt->epoch = ++h->epoch;
 	fby_store(&h->shm->head->epoch, pt->epoch);
+	fby_handoff_write(h, pt);
 	fby_release(&row->epoch, pt->epoch);
 	fby_release(&row->slot, slot);
 	fby_handoff_set_state(h, pt, FBY_ROW_HELD, "granted");
@@ -551,9 +523,9 @@ is_ready(const struct fby_handoff_plan *pl, uint32_t slot)
 static bool
 is_ordinary(const struct fby_part *pt)
 {
-	return !pt->leaving && !fby_poison_is_suspect(&pt->poison) &&
-	    pt->state != FBY_ROW_FREE && pt->state != FBY_ROW_RELEASED &&
-	    pt->state != FBY_ROW_QUARANTINED;
+	return !pt->leaving && pt->has_row &&
+	    !fby_poison_is_suspect(&pt->poison) && pt->state != FBY_ROW_FREE &&
+	    pt->state != FBY_ROW_RELEASED && pt->state != FBY_ROW_QUARANTINED;
 }
 
 void
@@ -609,7 +581,7 @@ watch_failed(const struct fby_handoff *h, struct fby_part *pt)
 	const struct fby_ledger_row *row = fby_handoff_row(h, pt);
 
 	if (pt->failures == 0 || pt->state != FBY_ROW_HELD ||
-	    (fby_acquire(&row->acked) <= pt->failed_at &&
+	    (fby_handoff_acked(h, pt) <= pt->failed_at &&
 		!(fby_load(&row->flags) & FBY_ROW_AT_END)))
 		return;
 	fby_notice("partition %s/%d: can be read again, after %u attempts",
@@ -655,6 +627,16 @@ fby_handoff_count_slot(const struct fby_handoff *h, uint32_t slot)
 	for (uint32_t i = 0; i < h->nparts; i++)
 		n += fby_handoff_is_held(&h->parts[i]) &&
 		    h->parts[i].slot == slot;
+	return n;
+}
+
+size_t
+fby_handoff_rowless(const struct fby_handoff *h)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < h->nparts; i++)
+		n += !h->parts[i].has_row && h->parts[i].state != FBY_ROW_FREE;
 	return n;
 }
 

@@ -46,28 +46,40 @@
 
 struct fby_str;
 
-/* One partition that is, or was, ours; its number is its row's. */
+/*
+ * One partition that is, or was, ours; its number is its row's.
+ *
+ * This is what the master knows, and what counts.  The row has a copy of it,
+ * for others to read; the master reads of the row only what a holder writes,
+ * and only while there is one.
+ */
 struct fby_part {
 	uint32_t row;
-	const char *topic; /* in the ledger's names */
+	char *topic; /* heap */
 	int32_t partition;
+	bool has_row; /* else it waits for a larger ledger */
 	enum fby_row_state state;
 	uint32_t slot;      /* holder, or who held it last */
 	uint32_t moving_to; /* next holder, or FBY_NOSLOT */
 	uint64_t epoch;
 	int64_t start;     /* first offset to read */
+	int64_t acked;     /* next offset to commit, when it was granted */
 	int64_t watermark; /* to go on from */
-	bool leaving;      /* goes back to the group */
-	bool lost;         /* no commit for it any more */
-	bool wanted;       /* leaving, and ours again already */
-	unsigned round;    /* how often it has been RESOLVING */
-	int64_t resume;    /* acked before that, or FBY_NONE */
-	bool again;        /* resolve anew after its release */
-	bool anew;         /* what is acked is of the topic before */
-	uint64_t topic_id; /* resolved last in that one; 0: unknown */
-	unsigned failures; /* times in a row that it could not be read */
-	int64_t failed_at; /* what was acked then */
-	int64_t ask_at;    /* monotonic: not resolved before; offsets.c */
+	int64_t high;      /* end of the log, as the last holder knew it */
+	int64_t committed, committed_watermark; /* last that was confirmed */
+	int64_t log_start;   /* first offset the broker has */
+	bool leaving;        /* goes back to the group */
+	bool lost;           /* no commit for it any more */
+	bool wanted;         /* leaving, and ours again already */
+	unsigned round;      /* how often it has been RESOLVING */
+	unsigned sent_round; /* when its commit was sent; commit.c */
+	int64_t resume;      /* acked before that, or FBY_NONE */
+	bool again;          /* resolve anew after its release */
+	bool anew;           /* what is acked is of the topic before */
+	uint64_t topic_id;   /* resolved last in that one; 0: unknown */
+	unsigned failures;   /* times in a row that it could not be read */
+	int64_t failed_at;   /* what was acked then */
+	int64_t ask_at;      /* monotonic: not resolved before; offsets.c */
 	struct fby_poison poison;
 	bool isolated;      /* granted as a suspect */
 	bool quarantined;   /* goes there, or is there */
@@ -104,8 +116,12 @@ struct fby_handoff {
 	struct fby_shm *shm;
 	const struct fby_handoff_ops *ops;
 	void *arg;
-	struct fby_part *parts; /* indexed by row */
-	uint32_t nparts;
+	struct fby_part *parts; /* indexed by row; they never move */
+	uint32_t nparts, parts_max;
+	uint32_t *index; /* by topic and partition; 0 or 1 + number */
+	uint32_t index_size;
+	struct fby_ledger_row *nowhere; /* of parts without a row */
+	uint64_t epoch;                 /* last that was given out */
 	bool ask; /* what is acked is no start: the broker is asked */
 	unsigned poison_kills;         /* then a record is condemned */
 	bool has_dead_letter;          /* somewhere for it to go */
@@ -118,9 +134,50 @@ void fby_handoff_init(struct fby_handoff *h, struct fby_shm *shm,
     const struct fby_handoff_ops *ops, void *arg);
 void fby_handoff_fini(struct fby_handoff *h);
 
+/* ---- what is known of partitions -------------------------------------- */
+
+/* Its number, that of its row; FBY_NOROW: it was never ours. */
+uint32_t fby_handoff_find(const struct fby_handoff *h, const char *topic,
+    int32_t partition);
+
+/* The same, made if needed; FBY_NOROW: there are too many already. */
+uint32_t fby_handoff_add(struct fby_handoff *h, const char *topic,
+    int32_t partition);
+
+/* Its row, for what the holder writes. */
+struct fby_ledger_row *fby_handoff_row(const struct fby_handoff *h,
+    const struct fby_part *pt);
+
+bool fby_handoff_is_held(const struct fby_part *pt);
+
+/*
+ * How far it is: of the holder if there is one, not believed yet, and the
+ * master's own knowledge if not.  The watermark is to be read before acked.
+ */
+int64_t fby_handoff_acked(const struct fby_handoff *h,
+    const struct fby_part *pt);
+int64_t fby_handoff_watermark(const struct fby_handoff *h,
+    const struct fby_part *pt);
+int64_t fby_handoff_high(const struct fby_handoff *h,
+    const struct fby_part *pt);
+
+/* Can a worker of ours have got there since it was granted? */
+bool fby_handoff_is_credible(const struct fby_handoff *h,
+    const struct fby_part *pt, int64_t acked);
+
+/* A copy of its row with the master's own knowledge in it, to be shown. */
+void fby_handoff_view(const struct fby_handoff *h, const struct fby_part *pt,
+    struct fby_ledger_row *view);
+
+/* What the broker says of it. */
+void fby_handoff_set_committed(struct fby_handoff *h, struct fby_part *pt,
+    int64_t committed, int64_t watermark);
+void fby_handoff_set_log(struct fby_handoff *h, struct fby_part *pt,
+    int64_t log_start, int64_t high, uint64_t topic_id);
+
 /* ---- from the group --------------------------------------------------- */
 
-/* -1: the ledger has no row left for it; it stays unconsumed. */
+/* -1: more than are thinkable; it stays unknown. */
 int fby_handoff_assign(struct fby_handoff *h, const char *topic,
     int32_t partition) FBY_MUSTCHECK;
 
@@ -203,5 +260,8 @@ void fby_handoff_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms);
 size_t fby_handoff_count(const struct fby_handoff *h, enum fby_row_state state);
 size_t fby_handoff_count_slot(const struct fby_handoff *h, uint32_t slot);
 size_t fby_handoff_ours(const struct fby_handoff *h);
+
+/* Ours, and without a row: nobody reads them. */
+size_t fby_handoff_rowless(const struct fby_handoff *h);
 
 #endif

@@ -10,9 +10,12 @@
 
 #include "master/handoff.h"
 
-struct fby_ledger_row *fby_handoff_row(const struct fby_handoff *h,
-    const struct fby_part *pt);
-bool fby_handoff_is_held(const struct fby_part *pt);
+void fby_handoff_open_parts(struct fby_handoff *h);
+void fby_handoff_close_parts(struct fby_handoff *h);
+
+/* Nobody holds it: all lines of its row say what the master knows. */
+void fby_handoff_write(struct fby_handoff *h, const struct fby_part *pt);
+
 bool fby_handoff_is_listed(const uint32_t *slots, size_t n, uint32_t slot);
 
 /* The only writer of a part's state. */

@@ -31,12 +31,16 @@ static const struct fby_metric *const tables[] = {
 static void
 write_parts(struct fby_metrics_out *o, const struct fby_metric *m)
 {
+	const struct fby_handoff *h = &o->mst->handoff;
+	struct fby_ledger_row row;
+
 	for (uint32_t i = 0; i < o->nrows; i++) {
 		double x;
 
 		if (o->parts[i] == NULL)
 			continue;
-		x = m->of_part(&o->mst->shm.rows[i]);
+		fby_handoff_view(h, &h->parts[i], &row);
+		x = m->of_part(&row);
 		if (!isnan(x))
 			fby_om_sample(o->s, &m->f, o->parts[i], x);
 	}
@@ -137,7 +141,7 @@ label_parts(struct fby_metrics_out *o)
 	const struct fby_observe *ob = &o->mst->observe;
 
 	o->parts = fby_calloc(o->nrows ? o->nrows : 1, sizeof(*o->parts));
-	for (uint32_t i = 0; i < FBY_MIN(o->nrows, h->nparts); i++)
+	for (uint32_t i = 0; i < o->nrows; i++)
 		if (h->parts[i].state != FBY_ROW_FREE)
 			o->parts[i] = part_labels(h->parts[i].topic,
 			    h->parts[i].partition);
@@ -153,10 +157,8 @@ fby_metrics_write(struct fby_str *s, struct fby_master *mst)
 	struct fby_metrics_out o = { .s = s, .mst = mst };
 	struct fby_str mvtx;
 
-	if (mst->shm.head) {
-		o.nslots = mst->shm.head->nslots;
-		o.nrows = mst->shm.head->nrows;
-	}
+	o.nslots = mst->shm.nslots;
+	o.nrows = mst->handoff.nparts;
 	fby_str_init(&mvtx);
 	fby_om_label(&mvtx, "mvtx_name", mst->manifest->name);
 	fby_om_label(&mvtx, "mvtx_replica", "0");

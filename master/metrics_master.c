@@ -72,7 +72,7 @@ survived(const struct fby_master *mst)
 {
 	uint64_t n = fby_bug_counted();
 
-	for (uint32_t i = 0; mst->shm.head && i < mst->shm.head->nslots; i++)
+	for (uint32_t i = 0; i < mst->shm.nslots; i++)
 		n += fby_load(&mst->shm.slots[i].survived);
 	return (double)n;
 }

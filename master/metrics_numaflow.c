@@ -18,14 +18,13 @@
 
 /* source_partition of a row; several topics are told apart. */
 static const char *
-partition_name(const struct fby_metrics_out *o,
-    const struct fby_ledger_row *row, struct fby_str *name)
+partition_name(const struct fby_metrics_out *o, const struct fby_part *pt,
+    struct fby_str *name)
 {
 	fby_str_reset(name);
 	if (o->mst->manifest->topics.n > 1)
-		fby_str_printf(name,
-		    "%s:", fby_shm_name(&o->mst->shm, row->topic_off));
-	fby_str_printf(name, "%" PRId32, row->partition);
+		fby_str_printf(name, "%s:", pt->topic);
+	fby_str_printf(name, "%" PRId32, pt->partition);
 	return name->p;
 }
 
@@ -56,14 +55,12 @@ own_mvtx_read(struct fby_metrics_out *o, const struct fby_metric *m)
 
 	fby_str_init(&name);
 	for (uint32_t i = 0; i < o->nrows; i++) {
-		const struct fby_ledger_row *row = &o->mst->shm.rows[i];
-		const char *partition;
+		const struct fby_handoff *h = &o->mst->handoff;
+		const struct fby_part *pt = &h->parts[i];
+		const char *partition = partition_name(o, pt, &name);
 
-		if (row->topic_off == 0)
-			break;
-		partition = partition_name(o, row, &name);
 		mvtx_read_sample(o, m, partition,
-		    (double)fby_load(&row->read) +
+		    (double)fby_load(&fby_handoff_row(h, pt)->read) +
 			fby_totals_read_of(t, partition, shown));
 	}
 	/* And partitions that our own workers have never had. */

@@ -126,15 +126,13 @@ kept(struct fby_offsets *o, const struct fby_offsets_part *op,
     uint64_t topic_id, int64_t *watermark)
 {
 	const struct fby_part *pt = op->pt;
-	const struct fby_ledger_row *row = &o->mst->shm.rows[pt->row];
-	int64_t acked = fby_acquire(&row->acked);
+	int64_t acked = pt->acked;
 
 	if (pt->topic_id != topic_id || op->committed == FBY_NONE ||
-	    pt->resume != FBY_NONE ||
-	    op->committed != fby_load(&row->committed) ||
+	    pt->resume != FBY_NONE || op->committed != pt->committed ||
 	    acked <= op->committed || acked > op->end)
 		return FBY_NONE;
-	*watermark = FBY_MAX(*watermark, fby_load(&row->watermark));
+	*watermark = FBY_MAX(*watermark, pt->watermark);
 	fby_notice("partition %s/%d: ours again, and nobody has committed "
 		   "since; going on from our own acks, at %" PRId64
 		   " after %" PRId64,
@@ -147,15 +145,11 @@ static void
 resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
     uint64_t topic_id, int64_t committed, int64_t start, int64_t watermark)
 {
-	struct fby_ledger_row *row = &o->mst->shm.rows[op->pt->row];
+	struct fby_handoff *h = &o->mst->handoff;
 
-	fby_store(&row->committed, committed);
-	fby_store(&row->committed_watermark, op->watermark);
-	fby_store(&row->log_start, op->first);
-	fby_store(&row->high, op->end);
-	fby_store(&row->topic_id, topic_id);
-	op->pt->topic_id = topic_id;
-	fby_handoff_resolved(&o->mst->handoff, op->pt, start, watermark);
+	fby_handoff_set_committed(h, op->pt, committed, op->watermark);
+	fby_handoff_set_log(h, op->pt, op->first, op->end, topic_id);
+	fby_handoff_resolved(h, op->pt, start, watermark);
 }
 
 /*

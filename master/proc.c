@@ -293,7 +293,7 @@ static void
 obituary(const struct fby_proc *pr, int status)
 {
 	const struct fby_ledger_slot *slot = slot_of(pr);
-	const struct fby_shm *shm = &pr->mst->shm;
+	const struct fby_handoff *h = &pr->mst->handoff;
 	uint32_t row = fby_load(&slot->activity_row);
 	struct fby_str s;
 
@@ -311,10 +311,10 @@ obituary(const struct fby_proc *pr, int status)
 	fby_str_printf(&s, ", after %.1f s, while %s",
 	    (double)(fby_clock_mono() - pr->spawned_at) / 1000,
 	    fby_activity_name(fby_load(&slot->activity)));
-	if (row < shm->head->nrows)
+	if (row < h->nparts)
 		fby_str_printf(&s, " %s/%d at offset %" PRId64,
-		    fby_shm_name(shm, shm->rows[row].topic_off),
-		    shm->rows[row].partition, fby_load(&slot->activity_offset));
+		    h->parts[row].topic, h->parts[row].partition,
+		    fby_load(&slot->activity_offset));
 	fby_str_printf(&s,
 	    "; it held %zu partition%s, %" PRIu64 " records in flight",
 	    fby_handoff_count_slot(&pr->mst->handoff, pr->slot),

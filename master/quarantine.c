@@ -194,8 +194,7 @@ fby_quarantine_skip(struct fby_master *mst, struct fby_control_conn *conn,
 		answer(conn, false,
 		    "which record?  `skip TOPIC/PARTITION@OFFSET`, for "
 		    "instance `skip orders/3@234`");
-	} else if (mst->shm.head == NULL || h->nparts == 0 ||
-	    (row = fby_shm_find(&mst->shm, topic, partition)) == FBY_NOROW ||
+	} else if ((row = fby_handoff_find(h, topic, partition)) == FBY_NOROW ||
 	    h->parts[row].state == FBY_ROW_FREE) {
 		answer(conn, false,
 		    "%s/%" PRId32 " is not assigned to this "

@@ -103,7 +103,7 @@ read_ledger(struct fby_recover *r)
 	struct fby_shm shm = FBY_SHM_INIT;
 	enum fby_shm_verdict v;
 
-	v = fby_shm_attach(&shm, r->fd);
+	v = fby_shm_load(&shm, r->fd);
 	r->fd = -1;
 	if (is_out_of_reach(v)) {
 		fby_error("%s/ledger: %s", r->mst->run_dir, strerror(errno));
@@ -119,7 +119,7 @@ read_ledger(struct fby_recover *r)
 		fby_notice("ledger of the master before: the broker knows "
 			   "better, since the workers commit");
 	} else {
-		for (uint32_t i = 0; i < shm.head->nrows; i++)
+		for (uint32_t i = 0; i < shm.nrows; i++)
 			take_row(r, &shm, &shm.rows[i]);
 		fby_notice("ledger of the master before: %zu partition%s "
 			   "acked and not committed",
@@ -238,20 +238,22 @@ fby_recover_fini(struct fby_recover *r)
  * into it: the next master finds them if this one does not come that far.
  */
 void
-fby_recover_carry_over(const struct fby_recover *r, struct fby_shm *shm)
+fby_recover_carry_over(const struct fby_recover *r, struct fby_handoff *h)
 {
 	for (size_t i = 0; i < r->nitems; i++) {
 		const struct fby_recover_item *item = &r->items[i];
-		uint32_t n = fby_shm_row(shm, item->topic, item->partition);
+		uint32_t n = fby_handoff_add(h, item->topic, item->partition);
+		struct fby_ledger_row *row;
 
 		if (n == FBY_NOROW)
 			continue;
-		fby_store(&shm->rows[n].committed, item->committed);
-		fby_store(&shm->rows[n].watermark, item->watermark);
-		fby_store(&shm->rows[n].topic_id, item->topic_id);
-		fby_store(&shm->rows[n].high, item->acked);
-		fby_release(&shm->rows[n].acked, item->acked);
-		fby_store(&shm->rows[n].state, FBY_ROW_IDLE);
+		row = fby_handoff_row(h, &h->parts[n]);
+		fby_store(&row->committed, item->committed);
+		fby_store(&row->watermark, item->watermark);
+		fby_store(&row->topic_id, item->topic_id);
+		fby_store(&row->high, item->acked);
+		fby_release(&row->acked, item->acked);
+		fby_store(&row->state, FBY_ROW_IDLE);
 	}
 }
 

@@ -16,8 +16,8 @@
 
 #include <event2/event_struct.h>
 
+struct fby_handoff;
 struct fby_master;
-struct fby_shm;
 
 struct fby_recover_item {
 	char *topic;
@@ -49,8 +49,8 @@ struct fby_recover {
 int fby_recover_start(struct fby_recover *r, struct fby_master *mst);
 void fby_recover_fini(struct fby_recover *r);
 
-/* Write what was read into the new ledger. */
-void fby_recover_carry_over(const struct fby_recover *r, struct fby_shm *shm);
+/* Write what was read into the new ledger, whose rows the hand-over gives. */
+void fby_recover_carry_over(const struct fby_recover *r, struct fby_handoff *h);
 
 /* How many partitions it knows of that have not been ours yet. */
 size_t fby_recover_pending(const struct fby_recover *r);

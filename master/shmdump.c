@@ -28,7 +28,7 @@ slots(const struct fby_shm *shm)
 {
 	json_t *list = json_array(), *o;
 
-	for (uint32_t i = 0; i < shm->head->nslots; i++) {
+	for (uint32_t i = 0; i < shm->nslots; i++) {
 		/* A slot that was never used says nothing. */
 		if (fby_load(&shm->slots[i].spawns) == 0)
 			continue;
@@ -44,7 +44,7 @@ rows(const struct fby_shm *shm)
 {
 	json_t *list = json_array(), *o;
 
-	for (uint32_t i = 0; i < shm->head->nrows; i++) {
+	for (uint32_t i = 0; i < shm->nrows; i++) {
 		const struct fby_ledger_row *row = &shm->rows[i];
 
 		if (row->topic_off == 0)

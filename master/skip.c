@@ -18,7 +18,8 @@ leave_out(struct fby_handoff *h, struct fby_part *pt, int64_t offset)
 
 	fby_bump(&row->read, 1);
 	fby_release(&row->dropped, fby_load(&row->dropped) + 1);
-	fby_release(&row->acked, offset + 1);
+	pt->acked = offset + 1;
+	fby_handoff_write(h, pt);
 	fby_poison_moved(&pt->poison, offset + 1);
 	h->skipped++;
 }
@@ -27,11 +28,10 @@ leave_out(struct fby_handoff *h, struct fby_part *pt, int64_t offset)
 void
 fby_skip_finish(struct fby_handoff *h, struct fby_part *pt)
 {
-	int64_t offset = pt->skip,
-		acked = fby_acquire(&fby_handoff_row(h, pt)->acked);
+	int64_t offset = pt->skip;
 	/* Its release may have taken `acked` to the end of a gap. */
 	bool done = !pt->lost && !pt->anew &&
-	    (acked == pt->skip_from || acked == offset);
+	    (pt->acked == pt->skip_from || pt->acked == offset);
 
 	if (offset == FBY_NONE)
 		return;
@@ -52,7 +52,7 @@ static int64_t
 can_skip(const struct fby_handoff *h, const struct fby_part *pt, int64_t offset)
 {
 	const struct fby_ledger_row *row = fby_handoff_row(h, pt);
-	int64_t acked = fby_acquire(&row->acked);
+	int64_t acked = fby_handoff_acked(h, pt);
 	int64_t last = fby_load(&row->position) - 1;
 
 	if (pt->poison.culprit >= acked)
@@ -90,7 +90,7 @@ explain_no_skip(const struct fby_handoff *h, const struct fby_part *pt,
 		    "%s/%d has acked all before offset %" PRId64
 		    ", only that one can be skipped",
 		    topic, pt->partition, only);
-	else if (offset >= fby_load(&fby_handoff_row(h, pt)->high))
+	else if (offset >= fby_handoff_high(h, pt))
 		fby_str_printf(why,
 		    "%s/%d has no record at offset %" PRId64
 		    " yet, its log ends there",
@@ -106,14 +106,13 @@ fby_skip_record(struct fby_handoff *h, struct fby_part *pt, int64_t offset,
 		return FBY_FAIL;
 	if (pt->state == FBY_ROW_HELD) {
 		pt->skip = offset;
-		pt->skip_from = fby_acquire(&fby_handoff_row(h, pt)->acked);
+		pt->skip_from = fby_handoff_acked(h, pt);
 		fby_handoff_set_state(h, pt, FBY_ROW_REVOKING, "skip");
 		h->ops->revoke(h->arg, pt, 0);
 		return FBY_AGAIN;
 	}
 	leave_out(h, pt, offset);
 	pt->start = offset + 1;
-	fby_store(&fby_handoff_row(h, pt)->position, pt->start);
 	if (pt->quarantined) {
 		fby_handoff_go_on(h, pt, "skipped");
 		h->ops->alarm(h->arg);

@@ -24,13 +24,7 @@
 static uint32_t
 nslots(const struct fby_master *mst)
 {
-	return mst->shm.head ? mst->shm.head->nslots : 0;
-}
-
-static uint32_t
-nrows(const struct fby_master *mst)
-{
-	return mst->shm.head ? mst->shm.head->nrows : 0;
+	return mst->shm.nslots;
 }
 
 /* ---- lag -------------------------------------------------------------- */
@@ -39,7 +33,7 @@ bool
 fby_status_is_ours(const struct fby_master *mst,
     const struct fby_observe_part *p)
 {
-	uint32_t row = fby_shm_find(&mst->shm, p->topic, p->partition);
+	uint32_t row = fby_handoff_find(&mst->handoff, p->topic, p->partition);
 
 	return row != FBY_NOROW &&
 	    mst->handoff.parts[row].state != FBY_ROW_FREE;
@@ -80,11 +74,14 @@ fby_status_total_lag(const struct fby_master *mst)
 		return FBY_NONE;
 	}
 	for (uint32_t i = 0; i < mst->handoff.nparts; i++) {
+		const struct fby_part *pt = &mst->handoff.parts[i];
+		struct fby_ledger_row row;
 		int64_t lag;
 
-		if (mst->handoff.parts[i].state == FBY_ROW_FREE)
+		if (pt->state == FBY_ROW_FREE)
 			continue;
-		lag = fby_status_lag(&mst->shm.rows[i]);
+		fby_handoff_view(&mst->handoff, pt, &row);
+		lag = fby_status_lag(&row);
 		if (lag == FBY_NONE)
 			return FBY_NONE;
 		total += lag;
@@ -169,10 +166,12 @@ partitions(const struct fby_master *mst)
 	qsort(sorted, n, sizeof(const void *), compare_parts);
 	for (size_t i = 0; i < n; i++) {
 		const struct fby_part *pt = sorted[i];
-		json_t *o = fby_status_row(&mst->shm.rows[pt->row]);
-		bool held = pt->state == FBY_ROW_HELD ||
-		    pt->state == FBY_ROW_REVOKING;
+		bool held = fby_handoff_is_held(pt);
+		struct fby_ledger_row row;
+		json_t *o;
 
+		fby_handoff_view(h, pt, &row);
+		o = fby_status_row(&row);
 		fby_json_set(o, "topic", fby_json_text(pt->topic));
 		fby_json_set(o, "partition", json_integer(pt->partition));
 		fby_json_set(o, "state",
@@ -335,8 +334,9 @@ counters(const struct fby_master *mst)
 		 returned = 0, held = 0, survived = fby_bug_counted();
 	json_t *o = json_object();
 
-	for (uint32_t i = 0; i < nrows(mst); i++) {
-		const struct fby_ledger_row *row = &mst->shm.rows[i];
+	for (uint32_t i = 0; i < mst->handoff.nparts; i++) {
+		const struct fby_ledger_row *row =
+		    fby_handoff_row(&mst->handoff, &mst->handoff.parts[i]);
 
 		read += fby_load(&row->read);
 		bytes += fby_load(&row->read_bytes);

@@ -75,7 +75,7 @@ count_busy(const struct fby_handoff *h, uint32_t slot)
 	for (uint32_t i = 0; i < h->nparts; i++)
 		n += fby_handoff_is_held(&h->parts[i]) &&
 		    h->parts[i].slot == slot &&
-		    fby_load(&h->shm->rows[i].in_flight) > 0;
+		    fby_load(&fby_handoff_row(h, &h->parts[i])->in_flight) > 0;
 	return n;
 }
 
@@ -88,7 +88,7 @@ is_credible(const struct fby_handoff *h, const struct fby_part *pt,
     const struct fby_poison_death *d)
 {
 	return d->acked >= pt->start && d->position >= d->acked &&
-	    d->position <= fby_load(&fby_handoff_row(h, pt)->high) &&
+	    d->position <= fby_handoff_high(h, pt) &&
 	    d->in_flight <= (uint64_t)(d->position - d->acked);
 }
 
@@ -224,8 +224,7 @@ fby_suspicion_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms)
 			continue;
 		if (pt->granted_at == 0)
 			pt->granted_at = now;
-		if (fby_poison_moved(&pt->poison,
-			fby_acquire(&fby_handoff_row(h, pt)->acked))) {
+		if (fby_poison_moved(&pt->poison, fby_handoff_acked(h, pt))) {
 			changed = true;
 			fby_notice("partition %s/%d: under suspicion no longer",
 			    pt->topic, pt->partition);

@@ -18,7 +18,7 @@ fby_watermark_host(const struct fby_handoff *h)
 
 		if (h->parts[i].state == FBY_ROW_FREE)
 			continue;
-		wm = fby_load(&h->shm->rows[i].watermark);
+		wm = fby_handoff_watermark(h, &h->parts[i]);
 		if (wm < 0)
 			return FBY_NONE;
 		min = FBY_MIN(min, wm);

@@ -93,13 +93,16 @@ fby_shm_verdict(enum fby_shm_verdict v)
 }
 
 static void
-point(struct fby_shm *shm)
+point(struct fby_shm *shm, const struct fby_ledger_head *head)
 {
 	char *base = (char *)shm->head;
 
-	shm->slots = (void *)(base + shm->head->slots_off);
-	shm->rows = (void *)(base + shm->head->rows_off);
-	shm->names = base + shm->head->names_off;
+	shm->slots = (void *)(base + head->slots_off);
+	shm->rows = (void *)(base + head->rows_off);
+	shm->names = base + head->names_off;
+	shm->nslots = head->nslots;
+	shm->nrows = head->nrows;
+	shm->names_size = head->names_size;
 }
 
 int
@@ -137,7 +140,7 @@ fby_shm_create(struct fby_shm *shm, const char *path, uint32_t nslots,
 	if (shm->head == MAP_FAILED)
 		goto fail;
 	memcpy(shm->head, &head, sizeof(head));
-	point(shm);
+	point(shm, &head);
 	fby_store(&shm->head->names_used, 1);
 	shm->head->name_off = fby_shm_intern(shm, name);
 	shm->head->group_off = fby_shm_intern(shm, group);
@@ -178,9 +181,29 @@ check(const struct fby_ledger_head *head, size_t size)
 	return FBY_SHM_GOOD;
 }
 
-static enum fby_shm_verdict
-map(struct fby_shm *shm, int fd, int prot)
+/* All of the file, or errno is set. */
+static int
+copy(void *to, size_t size, int fd)
 {
+	for (size_t done = 0; done < size;) {
+		ssize_t n = pread(fd, (char *)to + done, size - done,
+		    (off_t)done);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n == 0 ? ENODATA : errno;
+			return -1;
+		}
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static enum fby_shm_verdict
+map(struct fby_shm *shm, int fd, bool is_copy)
+{
+	struct fby_ledger_head head;
 	enum fby_shm_verdict v;
 	struct stat st;
 
@@ -191,20 +214,32 @@ map(struct fby_shm *shm, int fd, int prot)
 	if (st.st_size < (off_t)sizeof(struct fby_ledger_head))
 		return FBY_SHM_SHORT;
 	shm->size = (size_t)st.st_size;
-	shm->head = mmap(NULL, shm->size, prot, MAP_SHARED, fd, 0);
+	shm->head = mmap(NULL, shm->size, PROT_READ | PROT_WRITE,
+	    is_copy ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED,
+	    is_copy ? -1 : fd, 0);
 	if (shm->head == MAP_FAILED) {
 		shm->head = NULL;
 		return FBY_SHM_ERRNO;
 	}
-	if ((v = check(shm->head, shm->size)) == FBY_SHM_GOOD)
-		point(shm);
+	if (is_copy && copy(shm->head, shm->size, fd) == -1)
+		return errno == ENODATA ? FBY_SHM_SHORT : FBY_SHM_ERRNO;
+	/* It may change between the look and the use. */
+	memcpy(&head, shm->head, sizeof(head));
+	if ((v = check(&head, shm->size)) == FBY_SHM_GOOD)
+		point(shm, &head);
 	return v;
 }
 
 enum fby_shm_verdict
 fby_shm_attach(struct fby_shm *shm, int fd)
 {
-	return map(shm, fd, PROT_READ | PROT_WRITE);
+	return map(shm, fd, false);
+}
+
+enum fby_shm_verdict
+fby_shm_load(struct fby_shm *shm, int fd)
+{
+	return map(shm, fd, true);
 }
 
 enum fby_shm_verdict
@@ -217,7 +252,7 @@ fby_shm_open(struct fby_shm *shm, const char *path)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd == -1)
 		return FBY_SHM_ERRNO;
-	v = map(shm, fd, PROT_READ);
+	v = fby_shm_load(shm, fd);
 	if (v != FBY_SHM_GOOD) {
 		int saved = errno;
 
@@ -244,7 +279,7 @@ fby_shm_name(const struct fby_shm *shm, uint32_t off)
 {
 	uint32_t used = fby_load(&shm->head->names_used);
 
-	if (used > shm->head->names_size || off >= used ||
+	if (used > shm->names_size || off >= used ||
 	    memchr(shm->names + off, '\0', used - off) == NULL)
 		return "";
 	return shm->names + off;
@@ -274,7 +309,7 @@ fby_shm_intern(struct fby_shm *shm, const char *name)
 
 	if (off != 0)
 		return off;
-	if (len > shm->head->names_size - used)
+	if (used > shm->names_size || len > shm->names_size - used)
 		return 0;
 	memcpy(shm->names + used, name, len);
 	fby_release(&shm->head->names_used, used + (uint32_t)len);
@@ -286,7 +321,7 @@ fby_shm_find(const struct fby_shm *shm, const char *topic, int32_t partition)
 {
 	uint32_t off = find_name(shm, topic);
 
-	for (uint32_t i = 0; off && i < shm->head->nrows; i++) {
+	for (uint32_t i = 0; off && i < shm->nrows; i++) {
 		const struct fby_ledger_row *row = &shm->rows[i];
 
 		if (row->topic_off == 0)
@@ -297,30 +332,81 @@ fby_shm_find(const struct fby_shm *shm, const char *topic, int32_t partition)
 	return FBY_NOROW;
 }
 
+int
+fby_shm_make_row(struct fby_shm *shm, uint32_t n, const char *topic,
+    int32_t partition)
+{
+	struct fby_ledger_row *row = &shm->rows[n];
+	uint32_t off = fby_shm_intern(shm, topic);
+
+	if (off == 0)
+		return -1;
+	row->partition = partition;
+	fby_store(&row->slot, FBY_NOSLOT);
+	fby_store(&row->committed, FBY_NONE);
+	fby_store(&row->committed_watermark, FBY_NONE);
+	fby_store(&row->acked, FBY_NONE);
+	fby_store(&row->watermark, FBY_NONE);
+	fby_store(&row->position, FBY_NONE);
+	fby_store(&row->high, FBY_NONE);
+	fby_store(&row->leader_epoch, -1);
+	/* Last: it is what says that the row is in use. */
+	atomic_thread_fence(memory_order_release);
+	row->topic_off = off;
+	return 0;
+}
+
+void
+fby_shm_copy_row(struct fby_ledger_row *to, const struct fby_ledger_row *from)
+{
+#define COPY(field) fby_store(&to->field, fby_load(&from->field))
+#define COPY_ACQUIRED(field) fby_store(&to->field, fby_acquire(&from->field))
+	to->topic_off = from->topic_off;
+	to->partition = from->partition;
+	COPY(epoch);
+	COPY(slot);
+	COPY(state);
+	COPY(committed);
+	COPY(committed_watermark);
+	COPY(log_start);
+	COPY(topic_id);
+	COPY_ACQUIRED(watermark);
+	COPY_ACQUIRED(acked);
+	COPY_ACQUIRED(position);
+	COPY(high);
+	COPY(in_flight);
+	COPY(oldest_at);
+	COPY_ACQUIRED(delivered);
+	COPY_ACQUIRED(fallback);
+	COPY_ACQUIRED(dead_lettered);
+	COPY_ACQUIRED(dropped);
+	COPY_ACQUIRED(returned);
+	COPY(read);
+	COPY(read_bytes);
+	COPY(late);
+	COPY(stale);
+	COPY(flags);
+	COPY_ACQUIRED(error_at);
+	COPY(error);
+	COPY(error_role);
+	COPY(leader_epoch);
+	COPY(future);
+#undef COPY
+#undef COPY_ACQUIRED
+}
+
 uint32_t
 fby_shm_row(struct fby_shm *shm, const char *topic, int32_t partition)
 {
 	uint32_t i = fby_shm_find(shm, topic, partition);
-	uint32_t off;
 
 	if (i != FBY_NOROW)
 		return i;
-	for (i = 0; i < shm->head->nrows; i++)
+	for (i = 0; i < shm->nrows; i++)
 		if (shm->rows[i].topic_off == 0)
 			break;
-	if (i == shm->head->nrows || (off = fby_shm_intern(shm, topic)) == 0)
+	if (i == shm->nrows || fby_shm_make_row(shm, i, topic, partition) == -1)
 		return FBY_NOROW;
-	shm->rows[i].partition = partition;
-	fby_store(&shm->rows[i].committed, FBY_NONE);
-	fby_store(&shm->rows[i].committed_watermark, FBY_NONE);
-	fby_store(&shm->rows[i].acked, FBY_NONE);
-	fby_store(&shm->rows[i].watermark, FBY_NONE);
-	fby_store(&shm->rows[i].position, FBY_NONE);
-	fby_store(&shm->rows[i].high, FBY_NONE);
-	fby_store(&shm->rows[i].leader_epoch, -1);
-	/* Last: it is what says that the row is in use. */
-	atomic_thread_fence(memory_order_release);
-	shm->rows[i].topic_off = off;
 	return i;
 }
 

@@ -14,9 +14,14 @@
 
 #include "shared/ledger.h"
 
+/*
+ * All but the mapped bytes is ours: whoever maps the segment can write to it,
+ * its head too, so what is where is read once, checked, and kept here.
+ */
 struct fby_shm {
 	int fd; /* -1: closed */
 	size_t size;
+	uint32_t nslots, nrows, names_size;
 	struct fby_ledger_head *head; /* NULL: not mapped */
 	struct fby_ledger_slot *slots;
 	struct fby_ledger_row *rows;
@@ -46,9 +51,15 @@ const char *fby_shm_verdict(enum fby_shm_verdict v);
 int fby_shm_create(struct fby_shm *shm, const char *path, uint32_t nslots,
     uint32_t nrows, const char *name, const char *group) FBY_MUSTCHECK;
 
-/* Map what lies at path or behind fd, after checking it. */
-enum fby_shm_verdict fby_shm_open(struct fby_shm *shm, const char *path);
+/* Map what is behind fd, after checking it. */
 enum fby_shm_verdict fby_shm_attach(struct fby_shm *shm, int fd);
+
+/*
+ * A copy, for those who only look: what is behind fd, or lies at path, as it
+ * is now.  Nobody can change it, or cut it short, behind the check.
+ */
+enum fby_shm_verdict fby_shm_load(struct fby_shm *shm, int fd);
+enum fby_shm_verdict fby_shm_open(struct fby_shm *shm, const char *path);
 void fby_shm_close(struct fby_shm *shm);
 
 /* The string at an offset of the names; "" if it is out of bounds. */
@@ -56,6 +67,17 @@ const char *fby_shm_name(const struct fby_shm *shm, uint32_t off);
 
 /* Offset of the string, which is added if it is new; 0 if there is no room. */
 uint32_t fby_shm_intern(struct fby_shm *shm, const char *name);
+
+/* Row n becomes that partition's.  -1: its topic has no room in the names. */
+int fby_shm_make_row(struct fby_shm *shm, uint32_t n, const char *topic,
+    int32_t partition) FBY_MUSTCHECK;
+
+/*
+ * A row as it is now: `acked` is not ahead of the counters, the watermark not
+ * ahead of `acked`, nor any outcome ahead of `read`.
+ */
+void fby_shm_copy_row(struct fby_ledger_row *to,
+    const struct fby_ledger_row *from);
 
 /* Row of a partition; FBY_NOROW if it has none. */
 uint32_t fby_shm_find(const struct fby_shm *shm, const char *topic,

@@ -224,7 +224,7 @@ refuse(struct fby_worker *w, const struct fby_msg_grant *msg)
 {
 	const struct fby_ledger_row *row;
 
-	if (msg->row >= w->shm.head->nrows)
+	if (msg->row >= w->shm.nrows)
 		return "no such row";
 	row = &w->shm.rows[msg->row];
 	if (fby_acquire(&row->epoch) != msg->epoch)

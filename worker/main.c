@@ -110,7 +110,7 @@ attach(struct fby_worker *w)
 		    v == FBY_SHM_ERRNO ? strerror(errno) : "");
 		return FBY_EXIT_SETUP;
 	}
-	if (w->slot_no >= w->shm.head->nslots)
+	if (w->slot_no >= w->shm.nslots)
 		return leave(FBY_EXIT_SETUP, "the ledger has no such slot");
 	w->slot = &w->shm.slots[w->slot_no];
 	fby_release(&w->slot->state, FBY_SLOT_STARTING);

@@ -106,12 +106,11 @@ show(int fd)
 
 	FBY_BUG_ON(v == FBY_SHM_ERRNO || *fby_shm_verdict(v) == '\0');
 	if (v == FBY_SHM_GOOD) {
-		FBY_BUG_ON(!is_inside(&shm, shm.slots, shm.head->nslots,
+		FBY_BUG_ON(!is_inside(&shm, shm.slots, shm.nslots,
 		    sizeof(*shm.slots)));
-		FBY_BUG_ON(!is_inside(&shm, shm.rows, shm.head->nrows,
-		    sizeof(*shm.rows)));
 		FBY_BUG_ON(
-		    !is_inside(&shm, shm.names, shm.head->names_size, 1));
+		    !is_inside(&shm, shm.rows, shm.nrows, sizeof(*shm.rows)));
+		FBY_BUG_ON(!is_inside(&shm, shm.names, shm.names_size, 1));
 		fby_shm_find(&shm, "orders", 0);
 		print(&shm);
 	}
@@ -147,6 +146,7 @@ static void
 recover(int fd)
 {
 	struct fby_recover r = { .mst = &mst, .fd = dup(fd) };
+	struct fby_handoff h;
 
 	look_at_holders(&r);
 	read_ledger(&r);
@@ -154,8 +154,10 @@ recover(int fd)
 	for (size_t i = 0; i < r.nitems; i++)
 		check_item(&r, &r.items[i]);
 	memcpy(fresh.head, pristine, fresh.size);
-	fby_recover_carry_over(&r, &fresh);
+	fby_handoff_init(&h, &fresh, NULL, NULL);
+	fby_recover_carry_over(&r, &h);
 	check_new_rows();
+	fby_handoff_fini(&h);
 	evtimer_assign(&r.ev_wait, mst.base, on_wait, &r);
 	fby_recover_fini(&r);
 }

@@ -90,17 +90,14 @@ fake_master(void **state)
 	if (fby_shm_create(&mst.shm, path, 2, 4, "demo", "g") == -1)
 		return -1;
 	unlink(path);
-	mst.handoff.shm = &mst.shm;
-	mst.handoff.nparts = 4;
-	mst.handoff.parts = fby_calloc(4, sizeof(struct fby_part));
-	for (uint32_t i = 0; i < 2; i++) {
-		mst.handoff.parts[i] = (struct fby_part){
-			.row = fby_shm_row(&mst.shm, "orders", (int32_t)i),
-			.topic = "orders",
-			.partition = (int32_t)i,
-			.state = i == 0 ? FBY_ROW_HELD : FBY_ROW_FREE,
-		};
-		fby_store(&mst.shm.rows[i].read, 10 + i);
+	fby_handoff_init(&mst.handoff, &mst.shm, NULL, NULL);
+	for (int32_t i = 0; i < 2; i++) {
+		uint32_t row = fby_handoff_add(&mst.handoff, "orders", i);
+
+		mst.handoff.parts[row].state = i == 0 ? FBY_ROW_HELD :
+							FBY_ROW_FREE;
+		mst.handoff.parts[row].slot = 0;
+		fby_store(&mst.shm.rows[row].read, 10 + (uint64_t)i);
 	}
 	return 0;
 }
@@ -109,7 +106,7 @@ FBY_UNUSED static int
 fake_master_gone(void **state)
 {
 	(void)state;
-	free(mst.handoff.parts);
+	fby_handoff_fini(&mst.handoff);
 	fby_shm_close(&mst.shm);
 	return 0;
 }

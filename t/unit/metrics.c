@@ -102,6 +102,7 @@ a_dead_worker_keeps_its_counters_only(void **state)
 static void
 it_ends_as_it_must_even_without_a_ledger(void **state)
 {
+	uint32_t nparts = mst.handoff.nparts;
 	struct fby_shm shm = mst.shm;
 
 	(void)state;
@@ -110,6 +111,7 @@ it_ends_as_it_must_even_without_a_ledger(void **state)
 	mst.handoff.nparts = 0;
 	assert_string_equal(scrape() + text.len - 6, "# EOF\n");
 	mst.shm = shm;
+	mst.handoff.nparts = nparts;
 }
 
 static void
