@@ -87,7 +87,7 @@ struct fby_kafka {
 	const char *config; /* librdkafka settings, "key: value" lines */
 	const struct fby_setting *settings; /* the same, taken apart */
 	size_t nsettings;
-	bool set_key; /* sink only; true unless set to false */
+	bool set_key; /* sink only; false unless set to true */
 	struct fby_tls tls;
 	struct fby_sasl sasl;
 };

@@ -161,8 +161,9 @@ const struct fby_directive fby_manifest_kafka_sink[] = {
 	BROKERS,
 	D("topic", STR, F(fby_kafka, topic), .flags = FBY_D_REQUIRED,
 	    .help = "Topic to write."),
-	D("setKey", BOOL, F(fby_kafka, set_key), .dflt = "true",
-	    .help = "Keep each record's key; false writes without keys."),
+	D("setKey", BOOL, F(fby_kafka, set_key), .dflt = "false",
+	    .help = "true writes each record with its key. Without, as in "
+		"Numaflow, no key is written, and the partition is any."),
 	TLS,
 	CONFIG,
 	SASL,

@@ -275,13 +275,25 @@ static const char md_config[] =
     "| `topic.metadata.refresh.interval.ms` | `5000` | |\n"
     "| `reconnect.backoff.max.ms` | `1000` | `1000` |\n"
     "| `fetch.queue.backoff.ms` | `10` | |\n"
-    "| `queued.max.messages.kbytes` | `4096` for each partition | |\n"
+    "| `fetch.wait.max.ms` | `100` | |\n"
+    "| `queued.max.messages.kbytes` | `1024` for each partition; a 64th of "
+    "`memory.budget`, 64 to 1024 | |\n"
+    "| `fetch.message.max.bytes` | `1048576`, the same in bytes | |\n"
+    "| `fetch.max.bytes` | `16777216`, a quarter of `memory.budget`, "
+    "`52428800` at most | |\n"
     "| `enable.idempotence` | | `true`, unless your own `acks`, `retries` or "
     "`max.in.flight` exclude it, which is said |\n"
     "| `linger.ms` | | `5` |\n"
     "| `message.timeout.ms` | | `30000`, then the retry strategy goes on |\n"
     "| `message.max.bytes` | | `1000000000`: the broker decides |\n"
-    "| `queue.buffering.max.messages` | | `0`: the memory budget decides |\n";
+    "| `queue.buffering.max.messages` | | `0`: the memory budget decides |\n"
+    "\n"
+    "With `setKey: true` the key's CRC-32 chooses the partition "
+    "(`partitioner: consistent_random`,\nlibrdkafka's default, and so that of "
+    "Numaflow's sink). The Java client has murmur2: where it writes\nto the "
+    "topic, too, `partitioner: murmur2_random` in `config` sends each key to "
+    "the partition that\nJava chooses. "
+    "[MIGRATION.md](MIGRATION.md) says what else differs from Numaflow.\n";
 
 char *
 fby_manifest_reference(void)

@@ -146,7 +146,7 @@ scenario 'the broker of the sink stands still' => sub {
 	my $other = Test::Forebay::Kafka->private;
 	my $copy = $other->topic(4, output => 1);
 	my ($f) = stopped($b,
-	    sink => { kafka => { brokers => [$other->bootstrap],
+	    sink => { kafka => { setKey => JSON::PP::true(), brokers => [$other->bootstrap],
 		topic => $copy } },
 	    stop => sub { $other->freeze },
 	    go => sub { $other->thaw });

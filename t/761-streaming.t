@@ -58,7 +58,7 @@ sub sink_stands_still
 	my $topic = $b->topic($PARTITIONS);
 	my $copy = $other->topic($PARTITIONS, output => 1);
 	my $f = Test::Forebay->new(broker => $b, topic => $topic,
-	    runtime => $runtime, @STREAM, sink => { kafka => {
+	    runtime => $runtime, @STREAM, sink => { kafka => { setKey => JSON::PP::true(),
 	    brokers => [$other->bootstrap], topic => $copy } });
 	my $p = $b->producer($topic, rate => 1500);
 
@@ -105,9 +105,9 @@ scenario 'one partition is held back' => sub {
 	    settings => ['max.message.bytes=4000']);
 	my $rest = $b->unique_name('rest');
 	my $f = Test::Forebay->new(broker => $b, topic => $topic, @STREAM,
-	    sink => { kafka => { brokers => [$b->bootstrap], topic => $copy,
+	    sink => { kafka => { setKey => JSON::PP::true(), brokers => [$b->bootstrap], topic => $copy,
 		config => "batch.num.messages: 8\n" },
-		fallback => { kafka => { brokers => [$b->bootstrap],
+		fallback => { kafka => { setKey => JSON::PP::true(), brokers => [$b->bootstrap],
 		    topic => $rest } },
 		retryStrategy => { onFailure => 'fallback' } });
 
@@ -139,7 +139,7 @@ scenario 'exactly once' => sub {
 	my $topic = $b->topic($PARTITIONS);
 	my $copy = $b->topic($PARTITIONS, output => 1);
 	my $f = Test::Forebay->new(broker => $b, topic => $topic, @STREAM,
-	    host => { delivery => 'exactlyOnce' }, sink => { kafka => {
+	    host => { delivery => 'exactlyOnce' }, sink => { kafka => { setKey => JSON::PP::true(),
 	    brokers => [$b->bootstrap], topic => $copy } });
 	my $p = $b->producer($topic, rate => 2000);
 

@@ -283,7 +283,7 @@ scenario('modes and sizes, as a table' => sub {
 scenario('sinks are not written, unless asked' => sub {
 	my $dir = scratch();
 	my $output = $broker->topic(1, output => 1);
-	my $f = prepare($dir, sink => { kafka => {
+	my $f = prepare($dir, sink => { kafka => { setKey => JSON::PP::true(),
 	    brokers => [$broker->bootstrap], topic => $output } });
 	my $written = sub {
 		return $broker->offsets('none', $output)->[0]{end};

@@ -60,7 +60,7 @@ my %SPEC = (
 	source => { kafka => { brokers => [$broker->bootstrap],
 	    topic => $topic, consumerGroup => $GROUP,
 	    config => "auto.offset.reset: earliest\n" } },
-	sink => { kafka => { brokers => [$broker->bootstrap],
+	sink => { kafka => { setKey => JSON::PP::true(), brokers => [$broker->bootstrap],
 	    topic => $copy } },
 );
 

@@ -67,7 +67,7 @@ scenario "$KILLS kills of workers, a tenth of the master" => sub {
 	my $copy = $broker->topic($PARTITIONS, output => 1);
 	my $f = Test::Forebay->new(broker => $broker, topic => $topic,
 	    workers => 2,
-	    sink => { kafka => { brokers => [$broker->bootstrap],
+	    sink => { kafka => { setKey => JSON::PP::true(), brokers => [$broker->bootstrap],
 		topic => $copy } },
 	    host => { memory => { maxRecords => $IN_FLIGHT } });
 	my ($workers, $masters, $may_repeat) = (0, 0, 0);

@@ -147,6 +147,7 @@ sub logged_in
 	    bootstrap => $bootstrap,
 	    host => { secretsDirectory => "$secrets" },
 	    sink => { kafka => { brokers => [$bootstrap], topic => $copy,
+		setKey => JSON::PP::true(),
 		%block } });
 
 	$f->edit(sub { my $k = $_[0]{source}{kafka}; %$k = (%$k, %block) });

@@ -294,7 +294,7 @@ body sink_errors => 'the broker refuses what the sink writes', sub {
 	my $topic = $b->topic(4);
 	my $copy = $b->topic(4, output => 1);
 	my $f = Test::Forebay->new(broker => $b, topic => $topic,
-	    sink => { kafka => { brokers => [$b->bootstrap],
+	    sink => { kafka => { setKey => JSON::PP::true(), brokers => [$b->bootstrap],
 		topic => $copy } });
 
 	$b->produce($topic, 5000);

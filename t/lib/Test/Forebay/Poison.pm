@@ -314,7 +314,7 @@ body in_company => 'of many in flight the guilty one is found', sub {
 	my $topic = $b->topic(6);
 	my $copy = $b->topic(6, output => 1);
 	my $f = poisoned($b, $topic, '3:20', workers => 1,
-	    sink => { kafka => { brokers => [$b->bootstrap],
+	    sink => { kafka => { setKey => JSON::PP::true(), brokers => [$b->bootstrap],
 		topic => $copy } });
 
 	harm($f, 'die');
@@ -351,7 +351,7 @@ body incurable => 'a record that kills on its way to the dead-letter topic', sub
 	my $f = poisoned($b, $topic, '1:5',
 	    host => { deadLetter => { topic => $letters },
 		poisonPill => { kills => 1 } },
-	    sink => { kafka => { brokers => [$b->bootstrap],
+	    sink => { kafka => { setKey => JSON::PP::true(), brokers => [$b->bootstrap],
 		topic => $copy } });
 
 	harm($f, 'die');
@@ -376,7 +376,7 @@ body refused => 'a record that the sink refuses for ever is skipped', sub {
 	my $topic = $b->topic(2);
 	my $copy = $b->topic(2, output => 1);
 	my $f = Test::Forebay->new(broker => $b, topic => $topic,
-	    sink => { kafka => { brokers => [$b->bootstrap],
+	    sink => { kafka => { setKey => JSON::PP::true(), brokers => [$b->bootstrap],
 		topic => $copy, config => "message.max.bytes: 2000\n" } });
 
 	$b->produce($topic, 100, only => 0);

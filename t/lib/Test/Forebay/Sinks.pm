@@ -22,7 +22,7 @@ sub kafka
 {
 	my ($b, $topic) = @_;
 
-	return { kafka => { brokers => [$b->bootstrap], topic => $topic } };
+	return { kafka => { setKey => JSON::PP::true(), brokers => [$b->bootstrap], topic => $topic } };
 }
 
 # Small and large records, mixed in each partition; how many large ones.

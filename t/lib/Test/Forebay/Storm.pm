@@ -265,6 +265,7 @@ sub add_host
 	my ($self, $n) = @_;
 	my $name = chr(ord('A') + $n);
 	my %sink = $self->{sink} eq 'kafka' ? (sink => { kafka => {
+		setKey => JSON::PP::true(),
 		brokers => [$self->{broker}->bootstrap],
 		topic => $self->{copy} } }) : ();
 	my $f = Test::Forebay->new(broker => $self->{broker},
