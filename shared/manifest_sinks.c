@@ -248,6 +248,22 @@ check_exactly_once(const struct fby_manifest *m, struct fby_err *err)
 	}
 }
 
+/* Numaflow's default, which is seldom what somebody has in mind. */
+static void
+note_keys(const struct fby_manifest *m, enum fby_sink_role role)
+{
+	const char *path = fby_psprintf(m->pool, "%s.kafka", roles[role].path);
+
+	if (!m->sinks[role].kafka.present ||
+	    fby_manifest_node(m->mvtx,
+		fby_psprintf(m->pool, "%s.setKey", path)) != NULL)
+		return;
+	fby_err_add(m->notes, fby_manifest_pos(m, path),
+	    "%s: without setKey: true records are written without their keys, "
+	    "to any partition",
+	    path);
+}
+
 void
 fby_manifest_check_sinks(struct fby_manifest *m, struct fby_err *err)
 {
@@ -256,6 +272,8 @@ fby_manifest_check_sinks(struct fby_manifest *m, struct fby_err *err)
 	m->sinks[FBY_SINK_PRIMARY].present = true;
 	for (int i = FBY_SINK_PRIMARY; i < FBY_SINK_DEAD_LETTER; i++)
 		check_sink(m, roles[i].path, is_c, err);
+	for (int i = FBY_SINK_PRIMARY; i < FBY_SINK_DEAD_LETTER; i++)
+		note_keys(m, (enum fby_sink_role)i);
 	check_retry(m, err);
 	check_bypass(m, err);
 	complete_dead_letter(m);

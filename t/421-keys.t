@@ -57,6 +57,8 @@ sub copied
 
 	write_keys($topic);
 	$f->start->await_caught_up;
+	is(scalar(() = $f->log_text =~ /written without their keys/g),
+	    $sink{setKey} ? 0 : 1, 'the start says what becomes of keys');
 	$f->drain;
 	return where($copy);
 }

@@ -299,7 +299,8 @@ settings_that_exclude_idempotence_turn_it_off(void **state)
 
 		assert_conf(conf, "enable.idempotence", "false");
 		rd_kafka_conf_destroy(conf);
-		assert_int_equal(m->notes->total, 1);
+		/* And that there is no setKey. */
+		assert_int_equal(m->notes->total, 2);
 		assert_int_equal(fby_kafka_try(m, &err), 0);
 		fby_manifest_free(m);
 	}
