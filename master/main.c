@@ -21,6 +21,7 @@
 #include "master/client.h"
 #include "master/compare.h"
 #include "master/json.h"
+#include "master/loader.h"
 #include "master/master.h"
 #include "master/metrics.h"
 #include "master/notes.h"
@@ -152,6 +153,25 @@ cmd_test(const struct fby_options *o)
 		puts(OBJECT_ENV ": ok");
 	fby_manifest_free(m);
 	return 0;
+}
+
+/* What a running master starts to have its manifest read; loader.h. */
+static int
+cmd_load(const struct fby_options *o)
+{
+	struct fby_manifest *m;
+	char **files;
+	size_t n;
+	int rc;
+
+	choose_files(&o->client, &files, &n);
+	if ((m = load(files, n)) == NULL)
+		return FBY_EXIT_USAGE;
+	if ((rc = fby_manifest_pack_into(m, FBY_LOADER_FD)) == -1)
+		fprintf(stderr, "the manifest cannot be handed on: %s\n",
+		    strerror(errno));
+	fby_manifest_free(m);
+	return rc == 0 ? 0 : 1;
 }
 
 static int
@@ -366,6 +386,9 @@ static const struct fby_command commands[] = {
 	    cmd_version },
 	{ "help", FBY_TAKES_ARG, "COMMAND", "Show this help, or a command's",
 	    NULL, cmd_help },
+	{ "load", FBY_TAKES_FILES | FBY_TAKES_SIGNALS, NULL, NULL,
+	    "Hands a checked manifest to the master that has started it.",
+	    cmd_load },
 	{ "metrics", 0, NULL, NULL,
 	    "Prints the table of all metrics, which the documentation has.",
 	    cmd_metrics },

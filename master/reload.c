@@ -6,18 +6,19 @@
 
 #include "master/reload.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <unistd.h>
 
 #include "shared/clock.h"
 #include "shared/err.h"
-#include "shared/kafka.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
 #include "shared/str.h"
 
 #include "master/master.h"
+#include "master/notes.h"
 #include "master/stdout.h"
 
 #define CALM_MS 100      /* without a request, before the next is obeyed */
@@ -37,6 +38,7 @@ fby_reload_init(struct fby_reload *r, struct fby_master *mst)
 	memset(r, 0, sizeof(*r));
 	r->mst = mst;
 	evtimer_assign(&r->ev_calm, mst->base, on_calm, r);
+	fby_loader_init(&r->loader, mst->base);
 	r->next_fd = -1;
 	r->last_ok = true;
 }
@@ -93,6 +95,7 @@ fby_reload_fini(struct fby_reload *r)
 	if (r->mst == NULL)
 		return;
 	evtimer_del(&r->ev_calm);
+	fby_loader_fini(&r->loader);
 	drop_waiters(&r->waiters, NULL);
 	drop_waiters(&r->later, NULL);
 	drop_next(r);
@@ -111,6 +114,7 @@ finish(struct fby_reload *r, bool ok, char *text)
 	struct fby_reload_waiter *w = r->waiters;
 	struct fby_master *mst = r->mst;
 
+	fby_loader_cancel(&r->loader);
 	r->state = FBY_RELOAD_IDLE;
 	r->waiters = NULL;
 	drop_next(r);
@@ -189,6 +193,7 @@ adopt(struct fby_reload *r)
 
 	r->next = NULL;
 	r->next_fd = -1;
+	fby_notes_log(m);
 	fby_cycle_adopt(r->mst, m, fd, r->generation);
 }
 
@@ -350,29 +355,50 @@ choose_way(struct fby_reload *r)
 	fby_str_fini(&ch.text);
 }
 
+/* What the child has checked cannot be refused here; it is parsed anew. */
+static void
+on_loaded(void *arg, int fd, const char *complaints)
+{
+	struct fby_reload *r = arg;
+	struct fby_master *mst = r->mst;
+	struct fby_err err;
+
+	if (fd == -1) {
+		finish(r, false, fby_strdup(complaints));
+		return;
+	}
+	FBY_BUG_ON(mst->state != FBY_CYCLE_RUNNING); /* else: cancelled */
+	fby_err_init(&err);
+	r->next = fby_manifest_unpack(fd, &err);
+	close(fd);
+	if (r->next == NULL) {
+		finish(r, false, fby_err_text(&err));
+	} else {
+		r->next->host_id = fby_pstrdup(r->next->pool,
+		    mst->manifest->host_id);
+		if ((r->next_fd = fby_manifest_pack(r->next)) == -1)
+			finish(r, false,
+			    fby_strdup("no descriptor for the manifest"));
+		else
+			choose_way(r);
+	}
+	fby_err_fini(&err);
+}
+
 static void
 start(struct fby_reload *r)
 {
 	struct fby_master *mst = r->mst;
-	struct fby_err err;
 
 	r->started_at = fby_clock_mono();
 	r->generation = FBY_MAX(r->generation, mst->generation) + 1;
+	r->state = FBY_RELOAD_READING;
 	fby_notify_reloading(&mst->notify);
-	fby_err_init(&err);
-	r->next = fby_manifest_load(mst->files, mst->nfiles, &err);
-	if (r->next)
-		r->next->host_id = fby_pstrdup(r->next->pool,
-		    mst->manifest->host_id);
-	if (r->next == NULL || fby_program_try(r->next, &err) == -1 ||
-	    (!fby_runtime_is_foreign(r->next) &&
-		fby_kafka_try(r->next, &err) == -1))
-		finish(r, false, fby_err_text(&err));
-	else if ((r->next_fd = fby_manifest_pack(r->next)) == -1)
-		finish(r, false, fby_strdup("no descriptor for the manifest"));
-	else
-		choose_way(r);
-	fby_err_fini(&err);
+	if (fby_loader_start(&r->loader, mst->files, mst->nfiles, on_loaded,
+		r) == -1)
+		finish(r, false,
+		    fby_asprintf("no process to read the manifest: %s",
+			strerror(errno)));
 }
 
 /* ---- when ------------------------------------------------------------- */

@@ -3,7 +3,8 @@
  * SIGHUP: read the manifest again, check it aside, and go over to it if that
  * is possible without losing the group.
  *
- *	IDLE ─request─▶ (parse, compare) ─▶ refused, nothing changed ──▶ IDLE
+ *	IDLE ─request─▶ READING ─▶ (compare)
+ *	                    ├─▶ refused, nothing changed ──────────────▶ IDLE
  *	                    ├─▶ live settings only: told to all ───────▶ IDLE
  *	                    ├─▶ ROLLING: workers replaced one by one ──▶ IDLE
  *	                    │       │  (the canary's alone if it is about it)
@@ -24,11 +25,14 @@
 
 #include <event2/event_struct.h>
 
+#include "master/loader.h"
+
 struct fby_manifest;
 struct fby_master;
 
 enum fby_reload_state {
 	FBY_RELOAD_IDLE,
+	FBY_RELOAD_READING, /* by a process of its own: loader.h */
 	FBY_RELOAD_ROLLING,
 	FBY_RELOAD_SWITCHING
 };
@@ -41,10 +45,11 @@ struct fby_reload_waiter;
 struct fby_reload {
 	struct fby_master *mst;
 	enum fby_reload_state state;
-	bool again;                /* `later` has been asked for */
-	int64_t again_since;       /* monotonic: when first */
-	int64_t restless_until;    /* monotonic: what comes before that waits */
-	struct event ev_calm;      /* that is over */
+	bool again;             /* `later` has been asked for */
+	int64_t again_since;    /* monotonic: when first */
+	int64_t restless_until; /* monotonic: what comes before that waits */
+	struct event ev_calm;   /* that is over */
+	struct fby_loader loader;
 	struct fby_manifest *next; /* being rolled to */
 	int next_fd;
 	unsigned generation; /* last given out; never twice */

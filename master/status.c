@@ -266,6 +266,7 @@ manifest(const struct fby_master *mst)
 {
 	static const char *const states[] = {
 		[FBY_RELOAD_IDLE] = "IDLE",
+		[FBY_RELOAD_READING] = "READING",
 		[FBY_RELOAD_ROLLING] = "ROLLING",
 		[FBY_RELOAD_SWITCHING] = "SWITCHING",
 	};

@@ -18,6 +18,7 @@
 #include "shared/yaml.h"
 
 #define BLANK " \t\r"
+#define MAX_SETTINGS 1000 /* each is looked for among those before it */
 
 /* ---- taking the block apart ------------------------------------------- */
 
@@ -103,10 +104,17 @@ fby_kafka_settings_read(struct fby_pool *pool, struct fby_kafka *k,
 
 	for (const char *p = k->config; *p; p++)
 		n += *p == '\n';
-	settings = fby_pcalloc(pool, n * sizeof(*settings));
+	settings = fby_pcalloc(pool,
+	    FBY_MIN(n, MAX_SETTINGS + 1) * sizeof(*settings));
 	k->settings = settings;
 	k->nsettings = 0;
 	for (; line.number < n; line.number++) {
+		if (k->nsettings == MAX_SETTINGS) {
+			fby_err_add(err,
+			    fby_yaml_line_pos(node, line.number, 0),
+			    "%s: more than %d settings", path, MAX_SETTINGS);
+			break;
+		}
 		line.len = strcspn(line.text, "\n");
 		read_line(pool, k, settings, &line, node, path, err);
 		line.text += line.len + 1;
@@ -271,6 +279,24 @@ unknown_setting(const struct fby_setting *s, const char *path,
 	return -1;
 }
 
+/* librdkafka can be built so that it loads nothing. */
+static int
+check_library(const rd_kafka_conf_t *conf, const struct fby_setting *s,
+    const char *path, struct fby_err *err)
+{
+	char features[512] = "";
+	size_t size = sizeof(features);
+
+	if (strncmp(s->key, "plugin.", strlen("plugin.")) != 0 ||
+	    (rd_kafka_conf_get(conf, "builtin.features", features, &size) ==
+		    RD_KAFKA_CONF_OK &&
+		strstr(features, "plugins")))
+		return 0;
+	return fby_err_add(err, s->pos,
+	    "%s: this librdkafka was built without plugins, so there is no %s",
+	    path, s->key);
+}
+
 static int
 check_setting(rd_kafka_conf_t *conf, const struct fby_setting *s,
     const struct forced *forced, const char *path, struct fby_err *err)
@@ -279,6 +305,8 @@ check_setting(rd_kafka_conf_t *conf, const struct fby_setting *s,
 
 	switch (fby_kafka_property_kind(s->key)) {
 	case FBY_PROPERTY_LIBRARY: /* setting it can load it */
+		/* In the other document it is refused already. */
+		return forced ? 0 : check_library(conf, s, path, err);
 	case FBY_PROPERTY_INTERNAL:
 		return 0;
 	default:

@@ -257,6 +257,8 @@ void fby_manifest_free(struct fby_manifest *m);
  * "LEN NAME" and LEN bytes.  -1 with errno; NULL with `err` filled.
  */
 int fby_manifest_pack(const struct fby_manifest *m) FBY_MUSTCHECK;
+/* Into a memfd that is there, and empty; sealed if all went well. */
+int fby_manifest_pack_into(const struct fby_manifest *m, int fd) FBY_MUSTCHECK;
 struct fby_manifest *fby_manifest_unpack(int fd,
     struct fby_err *err) FBY_MUSTCHECK;
 

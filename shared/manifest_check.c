@@ -20,6 +20,7 @@
 
 #define MAX_POLL_MS 300000 /* librdkafka's max.poll.interval.ms */
 #define TOPIC_MAX 249
+#define MAX_TOPICS 10000 /* each is looked for among those before it */
 
 struct check {
 	struct fby_manifest *m;
@@ -109,6 +110,13 @@ read_topics(const struct check *c)
 		return;
 	for (const char *q = p; *q; q++)
 		n += *q == ',';
+	if (n > MAX_TOPICS) {
+		fby_err_add(c->err, place(c, "spec.source.kafka.topic"),
+		    "spec.source.kafka.topic: found %zu topics, allowed are "
+		    "%d",
+		    n, MAX_TOPICS);
+		return;
+	}
 	c->m->topics.v = fby_pcalloc(c->m->pool, n * sizeof(*c->m->topics.v));
 	for (; n > 0; n--) {
 		const size_t len = strcspn(p, ",");

@@ -39,14 +39,11 @@ write_all(int fd, const char *p, size_t len)
 }
 
 int
-fby_manifest_pack(const struct fby_manifest *m)
+fby_manifest_pack_into(const struct fby_manifest *m, int fd)
 {
 	struct fby_str s;
-	int fd, rc = -1;
+	int rc = -1;
 
-	fd = memfd_create("forebay-manifest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd == -1)
-		return -1;
 	fby_str_init(&s);
 	fby_str_printf(&s, MAGIC "%zu %s\n", m->ntexts,
 	    m->host_id ? m->host_id : "");
@@ -61,11 +58,20 @@ fby_manifest_pack(const struct fby_manifest *m)
 		rc = fcntl(fd, F_ADD_SEALS,
 		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
 	fby_str_fini(&s);
-	if (rc == 0)
+	return rc;
+}
+
+int
+fby_manifest_pack(const struct fby_manifest *m)
+{
+	int fd, saved;
+
+	fd = memfd_create("forebay-manifest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd == -1 || fby_manifest_pack_into(m, fd) == 0)
 		return fd;
-	rc = errno;
+	saved = errno;
 	close(fd);
-	errno = rc;
+	errno = saved;
 	return -1;
 }
 

@@ -18,6 +18,8 @@
 #define MAX_DEPTH 64
 #define MAX_NODES 20000
 #define MAX_ALIAS_DEPTH 8
+#define MAX_BYTES ((size_t)4 << 20)
+#define MAX_KEY 1024 /* it is part of the path of all that is below it */
 
 struct anchor {
 	struct anchor *next;
@@ -216,6 +218,7 @@ build_scalar(struct reader *r, const yaml_event_t *event)
 		return NULL;
 	}
 	node->text = fby_pstrndup(r->pool, value, len);
+	node->bytes = len;
 	node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
 	    event->data.scalar.tag == NULL;
 	if (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE)
@@ -241,10 +244,15 @@ add_item(struct reader *r, struct fby_node *node, size_t *cap,
 	}
 	node->items[node->n++] = item;
 	node->weight += item.node->weight;
+	node->bytes += item.node->bytes + (item.key ? strlen(item.key) : 0);
 	node->depth = FBY_MAX(node->depth, item.node->depth + 1);
 	if (node->weight > MAX_NODES)
 		return fby_err_add(r->err, node->pos, "more than %d values",
 		    MAX_NODES);
+	if (node->bytes > MAX_BYTES)
+		return fby_err_add(r->err, node->pos,
+		    "more than %zu MiB of text, with what aliases stand for",
+		    MAX_BYTES >> 20);
 	if (node->depth > MAX_DEPTH)
 		return fby_err_add(r->err, node->pos,
 		    "nested more than %d deep", MAX_DEPTH);
@@ -264,6 +272,9 @@ check_key(struct reader *r, const struct fby_node *map,
 	key = (const char *)event->data.scalar.value;
 	if (memchr(key, '\0', event->data.scalar.length) != NULL)
 		return fby_err_add(r->err, pos, "a NUL character in a key");
+	if (event->data.scalar.length > MAX_KEY)
+		return fby_err_add(r->err, pos, "a key of more than %d bytes",
+		    MAX_KEY);
 	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
 	    strcmp(key, "<<") == 0)
 		return fby_err_add(r->err, pos,

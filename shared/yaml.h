@@ -4,7 +4,8 @@
  *
  * The reader refuses what libyaml lets pass and no operator means: a key
  * twice, `<<`, tags, an alias that holds itself, and trees that grow without
- * measure out of few aliases.  An alias shares its anchor's node, so a tree
+ * measure out of few aliases: nodes and bytes count as if each alias were
+ * written out.  An alias shares its anchor's node, so a tree
  * is read-only once it is built.  Nodes live in the pool they were read into.
  */
 #ifndef FBY_YAML_H
@@ -33,6 +34,7 @@ struct fby_node {
 	struct fby_item *items; /* map or list, in their order */
 	size_t n;
 	size_t weight; /* nodes of the tree, aliases expanded */
+	size_t bytes;  /* of keys and scalars, the same way */
 	int depth;     /* levels below */
 };
 

@@ -67,6 +67,57 @@ body reload_bad => 'a bad manifest leaves the old one running', sub {
 	all_delivered($b, $f, $p, $generation);
 };
 
+body reload_bomb => 'a manifest that grows without measure is refused', sub {
+	my ($b) = @_;
+	my ($f, $p, $generation) = busy($b);
+	my $pid = $f->{pid};
+
+	# Nine hundred kilobytes, four thousand times.
+	spew($f->{file}, 'env: &e ' . 'x' x 900_000 . "\nlist: [" .
+	    join(',', ('*e') x 4000) . "]\n");
+	my ($status, $text) = $f->reload;
+
+	isnt($status, 0, 'reload fails');
+	like($text, qr/forebay\.yaml:2:7: more than 4 MiB of text/,
+	    'and says where');
+	ok(pid_alive($pid) && $f->status, 'the master is still the same');
+	$f->write_manifest;
+	$f->reload_ok(undef, 'a good one is welcome');
+	all_delivered($b, $f, $p, $generation);
+};
+
+# The processes that read a manifest for this master.
+sub loaders
+{
+	my ($pid) = @_;
+
+	return grep {
+		-e "/proc/$_/cmdline" && slurp("/proc/$_/cmdline") =~ /\0load\0/
+	} split ' ', slurp("/proc/$pid/task/$pid/children");
+}
+
+body reload_loader => 'what reads the manifest may die, and be slow', sub {
+	my ($b) = @_;
+	my ($f, $p, $generation) = busy($b);
+	my ($loader, $refused);
+
+	# A file that nobody writes to: whoever opens it waits.
+	unlink $f->{file};
+	system('mkfifo', $f->{file}) == 0 or die "mkfifo: $!\n";
+	$f->signal('HUP');
+	wait_until { ($loader) = loaders($f->{pid}) } 'the file is being read';
+	is($f->status->{manifest}{reload}, 'READING', 'the master goes on turning');
+	kill 'KILL', $loader;
+	is_soon { $f->status->{counters}{reloads_refused} == 1 }
+	    'its death is a refused reload';
+	like($f->log_text, qr/reload: the process that reads the manifest/,
+	    'which is said');
+	unlink $f->{file};
+	$f->write_manifest;
+	$f->reload_ok(undef, 'a good one is welcome');
+	all_delivered($b, $f, $p, $generation);
+};
+
 body reload_refused => 'what needs a restart is refused', sub {
 	my ($b) = @_;
 	my ($f, $p, $generation) = busy($b);
