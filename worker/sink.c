@@ -11,6 +11,19 @@
 
 #include "worker/worker.h"
 
+/*
+ * Standard output is one, so all that goes there goes through one outlet:
+ * else one role's line would be glued behind the fragment of another's.
+ */
+static struct fby_outlet *
+open_log(struct fby_worker *w)
+{
+	for (int i = 0; i < FBY_SINK_N; i++)
+		if (w->outs[i] != NULL && w->m->sinks[i].log)
+			return w->outs[i];
+	return fby_sink_log_open(w);
+}
+
 /* If several are set, the first one counts, as with numaflow-rs. */
 static struct fby_outlet *
 open_one(struct fby_worker *w, enum fby_sink_role role)
@@ -18,7 +31,7 @@ open_one(struct fby_worker *w, enum fby_sink_role role)
 	const struct fby_sink *sink = &w->m->sinks[role];
 
 	if (sink->log)
-		return fby_sink_log_open(w);
+		return open_log(w);
 	if (sink->blackhole)
 		return fby_sink_blackhole_open(w);
 	if (sink->kafka.present)

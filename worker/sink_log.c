@@ -5,14 +5,8 @@
  *
  *	Payload - V Keys - K EventTime - MS Headers - A: B,  ID - T:P:OFFSET
  *
- * A record is delivered when the last byte of its line was written.  Standard
- * output is shared with the master and all workers, so
- *  - it must not become non-blocking for them: a pipe or terminal is opened
- *    once more through /proc, a socket is written with MSG_DONTWAIT, a regular
- *    file never blocks and must keep its common offset;
- *  - lines of several workers must not mix: what goes into a pipe goes in
- *    whole lines of at most PIPE_BUF bytes at once, which POSIX keeps
- *    together.  A longer line may be cut by others.
+ * A record is delivered when the last byte of its line was written; output.c
+ * keeps the lines apart from what others write, and from fragments.
  *
  * When standard output takes no more (a full disk) all lines that are not out
  * have failed; retryStrategy says what becomes of their records.
@@ -23,12 +17,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
 
@@ -36,18 +24,18 @@
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
-#include "shared/stdfd.h"
 #include "shared/str.h"
 
 #include "worker/batch.h"
 #include "worker/lane.h"
+#include "worker/output.h"
 #include "worker/pipeline.h"
 #include "worker/source.h"
 #include "worker/worker.h"
 
 #define BUFFER_BYTES (256 * 1024) /* unwritten; one record may go over */
-#define FILE_CHUNK (64 * 1024)
 #define LINES_MIN 256
+#define ASK_MS 2 /* when no event tells that there is room */
 
 struct line {
 	struct fby_record *rec;
@@ -59,15 +47,11 @@ struct sink_log {
 	struct fby_str text; /* bytes [base, base + len) of the stream */
 	uint64_t base;
 	uint64_t written;
-	uint64_t begin;     /* of the first line in the ring */
 	struct line *lines; /* ring of those not written */
 	uint64_t cap, head, tail;
-	int fd;
-	bool is_file, is_socket;
-	bool must_poll; /* fd may block */
-	bool refused;   /* somebody waits for room */
-	bool is_torn;   /* a line was begun and not finished */
-	struct event ev_write, ev_room;
+	struct fby_output output;
+	bool refused; /* somebody waits for room */
+	struct event ev_write, ev_ask, ev_room;
 };
 
 static struct line *
@@ -150,10 +134,6 @@ log_record(struct fby_outlet *out, struct fby_record *rec)
 		s->refused = true;
 		return FBY_AGAIN;
 	}
-	if (s->is_torn) {
-		fby_str_puts(&s->text, "\n");
-		s->is_torn = false;
-	}
 	add_line(&s->text, rec->b->ln, rec->msg);
 	push_line(s, rec);
 	return FBY_OK;
@@ -165,7 +145,7 @@ log_record(struct fby_outlet *out, struct fby_record *rec)
 static size_t
 chunk(const struct sink_log *s)
 {
-	uint64_t most = s->is_file ? FILE_CHUNK : PIPE_BUF;
+	uint64_t most = fby_output_chunk(&s->output);
 	uint64_t end = s->written;
 
 	for (uint64_t at = s->head; at != s->tail; at++) {
@@ -180,24 +160,6 @@ chunk(const struct sink_log *s)
 	return (size_t)(end - s->written);
 }
 
-static ssize_t
-put(const struct sink_log *s, const char *p, size_t n)
-{
-	struct pollfd pfd = { .fd = s->fd, .events = POLLOUT };
-
-	if (s->is_socket)
-		return send(s->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	/* A pipe that polls as writable takes PIPE_BUF without blocking. */
-	if (s->must_poll) {
-		if (poll(&pfd, 1, 0) == 0) {
-			errno = EAGAIN;
-			return -1;
-		}
-		n = FBY_MIN(n, PIPE_BUF);
-	}
-	return write(s->fd, p, n);
-}
-
 /* Report the lines that are out, and let go of written bytes. */
 static void
 advance(struct sink_log *s)
@@ -205,10 +167,9 @@ advance(struct sink_log *s)
 	uint64_t gone;
 
 	while (s->head != s->tail && line_get(s, s->head)->end <= s->written) {
-		struct line *line = line_get(s, s->head++);
+		struct fby_record *rec = line_get(s, s->head++)->rec;
 
-		s->begin = line->end;
-		fby_pipeline_delivered(line->rec);
+		fby_pipeline_delivered(rec);
 	}
 	gone = s->written - s->base;
 	if (gone == s->text.len) {
@@ -226,18 +187,41 @@ advance(struct sink_log *s)
 	}
 }
 
-/* Nothing that is left goes out: its records are the pipeline's again. */
+/*
+ * Nothing that is left goes out: its records are the pipeline's again.  It may
+ * have another role for them at once, which may be ours, too.
+ */
 static void
 give_up(struct sink_log *s, const char *why)
 {
-	uint64_t head = s->head, tail = s->tail;
+	const struct sink_log old = *s;
 
-	s->is_torn = s->written > s->begin;
-	s->head = tail;
-	s->base = s->begin = s->written;
+	fby_output_break(&s->output);
+	s->lines = NULL;
+	s->cap = s->head = s->tail = 0;
+	s->base = s->written;
 	fby_str_reset(&s->text);
-	while (head != tail)
-		fby_pipeline_failed(line_get(s, head++)->rec, why, false);
+	for (uint64_t at = old.head; at != old.tail; at++)
+		fby_pipeline_failed(line_get(&old, at)->rec, why, false);
+	free(old.lines);
+}
+
+static void
+wait_for_output(struct sink_log *s)
+{
+	struct timeval tv = fby_clock_tv(ASK_MS);
+
+	if (fby_output_must_ask(&s->output))
+		event_add(&s->ev_ask, &tv);
+	else
+		event_add(&s->ev_write, NULL);
+}
+
+static bool
+is_waiting(const struct sink_log *s)
+{
+	return event_pending(&s->ev_write, EV_WRITE, NULL) ||
+	    event_pending(&s->ev_ask, EV_TIMEOUT, NULL);
 }
 
 static void
@@ -245,25 +229,24 @@ log_flush(struct fby_outlet *out)
 {
 	struct sink_log *s = (struct sink_log *)out;
 
-	if (event_pending(&s->ev_write, EV_WRITE, NULL))
+	if (is_waiting(s))
 		return;
 	while (s->head != s->tail) {
-		ssize_t n = put(s, s->text.p + (s->written - s->base),
-		    chunk(s));
+		ssize_t n = fby_output_put(&s->output,
+		    s->text.p + (s->written - s->base), chunk(s));
 
-		if (n == -1 && errno == EINTR)
-			continue;
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			event_add(&s->ev_write, NULL);
+			wait_for_output(s);
 			break;
 		}
 		if (n == -1) {
 			give_up(s, strerrordesc_np(errno));
-			break;
+			continue;
 		}
 		s->written += (uint64_t)n;
 		advance(s);
 	}
+	fby_output_rest(&s->output);
 	/* Not from here: this may be called while a lane is being fed. */
 	if (s->refused && unwritten(s) < BUFFER_BYTES / 2)
 		event_active(&s->ev_room, EV_TIMEOUT, 0);
@@ -293,39 +276,15 @@ on_room(evutil_socket_t fd, short what, void *arg)
 
 /* ---- life ------------------------------------------------------------- */
 
-static int
-open_stdout(struct sink_log *s)
-{
-	struct stat st;
-
-	/* Opened once more, below, what was meant for reading would do. */
-	if (!fby_stdfd_is_writable(STDOUT_FILENO)) {
-		errno = EBADF;
-		return -1;
-	}
-	if (fstat(STDOUT_FILENO, &st) == -1)
-		return -1;
-	s->is_file = S_ISREG(st.st_mode);
-	s->is_socket = S_ISSOCK(st.st_mode);
-	if (!s->is_file && !s->is_socket) {
-		s->fd = open("/proc/self/fd/1",
-		    O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-		if (s->fd != -1)
-			return 0;
-		s->must_poll = true;
-	}
-	s->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	return s->fd == -1 ? -1 : 0;
-}
-
 static void
 log_close(struct fby_outlet *out)
 {
 	struct sink_log *s = (struct sink_log *)out;
 
 	event_del(&s->ev_write);
+	event_del(&s->ev_ask);
 	event_del(&s->ev_room);
-	close(s->fd);
+	fby_output_close(&s->output);
 	fby_str_fini(&s->text);
 	free(s->lines);
 	free(s);
@@ -346,13 +305,15 @@ fby_sink_log_open(struct fby_worker *w)
 
 	s->out.ops = &log_ops;
 	s->out.w = w;
-	if (open_stdout(s) == -1) {
+	if (fby_output_open(&s->output) == -1) {
 		fby_error("sink log: standard output: %m");
 		free(s);
 		return NULL;
 	}
 	fby_str_init(&s->text);
-	event_assign(&s->ev_write, w->base, s->fd, EV_WRITE, on_writable, s);
+	event_assign(&s->ev_write, w->base, s->output.fd, EV_WRITE, on_writable,
+	    s);
+	evtimer_assign(&s->ev_ask, w->base, on_writable, s);
 	evtimer_assign(&s->ev_room, w->base, on_room, s);
 	return &s->out;
 }
