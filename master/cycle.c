@@ -27,6 +27,7 @@
 #include "master/identity.h"
 #include "master/master.h"
 #include "master/suspicion.h"
+#include "master/turn.h"
 #include "master/rundir.h"
 
 #define TICK_MS 1000
@@ -797,6 +798,7 @@ close_all(struct fby_master *mst)
 int
 fby_cycle_run(struct fby_master *mst)
 {
+	fby_turn_start();
 	mst->lock_fd = -1;
 	mst->shm = (struct fby_shm)FBY_SHM_INIT;
 	mst->state = FBY_CYCLE_RECOVERING;

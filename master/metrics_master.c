@@ -14,6 +14,7 @@
 
 #include "master/master.h"
 #include "master/status.h"
+#include "master/turn.h"
 #include "master/version.h"
 #include "master/watermark.h"
 
@@ -138,6 +139,15 @@ own_reloads(struct fby_metrics_out *o, const struct fby_metric *m)
 	    (double)o->mst->reload.refused);
 }
 
+static void
+own_loop(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	const struct fby_turns *t = fby_turns();
+
+	fby_om_histogram(o->s, &m->f, "", fby_turn_bounds, FBY_TURN_BOUNDS,
+	    t->bucket, (double)t->us / 1e6);
+}
+
 /* ---- the table -------------------------------------------------------- */
 
 /* clang-format off */
@@ -159,6 +169,9 @@ const struct fby_metric fby_metrics_of_master[] = {
 	    "Number of the manifest in force, from 1; a reload adds one."),
 	OWN("forebay_reloads", COUNTER, NULL, "result", own_reloads,
 	    "Reloads by their result, ok or refused."),
+	OWN("forebay_loop_seconds", HISTOGRAM, "seconds", "", own_loop,
+	    "Turns of the master's loop, from its waking up until it waits "
+	    "again; nothing in it waits, so more than 0.02 is worth a report."),
 	OWN("forebay_group_state", STATESET, NULL, "forebay_group_state",
 	    own_group_state, "Where the consumer group's member is."),
 	M("forebay_group_generation", GAUGE, NULL, group_generation,
