@@ -740,6 +740,8 @@ open_all(struct fby_master *mst)
 	event_assign(&mst->ev_resolve, mst->base, -1, 0, on_resolve, mst);
 	event_add(&mst->ev_tick, &tick);
 	fby_signal_init(mst);
+	if (fby_calls_init(&mst->calls, mst->base) == -1)
+		return -1;
 	fby_supervisor_init(&mst->sup, mst, &supervisor_ops, mst);
 	fby_quarantine_init(&mst->quarantine, mst);
 	fby_oom_init(&mst->oom, "");
@@ -778,6 +780,7 @@ close_all(struct fby_master *mst)
 		fby_offsets_fini(&mst->offsets);
 	}
 	fby_handoff_fini(&mst->handoff);
+	fby_calls_fini(&mst->calls);
 	fby_reload_fini(&mst->reload);
 	fby_recover_fini(&mst->recover);
 	if (mst->control)

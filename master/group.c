@@ -591,6 +591,9 @@ fby_group_open(struct fby_group *g)
 
 	if (FBY_COUNT_IF(g->rk != NULL))
 		close_client(g);
+	g->open_when_gone = g->is_dying;
+	if (g->is_dying)
+		return 0;
 	g->efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (g->efd == -1) {
 		fby_alarm_set(&g->mst->alarms, FBY_ALARM_GROUP, "eventfd: %s",
@@ -625,8 +628,19 @@ fby_group_open(struct fby_group *g)
 }
 
 static void
+on_gone(void *arg)
+{
+	struct fby_group *g = arg;
+
+	g->is_dying = false;
+	if (g->open_when_gone)
+		fby_group_open(g);
+}
+
+static void
 close_client(struct fby_group *g)
 {
+	g->open_when_gone = false;
 	if (g->rk == NULL)
 		return;
 	event_del(&g->ev_queue);
@@ -643,7 +657,8 @@ close_client(struct fby_group *g)
 	rd_kafka_queue_destroy(g->queue);
 	rd_kafka_queue_destroy(g->replies);
 	/* Left already, or there is nobody to say good-bye to. */
-	rd_kafka_destroy_flags(g->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	fby_call_destroy(&g->mst->calls, g->rk, on_gone, g);
+	g->is_dying = true;
 	close(g->efd);
 	g->rk = NULL;
 	g->efd = -1;
@@ -663,6 +678,7 @@ fby_group_leave(struct fby_group *g)
 	struct timeval tv = fby_clock_tv(LEAVE_POLL_MS);
 
 	evtimer_del(&g->ev_retry);
+	g->open_when_gone = false;
 	if (g->rk == NULL) {
 		fby_cycle_group_closed(g->mst);
 		return;

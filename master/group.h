@@ -70,6 +70,8 @@ struct fby_group {
 	bool is_classic;          /* not group.protocol=consumer */
 	bool is_login_refused;    /* user or password, not permission */
 	bool closing;             /* LEAVING: close was called */
+	bool is_dying;            /* the client before is being destroyed */
+	bool open_when_gone;      /* and then another one is wanted */
 	int64_t max_poll_ms;
 	int64_t close_by; /* monotonic deadline */
 	int64_t retry_ms; /* back-off of re-opening */
@@ -80,8 +82,9 @@ struct fby_group {
 void fby_group_init(struct fby_group *g, struct fby_master *mst);
 
 /*
- * Make the client and subscribe.  -1: the client could not be made, said in
- * the log; it is tried again with a back-off.
+ * Make the client and subscribe, when the one before is gone: two with one
+ * group.instance.id would fence each other.  -1: the client could not be made,
+ * said in the log; it is tried again with a back-off.
  */
 int fby_group_open(struct fby_group *g);
 

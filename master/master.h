@@ -16,6 +16,7 @@
 
 #include <event2/event_struct.h>
 
+#include "master/call.h"
 #include "master/commit.h"
 #include "master/failure.h"
 #include "master/group.h"
@@ -95,6 +96,7 @@ struct fby_master {
 	struct fby_shm shm;
 	struct fby_recover recover;
 	struct fby_supervisor sup;
+	struct fby_calls calls;
 	struct fby_group group;
 	struct fby_offsets offsets;
 	struct fby_topics topics;

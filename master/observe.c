@@ -2,8 +2,8 @@
 /*
  * The group seen from outside; see observe.h.
  *
- * A look is three questions, each with the answer of the one before: which
- * partitions are there, where do their logs begin and end, what is committed.
+ * A look is two questions, the second with the answer of the first: which
+ * partitions are there, and what is known of them (survey.h).
  */
 #include "shared/fby.h"
 
@@ -26,9 +26,7 @@
 
 #define LOOK_MS 3000
 #define LOOK_FIRST_MS 1000 /* until something is known */
-#define REQUEST_MS 5000
-#define METADATA_MS 300
-#define COMMITTED_MS 500
+#define TOPICS_MS 2000
 #define FAILED_MAX 5 /* then what is known is too old */
 
 /* ---- what is known ---------------------------------------------------- */
@@ -107,7 +105,6 @@ static void
 look_failed(struct fby_observe *o, const char *what, const char *why)
 {
 	fby_debug("observe: %s: %s", what, why);
-	o->waiting = 0;
 	if (++o->failed != FAILED_MAX)
 		return;
 	fby_warn("group %s: how far it has come is not known now: %s: %s",
@@ -130,166 +127,105 @@ look_done(struct fby_observe *o, int64_t records)
 	o->is_known = true;
 }
 
-/* ---- what is committed? ----------------------------------------------- */
+/* ---- what is known of them? ------------------------------------------- */
 
-static rd_kafka_topic_partition_list_t *
-list_parts(const struct fby_observe *o, int64_t offset)
+static int64_t
+take(struct fby_observe_part *p, const struct fby_survey_part *sp)
+{
+	int64_t records = 0;
+
+	if (p->committed >= 0 && sp->committed > p->committed)
+		records = sp->committed - p->committed;
+	p->first = sp->known & FBY_SURVEY_FIRST ? sp->first : FBY_NONE;
+	p->end = sp->known & FBY_SURVEY_END ? sp->end : FBY_NONE;
+	p->committed = sp->committed;
+	p->watermark = sp->watermark;
+	return records;
+}
+
+static void
+on_survey(void *arg, struct fby_survey *s, const char *error)
+{
+	struct fby_observe *o = arg;
+	int64_t records = 0;
+
+	if (error) {
+		look_failed(o, "the group's offsets", error);
+		return;
+	}
+	for (size_t i = 0; i < o->nparts; i++) {
+		struct fby_observe_part *p = &o->parts[i];
+		const struct fby_survey_part *sp = fby_survey_find(s, p->topic,
+		    p->partition);
+
+		if (sp && sp->known & FBY_SURVEY_COMMITTED)
+			records += take(p, sp);
+	}
+	look_done(o, records);
+}
+
+static void
+ask_offsets(struct fby_observe *o)
 {
 	rd_kafka_topic_partition_list_t *list;
 
 	list = rd_kafka_topic_partition_list_new((int)o->nparts);
 	for (size_t i = 0; i < o->nparts; i++)
 		rd_kafka_topic_partition_list_add(list, o->parts[i].topic,
-		    o->parts[i].partition)
-		    ->offset = offset;
-	return list;
-}
-
-/*
- * Waits, for the reason that offsets.c has; the broker has just answered two
- * other questions.
- */
-static void
-ask_committed(struct fby_observe *o)
-{
-	rd_kafka_topic_partition_list_t *list = list_parts(o,
-	    RD_KAFKA_OFFSET_INVALID);
-	rd_kafka_resp_err_t err;
-	int64_t records = 0;
-
-	err = rd_kafka_committed(o->rk, list, COMMITTED_MS);
-	for (size_t i = 0; !err && i < o->nparts; i++) {
-		const rd_kafka_topic_partition_t *tp = &list->elems[i];
-		struct fby_observe_part *p = &o->parts[i];
-
-		if (tp->err)
-			continue;
-		if (p->committed >= 0 && tp->offset > p->committed)
-			records += tp->offset - p->committed;
-		p->first = p->new_first;
-		p->end = p->new_end;
-		p->committed = tp->offset >= 0 ? tp->offset : FBY_NONE;
-		p->watermark = fby_metadata_watermark(tp->metadata,
-		    tp->metadata_size);
-	}
-	rd_kafka_topic_partition_list_destroy(list);
-	if (err)
-		look_failed(o, "committed offsets", rd_kafka_err2str(err));
-	else
-		look_done(o, records);
-}
-
-/* ---- where do the logs begin and end? --------------------------------- */
-
-static void
-take_offsets(struct fby_observe *o, rd_kafka_event_t *ev, bool ends)
-{
-	const rd_kafka_ListOffsetsResultInfo_t **infos;
-	size_t n = 0;
-
-	infos =
-	    rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(
-						  ev),
-		&n);
-	for (size_t i = 0; i < n; i++) {
-		const rd_kafka_topic_partition_t *tp =
-		    rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
-		struct fby_observe_part *p = find(o, tp->topic, tp->partition);
-
-		if (p && !tp->err && tp->offset >= 0)
-			*(ends ? &p->new_end : &p->new_first) = tp->offset;
-	}
-}
-
-static void
-on_offsets(struct fby_observe *o, rd_kafka_event_t *ev, bool ends)
-{
-	if (o->waiting == 0)
-		return; /* the other one has failed */
-	if (rd_kafka_event_error(ev)) {
-		look_failed(o, "ends of the log",
-		    rd_kafka_event_error_string(ev));
-		return;
-	}
-	take_offsets(o, ev, ends);
-	if (--o->waiting == 0)
-		ask_committed(o);
-}
-
-static void
-on_starts(void *arg, rd_kafka_event_t *ev)
-{
-	on_offsets(arg, ev, false);
-}
-
-static void
-on_ends(void *arg, rd_kafka_event_t *ev)
-{
-	on_offsets(arg, ev, true);
-}
-
-static void
-ask_offsets(struct fby_observe *o, struct fby_request *req, int64_t spec)
-{
-	rd_kafka_topic_partition_list_t *list = list_parts(o, spec);
-	rd_kafka_AdminOptions_t *opt;
-
-	opt = rd_kafka_AdminOptions_new(o->rk, RD_KAFKA_ADMIN_OP_LISTOFFSETS);
-	rd_kafka_AdminOptions_set_request_timeout(opt, REQUEST_MS, NULL, 0);
-	rd_kafka_AdminOptions_set_opaque(opt, req);
-	req->under_way = true;
-	rd_kafka_ListOffsets(o->rk, list, opt, o->queue);
-	rd_kafka_AdminOptions_destroy(opt);
-	rd_kafka_topic_partition_list_destroy(list);
-	o->waiting++;
+		    o->parts[i].partition);
+	fby_survey_ask(&o->survey, o->rk, o->queue, list,
+	    FBY_SURVEY_COMMITTED | FBY_SURVEY_FIRST | FBY_SURVEY_END);
 }
 
 /* ---- which partitions are there? -------------------------------------- */
 
-static int
-ask_topic(struct fby_observe *o, const char *name)
-{
-	rd_kafka_topic_t *rkt = rd_kafka_topic_new(o->rk, name, NULL);
-	const rd_kafka_metadata_t *md = NULL;
-	rd_kafka_resp_err_t err;
-
-	if (rkt == NULL)
-		return -1;
-	err = rd_kafka_metadata(o->rk, 0, rkt, &md, METADATA_MS);
-	rd_kafka_topic_destroy(rkt);
-	if (!err)
-		err = md->topic_cnt == 1 ?
-		    md->topics[0].err :
-		    RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-	for (int i = 0; !err && i < md->topics[0].partition_cnt; i++)
-		add(o, name, md->topics[0].partitions[i].id);
-	if (md)
-		rd_kafka_metadata_destroy(md);
-	if (!err)
-		return 0;
-	look_failed(o, name, rd_kafka_err2str(err));
-	return -1;
-}
-
-/* Waits, too, as topics.c does: DescribeTopics wants to ask the controller. */
 static void
-look(struct fby_observe *o)
+take_topics(struct fby_observe *o, const rd_kafka_metadata_t *md)
 {
-	const struct fby_strings *topics = &o->mst->manifest->topics;
-
 	for (size_t i = 0; i < o->nparts; i++)
 		o->parts[i].is_there = false;
-	for (size_t i = 0; i < topics->n; i++)
-		if (ask_topic(o, topics->v[i]) == -1)
+	for (int i = 0; i < md->topic_cnt; i++) {
+		const rd_kafka_metadata_topic_t *topic = &md->topics[i];
+
+		if (topic->err) {
+			look_failed(o, topic->topic,
+			    rd_kafka_err2str(topic->err));
 			return;
+		}
+		for (int p = 0; p < topic->partition_cnt; p++)
+			add(o, topic->topic, topic->partitions[p].id);
+	}
 	drop_absent(o);
 	if (o->nparts == 0)
 		return;
 	qsort(o->parts, o->nparts, sizeof(*o->parts), by_name);
-	for (size_t i = 0; i < o->nparts; i++)
-		o->parts[i].new_first = o->parts[i].new_end = FBY_NONE;
-	ask_offsets(o, &o->starts, RD_KAFKA_OFFSET_SPEC_EARLIEST);
-	ask_offsets(o, &o->ends, RD_KAFKA_OFFSET_SPEC_LATEST);
+	ask_offsets(o);
+}
+
+static void
+on_topics(void *arg, const rd_kafka_metadata_t *md, int err)
+{
+	struct fby_observe *o = arg;
+
+	o->topics = NULL;
+	if (err)
+		look_failed(o, "topics", rd_kafka_err2str(err));
+	else
+		take_topics(o, md);
+}
+
+static void
+look(struct fby_observe *o)
+{
+	const struct fby_strings *topics = &o->mst->manifest->topics;
+	rd_kafka_topic_partition_list_t *list;
+
+	list = rd_kafka_topic_partition_list_new((int)topics->n);
+	for (size_t i = 0; i < topics->n; i++)
+		rd_kafka_topic_partition_list_add(list, topics->v[i],
+		    RD_KAFKA_PARTITION_UA);
+	o->topics = fby_call_metadata(&o->mst->calls, o->rk, list, TOPICS_MS,
+	    on_topics, o);
 }
 
 static void
@@ -304,8 +240,8 @@ on_look(evutil_socket_t fd, short what, void *arg)
 	if (o->is_login_refused)
 		fby_kafka_login_anew(o->rk, o->mst->manifest, FBY_KAFKA_MEMBER);
 	o->is_login_refused = false;
-	/* Each ends by itself, with an answer or in REQUEST_MS. */
-	if (!o->starts.under_way && !o->ends.under_way)
+	/* Each ends by itself, with an answer or when its time is up. */
+	if (o->topics == NULL && !fby_survey_is_under_way(&o->survey))
 		look(o);
 }
 
@@ -361,9 +297,7 @@ fby_observe_init(struct fby_observe *o, struct fby_master *mst)
 	memset(o, 0, sizeof(*o));
 	o->mst = mst;
 	o->efd = -1;
-	o->starts.fn = on_starts;
-	o->ends.fn = on_ends;
-	o->starts.arg = o->ends.arg = o;
+	fby_survey_init(&o->survey, &mst->calls, on_survey, o);
 }
 
 /* NULL, and said: another runtime may read what is no topic of ours. */
@@ -428,12 +362,13 @@ fby_observe_stop(struct fby_observe *o)
 	evtimer_del(&o->ev_look);
 	rd_kafka_queue_io_event_enable(o->queue, -1, NULL, 0);
 	rd_kafka_queue_destroy(o->queue);
-	rd_kafka_destroy_flags(o->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	fby_survey_forget(&o->survey);
+	fby_call_forget(&o->mst->calls, o->topics);
+	fby_call_destroy(&o->mst->calls, o->rk, NULL, NULL);
 	close(o->efd);
 	o->rk = NULL;
 	o->queue = NULL;
 	o->efd = -1;
-	o->waiting = 0;
-	o->starts.under_way = o->ends.under_way = false;
+	o->topics = NULL;
 	forget(o);
 }

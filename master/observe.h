@@ -20,6 +20,7 @@
 #include "shared/metadata.h"
 
 #include "master/request.h"
+#include "master/survey.h"
 
 typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_queue_s rd_kafka_queue_t;
@@ -30,7 +31,6 @@ struct fby_observe_part {
 	int32_t partition;
 	int64_t committed, watermark; /* FBY_NONE: none, or unknown */
 	int64_t first, end;           /* FBY_NONE: unknown */
-	int64_t new_first, new_end;   /* of the look under way */
 	bool is_there;
 };
 
@@ -40,12 +40,12 @@ struct fby_observe {
 	rd_kafka_queue_t *queue; /* events and replies */
 	int efd;                 /* readable: it has some */
 	struct event ev_queue, ev_look;
-	struct fby_request starts, ends;
+	struct fby_call *topics; /* under way, or NULL */
+	struct fby_survey survey;
 	struct fby_observe_part *parts; /* by topic and number */
 	size_t nparts;
-	unsigned waiting; /* replies of the look under way */
-	unsigned failed;  /* looks, one after the other */
-	bool is_known;    /* the last of them said something */
+	unsigned failed; /* looks, one after the other */
+	bool is_known;   /* the last of them said something */
 	bool is_login_refused;
 	int64_t looked_at; /* monotonic: the last that went well */
 	double rate;       /* records committed in a second, since then */

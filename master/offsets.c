@@ -23,31 +23,20 @@
 
 #define RETRY_MS 500
 #define FAILED_MAX_MS 10000
-#define REQUEST_MS 10000
-#define COMMITTED_MIN_MS 200
-#define COMMITTED_MAX_MS 2000
+#define GROUP_MS 3000
+#define WHAT (FBY_SURVEY_COMMITTED | FBY_SURVEY_FIRST | FBY_SURVEY_END)
 
 struct fby_offsets_part {
 	struct fby_part *pt;
 	int64_t committed, watermark; /* FBY_NONE: none */
 	int64_t first, end;
-	unsigned round;   /* of the part, when it was asked for */
-	unsigned answers; /* good ones, of four */
-	uint64_t of;      /* topic of the committed one; 0: not said */
-	bool doubt;       /* is it this one?  The fourth is awaited */
+	unsigned round; /* of the part, when it was asked for */
+	bool is_known;  /* all of this is */
+	uint64_t of;    /* topic of the committed one; 0: not said */
+	bool doubt;     /* is it this one?  Its id is asked for */
 };
 
 /* ---- one round -------------------------------------------------------- */
-
-static struct fby_offsets_part *
-find_part(struct fby_offsets *o, const char *topic, int32_t partition)
-{
-	for (size_t i = 0; i < o->nparts; i++)
-		if (o->parts[i].pt->partition == partition &&
-		    strcmp(o->parts[i].pt->topic, topic) == 0)
-			return &o->parts[i];
-	return NULL;
-}
 
 static void
 drop_round(struct fby_offsets *o)
@@ -273,13 +262,13 @@ finish_round(struct fby_offsets *o)
 	bool all = true;
 
 	for (size_t i = 0; i < o->nparts; i++) {
-		if (o->parts[i].answers == 4)
+		if (o->parts[i].is_known && !o->parts[i].doubt)
 			decide(o, &o->parts[i]);
 		else
 			all = false;
 	}
 	drop_round(o);
-	if (!all || o->failed) {
+	if (!all) {
 		retry_later(o);
 	} else if (o->again) {
 		fby_offsets_resolve(o);
@@ -289,120 +278,16 @@ finish_round(struct fby_offsets *o)
 	}
 }
 
-static void
-one_less(struct fby_offsets *o, rd_kafka_event_t *ev, const char *what)
-{
-	rd_kafka_resp_err_t err = rd_kafka_event_error(ev);
-
-	if (err) {
-		o->failed = true;
-		fby_info("offsets: %s: %s", what,
-		    rd_kafka_event_error_string(ev));
-	}
-	if (--o->waiting == 0)
-		finish_round(o);
-}
-
-/* ---- committed offsets ------------------------------------------------ */
-
-/*
- * This call waits, as few of the master's do.  The admin API asks the same
- * without waiting, but it aborts the process when the answer of a coordinator
- * that was away comes after the request's time is up (librdkafka issue 4605).
- * So: not at all while no broker can be reached, and not for long.
- */
-static int
-ask_committed(struct fby_offsets *o, rd_kafka_topic_partition_list_t *list)
-{
-	rd_kafka_resp_err_t err;
-
-	if (fby_alarm_text(&o->mst->alarms, FBY_ALARM_BROKER))
-		return -1;
-	err = rd_kafka_committed(o->mst->group.rk, list, (int)o->committed_ms);
-	if (!err) {
-		o->committed_ms = COMMITTED_MIN_MS;
-		return 0;
-	}
-	fby_info("offsets: committed: %s", rd_kafka_err2str(err));
-	o->committed_ms = FBY_MIN(o->committed_ms * 2, COMMITTED_MAX_MS);
-	return -1;
-}
-
-static int64_t
-watermark_of(const rd_kafka_topic_partition_t *tp)
-{
-	return fby_metadata_watermark(tp->metadata, tp->metadata_size);
-}
-
-void
-fby_offsets_group(struct fby_offsets *o, rd_kafka_topic_partition_list_t *list)
-{
-	int64_t min = INT64_MAX;
-
-	if (ask_committed(o, list) == -1)
-		return;
-	for (int i = 0; i < list->cnt; i++)
-		if (list->elems[i].err)
-			return;
-		else if (list->elems[i].offset >= 0)
-			min = FBY_MIN(min, watermark_of(&list->elems[i]));
-	o->group_watermark = min == INT64_MAX ? FBY_NONE : min;
-}
-
-/* ---- replies ---------------------------------------------------------- */
-
-static void
-take_infos(struct fby_offsets *o, rd_kafka_event_t *ev, bool ends)
-{
-	const rd_kafka_ListOffsetsResultInfo_t **infos;
-	size_t n = 0;
-
-	if (rd_kafka_event_error(ev))
-		return;
-	infos =
-	    rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(
-						  ev),
-		&n);
-	for (size_t i = 0; i < n; i++) {
-		const rd_kafka_topic_partition_t *tp =
-		    rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
-		struct fby_offsets_part *op = find_part(o, tp->topic,
-		    tp->partition);
-
-		if (op == NULL || tp->err || tp->offset < 0)
-			continue;
-		op->answers++;
-		*(ends ? &op->end : &op->first) = tp->offset;
-	}
-}
-
-static void
-on_starts(void *arg, rd_kafka_event_t *ev)
-{
-	take_infos(arg, ev, false);
-	one_less(arg, ev, "log starts");
-}
-
-static void
-on_ends(void *arg, rd_kafka_event_t *ev)
-{
-	take_infos(arg, ev, true);
-	one_less(arg, ev, "log ends");
-}
+/* ---- of which topic? -------------------------------------------------- */
 
 static void
 on_id(void *arg, const char *topic)
 {
 	struct fby_offsets *o = arg;
 
-	for (size_t i = 0; i < o->nparts; i++) {
-		struct fby_offsets_part *op = &o->parts[i];
-
-		if (!op->doubt || strcmp(op->pt->topic, topic) != 0)
-			continue;
-		op->doubt = false;
-		op->answers++;
-	}
+	for (size_t i = 0; i < o->nparts; i++)
+		if (strcmp(o->parts[i].pt->topic, topic) == 0)
+			o->parts[i].doubt = false;
 }
 
 static void
@@ -410,38 +295,85 @@ on_ids(void *arg, rd_kafka_event_t *ev)
 {
 	struct fby_offsets *o = arg;
 
+	if (rd_kafka_event_error(ev))
+		fby_info("offsets: topic ids: %s",
+		    rd_kafka_event_error_string(ev));
 	fby_topics_described(&o->mst->topics, ev, on_id, o);
-	one_less(o, ev, "topic ids");
+	finish_round(o);
 }
 
-/* ---- requests --------------------------------------------------------- */
+/* ---- what the broker says --------------------------------------------- */
 
-static rd_kafka_AdminOptions_t *
-options(struct fby_offsets *o, rd_kafka_admin_op_t op, struct fby_request *req)
+static void
+take(struct fby_offsets *o, struct fby_offsets_part *op)
 {
-	rd_kafka_AdminOptions_t
-	    *opt = rd_kafka_AdminOptions_new(o->mst->group.rk, op);
+	const struct fby_survey_part *sp = fby_survey_find(&o->survey,
+	    op->pt->topic, op->pt->partition);
 
-	rd_kafka_AdminOptions_set_request_timeout(opt, REQUEST_MS, NULL, 0);
-	rd_kafka_AdminOptions_set_opaque(opt, req);
-	req->arg = o;
-	req->under_way = true;
-	return opt;
+	if (sp == NULL || (sp->known & WHAT) != WHAT)
+		return;
+	op->committed = sp->committed;
+	op->watermark = sp->watermark;
+	op->first = sp->first;
+	op->end = sp->end;
+	op->of = sp->of;
+	op->is_known = true;
+	op->doubt = is_in_doubt(o, op);
 }
 
 static void
-ask_ends(struct fby_offsets *o, struct fby_request *req,
-    rd_kafka_topic_partition_list_t *list, int64_t spec)
+on_survey(void *arg, struct fby_survey *s, const char *error)
 {
-	rd_kafka_AdminOptions_t *opt = options(o, RD_KAFKA_ADMIN_OP_LISTOFFSETS,
-	    req);
+	struct fby_offsets *o = arg;
+	bool doubt = false;
 
-	for (int i = 0; i < list->cnt; i++)
-		list->elems[i].offset = spec;
-	rd_kafka_ListOffsets(o->mst->group.rk, list, opt,
-	    o->mst->group.replies);
-	rd_kafka_AdminOptions_destroy(opt);
+	(void)s;
+	if (error)
+		fby_info("offsets: %s", error);
+	for (size_t i = 0; i < o->nparts; i++) {
+		take(o, &o->parts[i]);
+		doubt |= o->parts[i].doubt;
+	}
+	if (doubt)
+		fby_topics_ask(&o->mst->topics, &o->ids);
+	else
+		finish_round(o);
 }
+
+/* ---- the watermark of the group --------------------------------------- */
+
+static void
+on_group(void *arg, rd_kafka_topic_partition_list_t *list, int err)
+{
+	struct fby_offsets *o = arg;
+	int64_t min = INT64_MAX;
+
+	o->group_call = NULL;
+	for (int i = 0; !err && i < list->cnt; i++) {
+		const rd_kafka_topic_partition_t *tp = &list->elems[i];
+
+		err = tp->err;
+		if (tp->offset >= 0)
+			min = FBY_MIN(min,
+			    fby_metadata_watermark(tp->metadata,
+				tp->metadata_size));
+	}
+	if (!err)
+		o->group_watermark = min == INT64_MAX ? FBY_NONE : min;
+}
+
+void
+fby_offsets_group(struct fby_offsets *o, rd_kafka_topic_partition_list_t *list)
+{
+	if (o->group_call != NULL) {
+		rd_kafka_topic_partition_list_destroy(list);
+		return;
+	}
+	o->group_call = fby_call_committed(&o->mst->calls, o->mst->group.rk,
+	    list, GROUP_MS, on_group, o);
+}
+
+/* ---- a new round ------------------------------------------------------ */
 
 static enum fby_start_reset
 reset_policy(const struct fby_manifest *m)
@@ -514,44 +446,17 @@ void
 fby_offsets_resolve(struct fby_offsets *o)
 {
 	rd_kafka_topic_partition_list_t *list;
-	bool doubt = false;
 
-	if (o->waiting > 0) {
+	if (fby_survey_is_under_way(&o->survey) || o->ids.under_way) {
 		o->again = true;
 		return;
 	}
 	o->again = false;
-	o->failed = false;
 	o->reset = reset_policy(o->mst->manifest);
 	if (o->mst->group.rk == NULL || (list = gather(o)) == NULL)
 		return;
-	if (ask_committed(o, list) == -1) {
-		drop_round(o);
-		retry_later(o);
-	} else {
-		for (int i = 0; i < list->cnt; i++) {
-			struct fby_offsets_part *op = &o->parts[i];
-
-			if (list->elems[i].err)
-				continue;
-			op->answers++;
-			op->committed = list->elems[i].offset >= 0 ?
-			    list->elems[i].offset :
-			    FBY_NONE;
-			op->watermark = watermark_of(&list->elems[i]);
-			op->of = fby_metadata_topic_id(list->elems[i].metadata,
-			    list->elems[i].metadata_size);
-			op->doubt = is_in_doubt(o, op);
-			op->answers += !op->doubt;
-			doubt |= op->doubt;
-		}
-		o->waiting = doubt ? 3 : 2;
-		if (doubt)
-			fby_topics_ask(&o->mst->topics, &o->ids);
-		ask_ends(o, &o->starts, list, RD_KAFKA_OFFSET_SPEC_EARLIEST);
-		ask_ends(o, &o->ends, list, RD_KAFKA_OFFSET_SPEC_LATEST);
-	}
-	rd_kafka_topic_partition_list_destroy(list);
+	fby_survey_ask(&o->survey, o->mst->group.rk, o->mst->group.replies,
+	    list, WHAT);
 }
 
 static void
@@ -570,9 +475,7 @@ fby_offsets_init(struct fby_offsets *o, struct fby_master *mst)
 	memset(o, 0, sizeof(*o));
 	o->mst = mst;
 	o->group_watermark = FBY_NONE;
-	o->committed_ms = COMMITTED_MIN_MS;
-	o->starts.fn = on_starts;
-	o->ends.fn = on_ends;
+	fby_survey_init(&o->survey, &mst->calls, on_survey, o);
 	o->ids.fn = on_ids;
 	o->ids.arg = o;
 	evtimer_assign(&o->ev_retry, mst->base, on_retry, o);
@@ -581,9 +484,13 @@ fby_offsets_init(struct fby_offsets *o, struct fby_master *mst)
 void
 fby_offsets_forget(struct fby_offsets *o)
 {
+	if (o->mst == NULL)
+		return;
 	drop_round(o);
-	o->waiting = 0;
-	o->starts.under_way = o->ends.under_way = o->ids.under_way = false;
+	fby_survey_forget(&o->survey);
+	fby_call_forget(&o->mst->calls, o->group_call);
+	o->group_call = NULL;
+	o->ids.under_way = false;
 	evtimer_del(&o->ev_retry);
 }
 

@@ -23,6 +23,7 @@
 
 #include "master/request.h"
 #include "master/start.h"
+#include "master/survey.h"
 
 struct fby_master;
 struct fby_offsets_part;
@@ -30,18 +31,17 @@ typedef struct rd_kafka_topic_partition_list_s rd_kafka_topic_partition_list_t;
 
 struct fby_offsets {
 	struct fby_master *mst;
-	struct fby_request starts, ends, ids;
+	struct fby_survey survey;
+	struct fby_request ids;
 	struct fby_offsets_part *parts; /* of the round under way */
 	size_t nparts;
-	unsigned waiting; /* replies still to come */
-	bool failed;      /* one of them was an error */
-	bool again;       /* more came meanwhile */
+	bool again; /* more came meanwhile */
 	enum fby_start_reset reset;
 	struct event ev_retry;
-	int64_t committed_ms;    /* how long to wait */
-	int64_t group_watermark; /* FBY_NONE */
-	uint64_t resets;         /* out of range, or of the topic before */
-	uint64_t recovered;      /* taken from the old ledger */
+	struct fby_call *group_call; /* under way, or NULL */
+	int64_t group_watermark;     /* FBY_NONE */
+	uint64_t resets;             /* out of range, or of the topic before */
+	uint64_t recovered;          /* taken from the old ledger */
 };
 
 void fby_offsets_init(struct fby_offsets *o, struct fby_master *mst);
@@ -53,7 +53,7 @@ void fby_offsets_resolve(struct fby_offsets *o);
 /* The same after a little while: it has just failed. */
 void fby_offsets_resolve_later(struct fby_offsets *o);
 
-/* Watermark of the group, from these partitions; the list is changed. */
+/* Ask for the watermark of the group, from these partitions; takes the list. */
 void fby_offsets_group(struct fby_offsets *o,
     rd_kafka_topic_partition_list_t *list);
 

@@ -20,9 +20,7 @@
 
 #define LOOK_MS 5000
 #define LOOK_IN_TROUBLE_MS 1000
-#define WAIT_MIN_MS 200
-#define WAIT_MAX_MS 2000
-#define WAIT_IN_TROUBLE_MS 50
+#define WAIT_MS 2000
 #define IDS_MS 1000
 #define IDS_FIRST_MS 50
 #define IDS_TIMEOUT_MS 5000
@@ -39,82 +37,6 @@ fby_topics_look(struct fby_topics *t)
 		LOOK_MS);
 
 	evtimer_add(&t->ev_timer, &tv);
-}
-
-/* What is missing goes into the text, what is there into the list. */
-static void
-sort_out(const rd_kafka_metadata_t *md, struct fby_str *missing,
-    rd_kafka_topic_partition_list_t *list)
-{
-	for (int i = 0; i < md->topic_cnt; i++) {
-		const rd_kafka_metadata_topic_t *topic = &md->topics[i];
-
-		if (topic->err)
-			fby_str_printf(missing, "%s%s: %s",
-			    missing->len ? "; " : "", topic->topic,
-			    rd_kafka_err2str(topic->err));
-		for (int p = 0; p < topic->partition_cnt; p++)
-			rd_kafka_topic_partition_list_add(list, topic->topic,
-			    topic->partitions[p].id);
-	}
-}
-
-static int
-ask(struct fby_topics *t, const char *name, struct fby_str *missing,
-    rd_kafka_topic_partition_list_t *list)
-{
-	bool in_trouble = fby_alarm_text(&t->mst->alarms, FBY_ALARM_BROKER) !=
-		NULL ||
-	    t->mst->group.is_login_refused;
-	rd_kafka_t *rk = t->mst->group.rk;
-	rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, name, NULL);
-	const rd_kafka_metadata_t *md;
-	rd_kafka_resp_err_t err;
-
-	if (rkt == NULL)
-		return -1;
-	err = rd_kafka_metadata(rk, 0, rkt, &md,
-	    in_trouble ? WAIT_IN_TROUBLE_MS : (int)t->wait_ms);
-	rd_kafka_topic_destroy(rkt);
-	if (err) {
-		if (!in_trouble) {
-			fby_info("topic %s: %s", name, rd_kafka_err2str(err));
-			t->wait_ms = FBY_MIN(t->wait_ms * 2, WAIT_MAX_MS);
-		}
-		return -1;
-	}
-	t->wait_ms = WAIT_MIN_MS;
-	sort_out(md, missing, list);
-	rd_kafka_metadata_destroy(md);
-	return 0;
-}
-
-static void
-look(struct fby_topics *t)
-{
-	const struct fby_strings *topics = &t->mst->manifest->topics;
-	rd_kafka_topic_partition_list_t *list;
-	struct fby_str missing;
-	size_t n = 0;
-
-	list = rd_kafka_topic_partition_list_new(16);
-	fby_str_init(&missing);
-	while (n < topics->n && ask(t, topics->v[n], &missing, list) == 0)
-		n++;
-	if (n > 0) {
-		fby_alarm_clear(&t->mst->alarms, FBY_ALARM_BROKER);
-		fby_group_logged_in(&t->mst->group);
-	}
-	if (missing.len > 0)
-		fby_alarm_set(&t->mst->alarms, FBY_ALARM_TOPIC, "%s",
-		    missing.p);
-	else if (n == topics->n)
-		fby_alarm_clear(&t->mst->alarms, FBY_ALARM_TOPIC);
-	if (n == topics->n && list->cnt > 0 &&
-	    t->mst->group.state == FBY_GROUP_STEADY)
-		fby_offsets_group(&t->mst->offsets, list);
-	fby_str_fini(&missing);
-	rd_kafka_topic_partition_list_destroy(list);
 }
 
 /* ---- which topic is it? ----------------------------------------------- */
@@ -231,6 +153,97 @@ on_ids(evutil_socket_t fd, short what, void *arg)
 		fby_topics_ask(t, &t->describe);
 }
 
+/* ---- are they all there? ---------------------------------------------- */
+
+static const rd_kafka_metadata_topic_t *
+find_topic(const rd_kafka_metadata_t *md, const char *name)
+{
+	for (int i = 0; i < md->topic_cnt; i++)
+		if (strcmp(md->topics[i].topic, name) == 0)
+			return &md->topics[i];
+	return NULL;
+}
+
+/*
+ * What is missing goes into the text, what is there into the list.  -1: there
+ * was no answer about it.
+ */
+static int
+sort_out(struct fby_topics *t, const rd_kafka_metadata_t *md, const char *name,
+    struct fby_str *missing, rd_kafka_topic_partition_list_t *list)
+{
+	const rd_kafka_metadata_topic_t *topic = find_topic(md, name);
+
+	if (topic == NULL)
+		return -1;
+	if (topic->err) {
+		fby_str_printf(missing, "%s%s: %s", missing->len ? "; " : "",
+		    name, rd_kafka_err2str(topic->err));
+		return 0;
+	}
+	get_id(t, name)->partitions = topic->partition_cnt;
+	for (int i = 0; i < topic->partition_cnt; i++)
+		rd_kafka_topic_partition_list_add(list, name,
+		    topic->partitions[i].id);
+	return 0;
+}
+
+static void
+take_look(struct fby_topics *t, const rd_kafka_metadata_t *md)
+{
+	const struct fby_strings *topics = &t->mst->manifest->topics;
+	rd_kafka_topic_partition_list_t *list;
+	struct fby_str missing;
+	size_t n = 0;
+
+	list = rd_kafka_topic_partition_list_new(16);
+	fby_str_init(&missing);
+	for (size_t i = 0; i < topics->n; i++)
+		n += sort_out(t, md, topics->v[i], &missing, list) == 0;
+	if (n > 0) {
+		fby_alarm_clear(&t->mst->alarms, FBY_ALARM_BROKER);
+		fby_group_logged_in(&t->mst->group);
+	}
+	if (missing.len > 0)
+		fby_alarm_set(&t->mst->alarms, FBY_ALARM_TOPIC, "%s",
+		    missing.p);
+	else if (n == topics->n)
+		fby_alarm_clear(&t->mst->alarms, FBY_ALARM_TOPIC);
+	fby_str_fini(&missing);
+	if (n == topics->n && list->cnt > 0 &&
+	    t->mst->group.state == FBY_GROUP_STEADY)
+		fby_offsets_group(&t->mst->offsets, list);
+	else
+		rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void
+on_look(void *arg, const rd_kafka_metadata_t *md, int err)
+{
+	struct fby_topics *t = arg;
+
+	t->look = NULL;
+	if (err)
+		fby_debug("topics: %s", rd_kafka_err2str(err));
+	else
+		take_look(t, md);
+	fby_topics_look(t);
+}
+
+static void
+look(struct fby_topics *t)
+{
+	const struct fby_strings *topics = &t->mst->manifest->topics;
+	rd_kafka_topic_partition_list_t *list;
+
+	list = rd_kafka_topic_partition_list_new((int)topics->n);
+	for (size_t i = 0; i < topics->n; i++)
+		rd_kafka_topic_partition_list_add(list, topics->v[i],
+		    RD_KAFKA_PARTITION_UA);
+	t->look = fby_call_metadata(&t->mst->calls, t->mst->group.rk, list,
+	    WAIT_MS, on_look, t);
+}
+
 /* ---- every few seconds ------------------------------------------------ */
 
 static void
@@ -243,9 +256,10 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (g->rk && g->is_login_refused)
 		fby_kafka_login_anew(g->rk, t->mst->manifest, FBY_KAFKA_MEMBER);
-	if (g->rk && g->state != FBY_GROUP_LEAVING)
+	if (g->rk && g->state != FBY_GROUP_LEAVING && t->look == NULL)
 		look(t);
-	fby_topics_look(t);
+	else
+		fby_topics_look(t);
 }
 
 void
@@ -261,7 +275,6 @@ fby_topics_init(struct fby_topics *t, struct fby_master *mst)
 {
 	memset(t, 0, sizeof(*t));
 	t->mst = mst;
-	t->wait_ms = WAIT_MIN_MS;
 	t->describe.fn = on_described;
 	t->describe.arg = t;
 	evtimer_assign(&t->ev_timer, mst->base, on_timer, t);
@@ -275,6 +288,10 @@ fby_topics_forget(struct fby_topics *t)
 {
 	fby_alarm_clear(&t->mst->alarms, FBY_ALARM_TOPIC);
 	t->describe.under_way = false;
+	fby_call_forget(&t->mst->calls, t->look);
+	if (t->look)
+		fby_topics_look(t);
+	t->look = NULL;
 }
 
 void

@@ -11,9 +11,6 @@
  * when an offset says that it is of another one (offsets.c).  Of Kafka's 128
  * bits 64 are kept: no more is asked of two of them than whether they are the
  * same.
- *
- * The look waits for its answer, for a fraction of a second (see offsets.c
- * for why), and hardly at all while no broker can be reached.
  */
 #ifndef FBY_TOPICS_H
 #define FBY_TOPICS_H
@@ -24,19 +21,21 @@
 
 #include "master/request.h"
 
+struct fby_call;
 struct fby_master;
 
 /* Which of the topics that may have had this name. */
 struct fby_topics_id {
 	char *name;
 	uint64_t id, first; /* now, and the first that we saw; 0: none */
+	int partitions;     /* how many it has; 0: not known */
 };
 
 struct fby_topics {
 	struct fby_master *mst;
 	struct event ev_timer, ev_ids;
-	int64_t wait_ms;
 	struct fby_request describe;
+	struct fby_call *look;     /* under way, or NULL */
 	struct fby_topics_id *ids; /* those seen so far */
 	size_t nids;
 };
