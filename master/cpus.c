@@ -6,60 +6,192 @@
 
 #include "master/cpus.h"
 
-#include <fcntl.h>
 #include <sched.h>
-#include <unistd.h>
 
-#include "shared/log.h"
 #include "shared/manifest.h"
+#include "shared/str.h"
 
-size_t
-fby_cpus_quota(const char *cpu_max)
+/* ---- quota ------------------------------------------------------------ */
+
+/* Where a hierarchy that limits CPU time can be read, and where we are. */
+struct hierarchy {
+	bool is_v2;
+	char *dir;  /* of the mount, heap */
+	char *path; /* our group below it, "" or "/a/b"; heap */
+};
+
+/* One of "cpu,cpuacct"? */
+static bool
+has_word(const char *list, const char *word)
 {
-	unsigned long long quota, period;
+	const size_t len = strlen(word);
 
-	if (sscanf(cpu_max, "%llu %llu", &quota, &period) != 2 || period == 0)
-		return 0; /* "max 100000" */
-	return FBY_MAX((size_t)((quota + period - 1) / period), 1);
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == len && strncmp(list, word, n) == 0)
+			return true;
+		list += n + (list[n] == ',');
+	}
+	return false;
 }
 
-static ssize_t
-read_file(const char *path, char *buf, size_t size)
+/* Our group in that hierarchy, heap; NULL: in none. */
+static char *
+our_group(const char *root, bool is_v2)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	char *name = fby_asprintf("%s/proc/self/cgroup", root);
+	FILE *in = fopen(name, "re");
+	char *line = NULL, *group = NULL;
+	size_t size = 0;
 
-	if (fd == -1)
-		return -1;
-	n = read(fd, buf, size - 1);
-	close(fd);
-	if (n >= 0)
-		buf[n] = '\0';
-	return n;
+	free(name);
+	while (in && group == NULL && getline(&line, &size, in) > 0) {
+		char *list = strchr(line, ':'), *path;
+
+		if (list == NULL || (path = strchr(++list, ':')) == NULL)
+			continue;
+		*path++ = '\0';
+		path[strcspn(path, "\n")] = '\0';
+		if (is_v2 ? *list == '\0' : has_word(list, "cpu"))
+			group = fby_asprintf("%s", path);
+	}
+	free(line);
+	if (in)
+		fclose(in);
+	return group;
 }
 
-/* The tightest quota from our cgroup up to the root. */
+/*
+ * "ID PARENT DEV ROOT DIR OPTIONS [MORE]... - TYPE SOURCE OPTIONS": is it the
+ * one?  Where its root is, and where it is mounted.
+ */
+static bool
+read_mount(const char *line, bool is_v2, char top[1024], char dir[1024])
+{
+	const char *rest = strstr(line, " - ");
+	char type[32], options[512];
+
+	return rest &&
+	    sscanf(line, "%*s %*s %*s %1023s %1023s", top, dir) == 2 &&
+	    sscanf(rest, " - %31s %*s %511s", type, options) == 2 &&
+	    strcmp(type, is_v2 ? "cgroup2" : "cgroup") == 0 &&
+	    (is_v2 || has_word(options, "cpu"));
+}
+
+/*
+ * What of `group` lies below the mount, whose root is the group `top`.  In a
+ * container both are the host's names, or both the namespace's.
+ */
+static const char *
+below(const char *group, const char *top)
+{
+	size_t len = strlen(top);
+
+	if (strcmp(top, "/") == 0)
+		len = 0;
+	/* Beside or above what we can see. */
+	if (strncmp(group, top, len) != 0 || strncmp(group, "/..", 3) == 0)
+		return "";
+	group += len;
+	return strcmp(group, "/") == 0 ? "" : group;
+}
+
+static bool
+find_hierarchy(struct hierarchy *h, const char *root, bool is_v2)
+{
+	char *name = fby_asprintf("%s/proc/self/mountinfo", root);
+	char *line = NULL, *group = our_group(root, is_v2);
+	char top[1024], dir[1024];
+	FILE *in = fopen(name, "re");
+	size_t size = 0;
+
+	free(name);
+	*h = (struct hierarchy){ .is_v2 = is_v2 };
+	while (in && group && h->dir == NULL && getline(&line, &size, in) > 0) {
+		if (!read_mount(line, is_v2, top, dir))
+			continue;
+		h->dir = fby_asprintf("%s%s", root, dir);
+		h->path = fby_asprintf("%s", below(group, top));
+	}
+	free(line);
+	free(group);
+	if (in)
+		fclose(in);
+	return h->dir != NULL;
+}
+
+/* The first line of a file of a group; false: there is none. */
+static bool
+read_line(const struct hierarchy *h, const char *file, char text[64])
+{
+	char *name = fby_asprintf("%s%s/%s", h->dir, h->path, file);
+	FILE *in = fopen(name, "re");
+	bool ok = in && fgets(text, 64, in);
+
+	free(name);
+	if (in)
+		fclose(in);
+	return ok;
+}
+
+/* "max 100000", or -1: no limit. */
 static size_t
-cgroup_quota(void)
+quota_of(const struct hierarchy *h)
 {
-	char cgroup[1024], path[1200], text[64], *dir, *slash;
-	size_t best = 0, n;
+	long long quota = 0, period = 0;
+	char text[64];
 
-	if (read_file("/proc/self/cgroup", cgroup, sizeof(cgroup)) <= 0 ||
-	    (dir = strstr(cgroup, "0::/")) == NULL)
+	if (h->is_v2) {
+		if (!read_line(h, "cpu.max", text) ||
+		    sscanf(text, "%lld %lld", &quota, &period) != 2)
+			return 0;
+	} else {
+		if (read_line(h, "cpu.cfs_quota_us", text))
+			quota = strtoll(text, NULL, 10);
+		if (read_line(h, "cpu.cfs_period_us", text))
+			period = strtoll(text, NULL, 10);
+	}
+	if (quota <= 0 || period <= 0)
 		return 0;
-	dir += 3;
-	dir[strcspn(dir, "\n")] = '\0';
+	return (size_t)((quota - 1) / period) + 1;
+}
+
+/* The tightest from our group up to the top. */
+static size_t
+tightest(struct hierarchy *h)
+{
+	size_t best = 0, n;
+	char *slash;
+
 	for (;;) {
-		snprintf(path, sizeof(path), "/sys/fs/cgroup%s/cpu.max", dir);
-		if (read_file(path, text, sizeof(text)) > 0 &&
-		    (n = fby_cpus_quota(text)) > 0)
+		if ((n = quota_of(h)) > 0)
 			best = best ? FBY_MIN(best, n) : n;
-		if ((slash = strrchr(dir, '/')) == NULL)
+		if ((slash = strrchr(h->path, '/')) == NULL)
 			return best;
 		*slash = '\0';
 	}
 }
+
+size_t
+fby_cpus_quota(const char *root)
+{
+	struct hierarchy h;
+	size_t best = 0, n;
+
+	/* Both may be there; the controller is in one of them. */
+	for (int is_v2 = 0; is_v2 <= 1; is_v2++) {
+		if (!find_hierarchy(&h, root, is_v2))
+			continue;
+		if ((n = tightest(&h)) > 0)
+			best = best ? FBY_MIN(best, n) : n;
+		free(h.dir);
+		free(h.path);
+	}
+	return best;
+}
+
+/* ---- workers ---------------------------------------------------------- */
 
 size_t
 fby_cpus_usable(const struct fby_manifest *m, int cpus[FBY_WORKERS_MAX])
@@ -77,8 +209,12 @@ fby_cpus_usable(const struct fby_manifest *m, int cpus[FBY_WORKERS_MAX])
 				cpus[n++] = cpu;
 	if (n == 0)
 		cpus[n++] = -1;
-	quota = cgroup_quota();
-	return quota ? FBY_MIN(n, quota) : n;
+	quota = fby_cpus_quota("");
+	if (quota == 0 || quota >= n)
+		return n;
+	for (size_t i = 0; i < quota; i++)
+		cpus[i] = -1;
+	return quota;
 }
 
 size_t
@@ -89,12 +225,15 @@ fby_cpus_workers(const struct fby_manifest *m, size_t ncpus)
 	    ncpus;
 }
 
-/* With more workers than CPUs pinning would only tie their hands. */
+/*
+ * With more workers than CPUs pinning would only tie their hands; with fewer
+ * it would be the same few CPUs for all that run on this machine.
+ */
 int
 fby_cpus_pin(const struct fby_manifest *m, const int *cpus, size_t ncpus,
     size_t i)
 {
-	return fby_cpus_workers(m, ncpus) > ncpus && m->host.cpus.n == 0 ?
+	return fby_cpus_workers(m, ncpus) != ncpus && m->host.cpus.n == 0 ?
 	    -1 :
 	    cpus[i % ncpus];
 }

@@ -509,7 +509,9 @@ static const struct fby_directive spec_table[] = {
 		"used. At most 128."),
 	D("cpuAffinity", OWN, H(cpus), .flags = FBY_D_ROLL,
 	    .arg = &cpus_type, .unset = "all that may be used",
-	    .help = "CPUs for the workers, one after the other."),
+	    .help = "CPUs for the workers, one after the other. Unset, a worker "
+		"is pinned only where each CPU has one: a quota or `workers` "
+		"says how many and not which."),
 	D("http", BLOCK, .arg = http_table,
 	    .help = "Metrics and health."),
 	D("runDirectory", OWN, H(run_directory), .flags = FBY_D_RESTART,

@@ -57,6 +57,47 @@ scenario 'auto is one worker for each CPU' => sub {
 	is(scalar $f->workers, 1, 'the affinity mask counts');
 };
 
+# A cgroup that may use one CPU's time, of either kind; undef if none can be
+# made here.
+sub one_cpu
+{
+	my ($v1) = grep { -e "$_/cpu.cfs_quota_us" }
+	    map { "/sys/fs/cgroup/$_" } 'cpu', 'cpu,cpuacct';
+	my $dir = ($v1 // '/sys/fs/cgroup') . "/forebay-test-$$";
+
+	return undef unless mkdir($dir);
+	for ([$v1 ? 'cpu.cfs_quota_us' : 'cpu.max', 100000]) {
+		my ($file, $text) = @$_;
+
+		open(my $fh, '+<', "$dir/$file") or last;
+		print $fh "$text\n";
+		close($fh) or last;
+		return $dir;
+	}
+	rmdir($dir);
+	return undef;
+}
+
+# A quota says how many, not which: all that have one would be on CPU 0.
+scenario 'a quota of one CPU is one worker, on any' => sub {
+	my $cgroup = cpus() > 1 && one_cpu() or
+	    return skip_for('no cgroup can be made', machine => 1);
+	my $b = Test::Forebay::Mock->new;
+	my $f = Test::Forebay->new(broker => $b, topic => $b->topic(1),
+	    workers => 'auto', wrap => ['sh', '-c',
+		'echo $$ >"$0"/cgroup.procs && exec "$@"', $cgroup]);
+
+	$f->start_ready(1);
+	my ($worker, @others) = $f->workers;
+	my ($mask) = slurp("/proc/$worker->{pid}/status") =~
+	    /^(Cpus_allowed_list:.*)$/m;
+
+	is(scalar @others, 0, 'one worker');
+	like(slurp('/proc/self/status'), qr/^\Q$mask\E$/m, 'it is not pinned');
+	$f->stop;
+	wait_until { rmdir($cgroup) } 'the cgroup is empty';
+};
+
 # ^C on a terminal and systemd's KillMode=control-group reach everybody.
 scenario 'signals are for the master' => sub {
 	my $b = Test::Forebay::Mock->new;
