@@ -150,6 +150,9 @@ writer_sink(const struct fby_manifest *m, json_t *source,
 			json_object_set(kafka, shared[i],
 			    json_object_get(source, shared[i]));
 	set_text(kafka, "topic", change->topic);
+	/* Nothing reads by this manifest, and what is written is refused as
+	 * a topic of the source. */
+	set_text(source, "topic", "none");
 	set_config(m, kafka, true, false);
 	return sink;
 }

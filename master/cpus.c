@@ -8,6 +8,7 @@
 
 #include <sched.h>
 
+#include "shared/err.h"
 #include "shared/manifest.h"
 #include "shared/str.h"
 
@@ -236,4 +237,26 @@ fby_cpus_pin(const struct fby_manifest *m, const int *cpus, size_t ncpus,
 	return fby_cpus_workers(m, ncpus) != ncpus && m->host.cpus.n == 0 ?
 	    -1 :
 	    cpus[i % ncpus];
+}
+
+int
+fby_cpus_try(const struct fby_manifest *m, struct fby_err *err)
+{
+	static const char path[] = "spec.cpuAffinity";
+	cpu_set_t set;
+	int rc = 0;
+
+	if (m->host.cpus.n == 0 || sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 0;
+	for (size_t i = 0; i < m->host.cpus.n; i++) {
+		const long cpu = strtol(m->host.cpus.v[i], NULL, 10);
+
+		if (cpu < CPU_SETSIZE && CPU_ISSET((size_t)cpu, &set))
+			continue;
+		rc = fby_err_add(err, fby_manifest_pos(m, path),
+		    "%s: found CPU %ld, which this process may not run on; "
+		    "there are %d that it may",
+		    path, cpu, CPU_COUNT(&set));
+	}
+	return rc;
 }

@@ -13,6 +13,7 @@
 
 #include "shared/fby.h"
 
+struct fby_err;
 struct fby_manifest;
 
 #define FBY_WORKERS_MAX 128
@@ -26,6 +27,10 @@ size_t fby_cpus_workers(const struct fby_manifest *m, size_t ncpus);
 /* The CPU of the i-th worker; -1: the kernel chooses. */
 int fby_cpus_pin(const struct fby_manifest *m, const int *cpus, size_t ncpus,
     size_t i);
+
+/* -1: cpuAffinity names a CPU that this process may not run on. */
+int fby_cpus_try(const struct fby_manifest *m,
+    struct fby_err *err) FBY_MUSTCHECK;
 
 /*
  * Whole CPUs that our cgroups pay for, rounded up; 0: no limit.  `root` goes

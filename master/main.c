@@ -20,6 +20,7 @@
 
 #include "master/client.h"
 #include "master/compare.h"
+#include "master/cpus.h"
 #include "master/json.h"
 #include "master/loader.h"
 #include "master/master.h"
@@ -86,7 +87,7 @@ load(char *const *files, size_t n)
 	m = fby_manifest_load(files, n, &err);
 	/* Secrets that are missing are better known now than later. */
 	if (m &&
-	    (fby_program_try(m, &err) == -1 ||
+	    (fby_cpus_try(m, &err) == -1 || fby_program_try(m, &err) == -1 ||
 		(!fby_runtime_is_foreign(m) && fby_kafka_try(m, &err) == -1))) {
 		fby_manifest_free(m);
 		m = NULL;

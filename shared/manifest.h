@@ -306,6 +306,9 @@ const char *fby_manifest_protocol_word(int protocol);
 const char *fby_manifest_sink_word(enum fby_sink_role role);
 const char *fby_manifest_sink_path(enum fby_sink_role role);
 
+/* Is it a topic of the source, going by its name alone? */
+bool fby_manifest_is_read(const struct fby_manifest *m, const char *topic);
+
 /* Which sink a record with these tags goes to first: `bypass`. */
 enum fby_sink_role fby_manifest_route(const struct fby_manifest *m,
     const struct fby_strings *tags);

@@ -295,21 +295,30 @@ check_sasl(const struct check *c, const char *path, const struct fby_sasl *sasl)
 }
 
 static void
+check_brokers(const struct check *c, const char *path,
+    const struct fby_kafka *k)
+{
+	const char *fault;
+
+	path = fby_psprintf(c->m->pool, "%s.brokers", path);
+	for (size_t i = 0; i < k->brokers.n; i++) {
+		const char *at = fby_psprintf(c->m->pool, "%s[%zu]", path, i);
+
+		if ((fault = fby_manifest_broker_fault(k->brokers.v[i])))
+			fby_err_add(c->err, place(c, at),
+			    "%s: found \"%s\", %s, allowed is HOST:PORT", at,
+			    k->brokers.v[i], fault);
+	}
+}
+
+static void
 check_kafka(const struct check *c, const char *path, struct fby_kafka *k)
 {
 	const char *config = fby_psprintf(c->m->pool, "%s.config", path);
 
 	if (!k->present)
 		return;
-	for (size_t i = 0; i < k->brokers.n; i++)
-		if (k->brokers.v[i][strspn(k->brokers.v[i], " ,")] == '\0')
-			fby_err_add(c->err,
-			    place(c,
-				fby_psprintf(c->m->pool, "%s.brokers[%zu]",
-				    path, i)),
-			    "%s.brokers[%zu]: "
-			    "found an empty text, allowed is HOST:PORT",
-			    path, i);
+	check_brokers(c, path, k);
 	check_tls(c, path, &k->tls);
 	check_sasl(c, path, &k->sasl);
 	if (k->config == NULL)
@@ -455,6 +464,9 @@ fby_manifest_check(struct fby_manifest *m, struct fby_err *err)
 		    fby_psprintf(m->pool, "%s.kafka",
 			fby_manifest_sink_path((enum fby_sink_role)i)),
 		    &m->sinks[i].kafka);
+	/* Before the source's are filled in where it has none of its own. */
+	check_brokers(&c, "spec.deadLetter",
+	    &m->sinks[FBY_SINK_DEAD_LETTER].kafka);
 	check_host_kafka(&c);
 	fby_manifest_check_sinks(m, err);
 	check_drain(&c);

@@ -190,18 +190,36 @@ complete_dead_letter(struct fby_manifest *m)
 	k->settings = settings;
 }
 
-/* Our own output must not be our input. */
-static void
-check_dead_letter(const struct fby_manifest *m, struct fby_err *err)
-{
-	static const char path[] = "spec.deadLetter.topic";
-	const char *topic = m->sinks[FBY_SINK_DEAD_LETTER].kafka.topic;
+/* ---- what is written must not be read --------------------------------- */
 
+bool
+fby_manifest_is_read(const struct fby_manifest *m, const char *topic)
+{
 	for (size_t i = 0; topic && i < m->topics.n; i++)
 		if (strcmp(m->topics.v[i], topic) == 0)
-			fby_err_add(err, fby_manifest_pos(m, path),
-			    "%s: found \"%s\", which the source reads", path,
-			    topic);
+			return true;
+	return false;
+}
+
+/*
+ * Each record would come back as the next one, without end.  Lists that have
+ * no address in common can still be of one cluster: the workers compare what
+ * the clusters call themselves (worker/cluster.c).
+ */
+static void
+check_loop(const struct fby_manifest *m, enum fby_sink_role role,
+    struct fby_err *err)
+{
+	const struct fby_kafka *k = &m->sinks[role].kafka;
+	const char *path = fby_psprintf(m->pool, "%s%s.topic", roles[role].path,
+	    role == FBY_SINK_DEAD_LETTER ? "" : ".kafka");
+
+	if (k->present && fby_manifest_is_read(m, k->topic) &&
+	    fby_manifest_share_broker(&m->source, k))
+		fby_err_add(err, fby_manifest_pos(m, path),
+		    "%s: found \"%s\", which the source reads on the same "
+		    "cluster: each record would come back without end",
+		    path, k->topic);
 }
 
 /* ---- exactly once ----------------------------------------------------- */
@@ -277,7 +295,8 @@ fby_manifest_check_sinks(struct fby_manifest *m, struct fby_err *err)
 	check_retry(m, err);
 	check_bypass(m, err);
 	complete_dead_letter(m);
-	check_dead_letter(m, err);
+	for (int i = 0; i < FBY_SINK_N; i++)
+		check_loop(m, (enum fby_sink_role)i, err);
 	if (m->host.delivery == FBY_EXACTLY_ONCE)
 		check_exactly_once(m, err);
 }

@@ -13,6 +13,7 @@
 #include "shared/conf.h"
 #include "shared/err.h"
 
+struct fby_kafka;
 struct fby_manifest;
 struct fby_node;
 struct fby_str;
@@ -34,6 +35,12 @@ void fby_manifest_check(struct fby_manifest *m, struct fby_err *err);
 
 /* The part of it that concerns sinks, delivery and the dead-letter topic. */
 void fby_manifest_check_sinks(struct fby_manifest *m, struct fby_err *err);
+
+/* What is wrong with an entry of `brokers`, in words; NULL: nothing. */
+const char *fby_manifest_broker_fault(const char *broker);
+/* Is an address in both lists, so that they are of one cluster? */
+bool fby_manifest_share_broker(const struct fby_kafka *a,
+    const struct fby_kafka *b);
 
 /* How many of the keys the map has; "a and b" is added to `names`. */
 size_t fby_manifest_count_keys(const struct fby_node *map,

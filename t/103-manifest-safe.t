@@ -23,12 +23,14 @@ delete @ENV{qw(NUMAFLOW_RUNTIME NUMAFLOW_MONO_VERTEX_OBJECT)};
 # What `forebay test` says, and its exit status.
 sub said
 {
-	my ($config, $host) = @_;
+	my ($config, $host, $more) = @_;
 	my $lines = join '', map { "        $_\n" } split /\n/, $config;
 	my $doc = defined $host ? "---\napiVersion: forebay/v1\nkind: Host\n" .
 	    "spec:\n  kafka:\n    config: |\n" .
 	    join('', map { "      $_\n" } split /\n/, $host) : '';
 
+	$doc = "---\napiVersion: forebay/v1\nkind: Host\nspec:\n  $more\n"
+	    if defined $more;
 	spew("$dir/m.yaml", <<"YAML" . $doc);
 apiVersion: numaflow.numaproj.io/v1alpha1
 kind: MonoVertex
@@ -89,6 +91,12 @@ like($text, qr/: ok$|built without plugins/m, 'it is accepted or impossible');
 
 ($status, $text) = said('client.id: a');
 is($status, 0, 'a plain manifest is fine') or diag($text);
+# What depends on the machine is said here, and not by the workers' deaths.
+($status, $text) = said('client.id: a', undef, 'cpuAffinity: [0, 1023]');
+is($status, 2, 'a CPU that is not there is refused');
+like($text, qr/m\.yaml:\d+:16: spec\.cpuAffinity: found CPU 1023/,
+    'with its place');
+
 ok(!$listener->accept, 'nobody has connected to the broker');
 
 done_testing();

@@ -35,6 +35,7 @@
 #include "shared/mem.h"
 
 #include "worker/batch.h"
+#include "worker/cluster.h"
 #include "worker/lane.h"
 #include "worker/loop.h"
 #include "worker/pipeline.h"
@@ -51,6 +52,7 @@
 
 struct sink_kafka {
 	struct fby_outlet out;
+	struct fby_cluster_check cluster;
 	rd_kafka_t *rk;
 	rd_kafka_topic_t *topic;
 	rd_kafka_queue_t *queue; /* reports, errors, logs */
@@ -129,6 +131,8 @@ kafka_record(struct fby_outlet *out, struct fby_record *rec)
 {
 	struct sink_kafka *s = (struct sink_kafka *)out;
 
+	if (!fby_cluster_may_write(&s->cluster, out->w, out->role, s->rk))
+		return wait_for_room(s);
 	if (s->is_broken || s->naccused > 0 || s->alone != NULL)
 		return wait_for_room(s);
 	return produce(s, rec);
@@ -424,6 +428,7 @@ fby_sink_kafka_open(struct fby_worker *w, enum fby_sink_role role)
 	s->out.ops = &kafka_ops;
 	s->out.w = w;
 	s->out.role = role;
+	fby_cluster_check_init(&s->cluster, w->m, role);
 	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->fd == -1) {
 		fby_error("sink kafka: eventfd: %m");
