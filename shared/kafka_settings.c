@@ -10,6 +10,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "shared/kafka_names.h"
 #include "shared/kafka_property.h"
 #include "shared/manifest.h"
 #include "shared/manifest_tables.h"
@@ -301,8 +302,16 @@ static int
 check_setting(rd_kafka_conf_t *conf, const struct fby_setting *s,
     const struct forced *forced, const char *path, struct fby_err *err)
 {
+	const char *foreign = fby_kafka_names_foreign(s->key);
 	char why[512];
 
+	if (foreign)
+		return fby_err_add(err, s->pos, "%s: `%s` %s", path, s->key,
+		    foreign);
+	foreign = fby_kafka_names_value(s->key, s->value);
+	if (foreign)
+		return fby_err_add(err, s->value_pos, "%s: %s: %s %s", path,
+		    s->key, s->value, foreign);
 	switch (fby_kafka_property_kind(s->key)) {
 	case FBY_PROPERTY_LIBRARY: /* setting it can load it */
 		/* In the other document it is refused already. */
