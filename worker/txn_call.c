@@ -184,7 +184,11 @@ has_ended(struct fby_txn_call *c)
 {
 	struct pollfd pfd = { .fd = c->done, .events = POLLIN };
 
-	if (poll(&pfd, 1, PATIENCE_MS) != 1)
+	uint64_t n;
+
+	/* What the thread wrote before is visible after this read. */
+	if (poll(&pfd, 1, PATIENCE_MS) != 1 ||
+	    read(c->done, &n, sizeof(n)) != sizeof(n))
 		return false;
 	if (c->error != NULL)
 		rd_kafka_error_destroy(c->error);
