@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "shared/core.h"
 #include "shared/err.h"
 #include "shared/kafka.h"
 #include "shared/log.h"
@@ -405,6 +406,7 @@ main(int argc, char **argv)
 	fby_signal_hold();
 	if (fby_stdfd_secure() == -1)
 		return FBY_EXIT_STDFD;
+	fby_core_forbid();
 	fby_mem_init();
 	fby_title_init(argc, argv);
 	fby_log_init("forebay");

@@ -54,7 +54,9 @@ fby_manifest_pack_into(const struct fby_manifest *m, int fd)
 		fby_str_puts(&s, "\n");
 		fby_str_add(&s, m->texts[i].text, m->texts[i].len);
 	}
-	if (write_all(fd, s.p, s.len) == 0 && lseek(fd, 0, SEEK_SET) == 0)
+	/* Passwords may be in it: nobody opens it anew by way of /proc. */
+	if (write_all(fd, s.p, s.len) == 0 && lseek(fd, 0, SEEK_SET) == 0 &&
+	    fchmod(fd, 0) == 0)
 		rc = fcntl(fd, F_ADD_SEALS,
 		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
 	fby_str_fini(&s);
