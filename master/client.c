@@ -144,7 +144,8 @@ ask(const struct fby_client *cl, const char *command, bool until_exit)
 		fprintf(stderr, "forebay: the master in %s %s\n", dir,
 		    answer.len == 0 ? "has gone without an answer" :
 				      "gave an answer that is no JSON");
-	if (until_exit)
+	/* Who was turned away has nothing to wait for. */
+	if (until_exit && o != NULL)
 		await_peer(pidfd);
 out:
 	if (pidfd != -1)

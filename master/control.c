@@ -30,6 +30,7 @@
 
 #include "master/backoff.h"
 #include "master/master.h"
+#include "master/procfs.h"
 
 #define CONN_MAGIC 0x6c727463u /* "ctrl" */
 #define LINE_MS 5000           /* to send the command */
@@ -282,6 +283,11 @@ on_event(struct bufferevent *bev, short what, void *arg)
 
 /* ---- accepting -------------------------------------------------------- */
 
+/*
+ * Our user or root, as the run directory is theirs.  What we have started
+ * ourselves has our user, too, unless `user` of a runtime says otherwise, and
+ * has nothing to tell us here: it is known by its ancestors.
+ */
 static bool
 is_allowed(int fd, struct ucred *peer)
 {
@@ -291,10 +297,16 @@ is_allowed(int fd, struct ucred *peer)
 		fby_warn("control: SO_PEERCRED: %s", strerror(errno));
 		return false;
 	}
-	if (peer->uid == 0 || peer->uid == geteuid())
+	if (peer->uid != 0 && peer->uid != geteuid())
+		fby_warn("control: user %u (pid %d) turned away",
+		    (unsigned)peer->uid, (int)peer->pid);
+	else if (peer->uid == geteuid() && peer->pid > 0 &&
+	    fby_procfs_is_descendant(peer->pid))
+		fby_warn("control: pid %d, of a program that was started here, "
+			 "turned away",
+		    (int)peer->pid);
+	else
 		return true;
-	fby_warn("control: user %u (pid %d) turned away", (unsigned)peer->uid,
-	    (int)peer->pid);
 	return false;
 }
 
