@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -556,13 +558,26 @@ fby_cycle_child_gone(struct fby_master *mst)
 void
 fby_cycle_reap(struct fby_master *mst)
 {
+	const int how = WEXITED | WNOHANG | WNOWAIT;
+	siginfo_t si = { 0 };
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while (waitid(P_ALL, 0, &si, how) == 0 && (pid = si.si_pid) > 0) {
+		/*
+		 * What is left of its group ends with it.  Until it has been
+		 * waited for, the number is nobody else's.
+		 */
+		if (fby_child_has(&mst->child, pid) ||
+		    fby_child_has(&mst->canary, pid))
+			kill(-pid, SIGKILL);
+		if (waitpid(pid, &status, WNOHANG) != pid)
+			break;
 		if (!fby_child_reaped(&mst->child, pid, status) &&
 		    !fby_child_reaped(&mst->canary, pid, status))
 			fby_supervisor_reaped(&mst->sup, pid, status);
+		si.si_pid = 0;
+	}
 }
 
 /* SIGKILL was sent, and has no effect: it waits for a disk, say. */
@@ -783,6 +798,7 @@ close_all(struct fby_master *mst)
 	fby_calls_fini(&mst->calls);
 	fby_reload_fini(&mst->reload);
 	fby_recover_fini(&mst->recover);
+	fby_leftover_fini(&mst->leftover);
 	if (mst->control)
 		fby_control_finished(mst->control, mst->exit_code);
 	fby_control_close(mst->control);
@@ -798,6 +814,17 @@ close_all(struct fby_master *mst)
 	fby_rundir_leave(mst->run_dir, mst->lock_fd, keep);
 }
 
+static void
+on_leftover_gone(void *arg)
+{
+	struct fby_master *mst = arg;
+
+	if (fby_recover_start(&mst->recover, mst) == 0)
+		return;
+	mst->exit_code = FBY_EXIT_FAIL;
+	event_base_loopbreak(mst->base);
+}
+
 int
 fby_cycle_run(struct fby_master *mst)
 {
@@ -809,6 +836,8 @@ fby_cycle_run(struct fby_master *mst)
 	mst->started_at = fby_clock_wall();
 	fby_log_set_level((enum fby_log_level)mst->manifest->host.log_level);
 	fby_title_set("forebay: master %s", mst->manifest->name);
+	/* What a runtime starts and leaves stays below us: see control.c. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	fby_notify_init(&mst->notify);
 	mst->alarms.notify = &mst->notify;
 	mst->manifest_fd = -1;
@@ -817,8 +846,10 @@ fby_cycle_run(struct fby_master *mst)
 	} else {
 		fby_notice("forebay " FBY_VERSION ", %s, run directory %s",
 		    mst->manifest->name, mst->run_dir);
-		if (fby_recover_start(&mst->recover, mst) == -1)
-			mst->exit_code = FBY_EXIT_FAIL;
+		if (fby_leftover_end(&mst->leftover, mst->base, mst->run_dir,
+			mst->manifest->host.drain_timeout_ms, on_leftover_gone,
+			mst) == 0)
+			on_leftover_gone(mst);
 		if (mst->exit_code == FBY_EXIT_OK)
 			event_base_dispatch(mst->base);
 	}

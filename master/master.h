@@ -21,6 +21,7 @@
 #include "master/failure.h"
 #include "master/group.h"
 #include "master/handoff.h"
+#include "master/leftover.h"
 #include "master/notify.h"
 #include "master/observe.h"
 #include "master/offsets.h"
@@ -94,6 +95,7 @@ struct fby_master {
 	struct fby_alarms alarms;
 
 	struct fby_shm shm;
+	struct fby_leftover leftover;
 	struct fby_recover recover;
 	struct fby_supervisor sup;
 	struct fby_calls calls;

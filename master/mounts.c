@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +19,8 @@
 #include "shared/secret.h"
 #include "shared/str.h"
 #include "shared/yaml.h"
+
+#include "master/account.h"
 
 #define SECRETS "/var/numaflow/secrets"
 #define RUNTIME "/var/numaflow/runtime"
@@ -33,6 +34,8 @@ struct file {
 
 struct fby_mounts {
 	struct fby_pool *pool;
+	uid_t uid; /* whose all of it is */
+	gid_t gid;
 	const char *run, *runtime; /* bound there */
 	struct file *files;
 	size_t nfiles;
@@ -274,9 +277,18 @@ read_secrets(struct fby_mounts *mo, const struct fby_manifest *m,
 	return 0;
 }
 
+static int
+give_to(const struct fby_mounts *mo, const char *path, struct fby_err *err)
+{
+	if (mo->uid == geteuid() || lchown(path, mo->uid, mo->gid) == 0)
+		return 0;
+	return fby_err_add(err, (struct fby_pos){ NULL, 0, 0 }, "%s: %s", path,
+	    strerror(errno));
+}
+
 struct fby_mounts *
 fby_mounts_new(const struct fby_manifest *m, const char *run_dir,
-    const char *pod, struct fby_err *err)
+    const char *pod, const struct fby_account *as, struct fby_err *err)
 {
 	struct fby_pool *pool = fby_pool_new(FBY_ARENA_CONFIG);
 	struct fby_mounts *mo = fby_pcalloc(pool, sizeof(*mo));
@@ -287,11 +299,15 @@ fby_mounts_new(const struct fby_manifest *m, const char *run_dir,
 		if (*p == '/' || (*p == '.' && p == name))
 			*p = '_';
 	mo->pool = pool;
+	mo->uid = as ? as->uid : geteuid();
+	mo->gid = as ? as->gid : getegid();
 	mo->run = fby_psprintf(pool, "%s/pods/%s/run", run_dir, name);
 	mo->runtime = fby_psprintf(pool, "%s/pods/%s/runtime", run_dir, name);
 	if (read_secrets(mo, m, err) == 0 &&
 	    make_dirs(mo->run, 0755, err) == 0 &&
 	    make_dirs(mo->runtime, 0755, err) == 0 &&
+	    give_to(mo, mo->run, err) == 0 &&
+	    give_to(mo, mo->runtime, err) == 0 &&
 	    make_dirs(SECRETS, 0755, err) == 0 &&
 	    make_dirs(RUNTIME, 0755, err) == 0 &&
 	    make_dirs(RUN, 0755, err) == 0)
@@ -329,7 +345,7 @@ complain(const char *what, const char *path)
 }
 
 static int
-write_secret(const struct file *f)
+write_secret(const struct fby_mounts *mo, const struct file *f)
 {
 	ssize_t n;
 	int fd;
@@ -340,7 +356,9 @@ write_secret(const struct file *f)
 	/* The same one twice is written once: it cannot be opened again. */
 	if (fd == -1 && errno == EACCES)
 		return 0;
-	n = fd == -1 ? -1 : write(fd, f->bytes, f->len);
+	n = fd == -1 || fchown(fd, mo->uid, mo->gid) == -1 ?
+	    -1 :
+	    write(fd, f->bytes, f->len);
 	if (fd != -1)
 		close(fd);
 	return n == (ssize_t)f->len ? 0 : complain("write ", f->path);
@@ -354,7 +372,7 @@ show_secrets(const struct fby_mounts *mo)
 	if (mount("tmpfs", SECRETS, "tmpfs", flags, "mode=0755") == -1)
 		return complain("mount a tmpfs on ", SECRETS);
 	for (size_t i = 0; i < mo->nfiles; i++)
-		if (write_secret(&mo->files[i]) == -1)
+		if (write_secret(mo, &mo->files[i]) == -1)
 			return -1;
 	if (mount(NULL, SECRETS, NULL, flags | MS_REMOUNT | MS_RDONLY,
 		"mode=0755") == -1)
@@ -373,9 +391,5 @@ fby_mounts_enter(void *arg)
 		return complain("mount a directory on ", RUN);
 	if (mount(mo->runtime, RUNTIME, NULL, MS_BIND, NULL) == -1)
 		return complain("mount a directory on ", RUNTIME);
-	if (show_secrets(mo) == -1)
-		return -1;
-	/* The right to do that was for us. */
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return 0;
+	return show_secrets(mo);
 }

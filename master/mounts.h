@@ -22,6 +22,7 @@
 
 #include "shared/err.h"
 
+struct fby_account;
 struct fby_manifest;
 struct fby_mounts;
 
@@ -37,10 +38,12 @@ int fby_mounts_refused(void);
 
 /*
  * For a child that is to have directories of its own; `pod` is the name of
- * the one in <run directory>/pods.  NULL: `err` says what is in the way.
+ * the one in <run directory>/pods, and `as` the user whose they are, or NULL:
+ * ours.  NULL: `err` says what is in the way.
  */
 struct fby_mounts *fby_mounts_new(const struct fby_manifest *m,
-    const char *run_dir, const char *pod, struct fby_err *err) FBY_MUSTCHECK;
+    const char *run_dir, const char *pod, const struct fby_account *as,
+    struct fby_err *err) FBY_MUSTCHECK;
 
 /* Wipes the secrets. */
 void fby_mounts_free(struct fby_mounts *mo);

@@ -15,10 +15,11 @@
 #include "shared/units.h"
 #include "shared/yaml.h"
 
+#include "master/account.h"
 #include "master/cpus.h"
 #include "master/spawn.h"
 
-#define VARS 12
+#define VARS (12 + FBY_ACCOUNT_VARS)
 
 /* ---- quantities ------------------------------------------------------- */
 
@@ -117,7 +118,7 @@ memory_there(void)
 /* Later entries win over earlier ones. */
 char **
 fby_pod_env(const struct fby_manifest *m, const struct fby_runtime *rt,
-    size_t replica)
+    const struct fby_account *as, size_t replica)
 {
 	struct fby_pool *pool = fby_pool_new(FBY_ARENA_CONFIG);
 	char *object = fby_manifest_object(m);
@@ -129,6 +130,8 @@ fby_pod_env(const struct fby_manifest *m, const struct fby_runtime *rt,
 	    (VARS + m->env.n + rt->env.n) * sizeof(*vars));
 	char **envp;
 
+	for (size_t i = 0; as && i < FBY_ACCOUNT_VARS; i++)
+		vars[n++] = as->vars[i];
 	vars[n++] = fby_psprintf(pool, "NUMAFLOW_MONO_VERTEX_OBJECT=%s",
 	    fby_base64_encode(pool, object, strlen(object)));
 	vars[n++] = fby_psprintf(pool, "NUMAFLOW_MONO_VERTEX_NAME=%s", m->name);
@@ -152,7 +155,7 @@ fby_pod_env(const struct fby_manifest *m, const struct fby_runtime *rt,
 	FBY_BUG_ON(n > VARS + m->env.n);
 	for (size_t i = 0; i < rt->env.n; i++)
 		vars[n++] = rt->env.v[i];
-	envp = fby_spawn_env(vars, n);
+	envp = fby_spawn_env_foreign(vars, n);
 	free(object);
 	fby_pool_free(pool);
 	return envp;

@@ -7,12 +7,13 @@
 
 #include "shared/fby.h"
 
+struct fby_account;
 struct fby_manifest;
 struct fby_runtime;
 
-/* Heap; free with fby_spawn_env_free(). */
+/* `as` is its user, or NULL.  Heap; free with fby_spawn_env_free(). */
 char **fby_pod_env(const struct fby_manifest *m, const struct fby_runtime *rt,
-    size_t replica);
+    const struct fby_account *as, size_t replica);
 
 /*
  * Kubernetes' quantities as its downward API hands them on: CPUs are rounded

@@ -232,6 +232,9 @@ start_program(struct fby_proc *pr, const struct fby_proc_start *how,
 		    pr->mst->shm.fd, how->manifest_fd, p->settings_fd },
 		.nfds = p->settings_fd == -1 ? 6 : 7,
 		.cpu = how->cpu,
+		.oom_above = FBY_SPAWN_OOM_ABOVE,
+		.foreign = p->exec_fd == -1,
+		.as = p->account,
 	};
 	char slot[64];
 	pid_t pid;
@@ -240,7 +243,9 @@ start_program(struct fby_proc *pr, const struct fby_proc_start *how,
 		vars[i] = p->vars[i];
 	snprintf(slot, sizeof(slot), FBY_ENV_SLOT "=%u", pr->slot);
 	vars[p->nvars] = slot;
-	sp.envp = fby_spawn_env(vars, p->nvars + 1);
+	/* Ours reads secrets where the master does. */
+	sp.envp = sp.foreign ? fby_spawn_env_foreign(vars, p->nvars + 1) :
+			       fby_spawn_env(vars, p->nvars + 1);
 	pid = fby_spawn(&sp);
 	fby_spawn_env_free(sp.envp);
 	free(vars);
@@ -494,7 +499,6 @@ fby_proc_fini(struct fby_proc *pr)
 	pr->runtime = NULL;
 	if (!fby_proc_is_alive(pr))
 		return;
-	kill(pr->pid, SIGKILL);
-	waitpid(pr->pid, NULL, 0);
+	fby_spawn_end(pr->pid, false);
 	pr->pid = 0;
 }

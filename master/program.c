@@ -15,6 +15,7 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
+#include "master/account.h"
 #include "master/mounts.h"
 #include "master/settings.h"
 
@@ -34,19 +35,21 @@ fby_program_fini(struct fby_program *p)
 	free_list(p->vars);
 	if (p->settings_fd != -1)
 		close(p->settings_fd);
+	fby_account_free(p->account);
 	*p = (struct fby_program)FBY_PROGRAM_INIT;
 }
 
 static char **
-copy_list(const struct fby_strings *a, const struct fby_strings *b)
+copy_list(const struct fby_strings *a, const struct fby_strings *b,
+    const struct fby_strings *c)
 {
-	char **list = fby_calloc(a->n + b->n + 1, sizeof(*list));
+	const struct fby_strings *const all[] = { a, b, c };
+	char **list = fby_calloc(a->n + b->n + c->n + 1, sizeof(*list));
 	size_t n = 0;
 
-	for (size_t i = 0; i < a->n; i++)
-		list[n++] = fby_strdup(a->v[i]);
-	for (size_t i = 0; i < b->n; i++)
-		list[n++] = fby_strdup(b->v[i]);
+	for (size_t i = 0; i < FBY_NELEM(all); i++)
+		for (size_t k = 0; k < all[i]->n; k++)
+			list[n++] = fby_strdup(all[i]->v[k]);
 	return list;
 }
 
@@ -58,18 +61,66 @@ fby_program_set(struct fby_program *p, const struct fby_manifest *m,
 	const struct fby_strings none = { NULL, 0 }, self = { own, 1 };
 	const struct fby_runtime *rt = fby_manifest_runtime_find(m, runtime);
 	struct fby_program next = FBY_PROGRAM_INIT;
+	struct fby_strings vars = none;
 
-	if (rt && (next.settings_fd = fby_settings_pack(m, runtime)) == -1)
+	if (rt && rt->user && (next.account = fby_program_account(rt)) == NULL)
 		return -1;
+	if (rt && (next.settings_fd = fby_settings_pack(m, runtime)) == -1) {
+		fby_account_free(next.account);
+		return -1;
+	}
+	if (next.account)
+		vars = (struct fby_strings){
+			(const char **)next.account->vars,
+			FBY_ACCOUNT_VARS,
+		};
 	next.name = fby_strdup(runtime);
 	next.exec_fd = rt ? -1 : exec_fd;
-	next.argv = copy_list(rt ? &rt->command : &self, &none);
+	next.argv = copy_list(rt ? &rt->command : &self, &none, &none);
 	/* The environment of a pod means nothing to forebay-worker. */
-	next.vars = copy_list(rt ? &m->env : &none, rt ? &rt->env : &none);
-	next.nvars = rt ? m->env.n + rt->env.n : 0;
+	next.vars = copy_list(&vars, rt ? &m->env : &none,
+	    rt ? &rt->env : &none);
+	while (next.vars[next.nvars])
+		next.nvars++;
 	fby_program_fini(p);
 	*p = next;
 	return 0;
+}
+
+/* ---- may it run as that user? ------------------------------------------ */
+
+struct fby_account *
+fby_program_account(const struct fby_runtime *rt)
+{
+	struct fby_account *a = rt->user ? fby_account_new(rt->user) : NULL;
+
+	if (rt->user && a == NULL)
+		fby_error("runtime \"%s\": user %s: %s", rt->name, rt->user,
+		    errno == ENOENT ? "there is none of that name" :
+				      strerror(errno));
+	return a;
+}
+
+static int
+try_user(const struct fby_manifest *m, const struct fby_runtime *rt,
+    struct fby_err *err)
+{
+	char *path = fby_asprintf("spec.runtimes.%s.user", rt->name);
+	struct fby_account *a = rt->user ? fby_account_new(rt->user) : NULL;
+	int rc = 0;
+
+	if (rt->user && a == NULL)
+		rc = errno == ENOENT ?
+		    fby_err_add(err, fby_manifest_pos(m, path),
+			"%s: found \"%s\", allowed is a user of this machine",
+			path, rt->user) :
+		    fby_err_add(err, fby_manifest_pos(m, path),
+			"%s: found \"%s\"; only root's forebay can start "
+			"programs as another user",
+			path, rt->user);
+	fby_account_free(a);
+	free(path);
+	return rc;
 }
 
 /* ---- is it there? ----------------------------------------------------- */
@@ -98,6 +149,8 @@ try_one(const struct fby_manifest *m, const char *runtime, const char *path,
 
 	if (rt == NULL)
 		return 0;
+	if (try_user(m, rt, err) == -1)
+		return -1;
 	if ((fault = fby_program_fault(rt->command.v[0])) == NULL)
 		return rt->protocol == FBY_RUNTIME_NUMAFLOW ?
 		    fby_mounts_check(m, rt->name, err) :

@@ -15,6 +15,9 @@
 #include "shared/err.h"
 
 struct fby_manifest;
+struct fby_runtime;
+
+struct fby_account;
 
 struct fby_program {
 	char *name;  /* of the runtime, heap; NULL: nothing is here */
@@ -22,7 +25,8 @@ struct fby_program {
 	char **argv; /* heap */
 	char **vars; /* NAME=value, heap */
 	size_t nvars;
-	int settings_fd; /* sealed; -1: it reads the manifest */
+	int settings_fd;             /* sealed; -1: it reads the manifest */
+	struct fby_account *account; /* runs as that user; NULL: as we do */
 };
 
 #define FBY_PROGRAM_INIT                         \
@@ -37,6 +41,12 @@ struct fby_program {
 int fby_program_set(struct fby_program *p, const struct fby_manifest *m,
     const char *runtime, int exec_fd) FBY_MUSTCHECK;
 void fby_program_fini(struct fby_program *p);
+
+/*
+ * Who `user` of a runtime is.  NULL: it has none, or (said in the log) it
+ * cannot be used.  Free with fby_account_free().
+ */
+struct fby_account *fby_program_account(const struct fby_runtime *rt);
 
 /*
  * Can the chosen runtime, and the canary, be executed?  For `forebay test`, at

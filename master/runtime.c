@@ -20,9 +20,12 @@
 #include "shared/proto.h"
 #include "shared/str.h"
 
+#include "master/account.h"
+#include "master/leftover.h"
 #include "master/master.h"
 #include "master/mounts.h"
 #include "master/pod.h"
+#include "master/program.h"
 #include "master/spawn.h"
 
 #define BACKOFF_MIN_MS 1000
@@ -74,7 +77,7 @@ spawn_later(struct fby_replica *r)
 
 /* NULL: said in the log. */
 static struct fby_mounts *
-make_mounts(struct fby_replica *r)
+make_mounts(struct fby_replica *r, const struct fby_account *as)
 {
 	struct fby_child *c = r->c;
 	struct fby_mounts *mo;
@@ -83,7 +86,7 @@ make_mounts(struct fby_replica *r)
 
 	pod = fby_asprintf("%s-%zu", c->runtime, number_of(r));
 	fby_err_init(&err);
-	mo = fby_mounts_new(c->mst->manifest, c->mst->run_dir, pod, &err);
+	mo = fby_mounts_new(c->mst->manifest, c->mst->run_dir, pod, as, &err);
 	if (mo == NULL) {
 		text = fby_err_text(&err);
 		fby_error("runtime \"%s\": %.*s", c->runtime,
@@ -97,7 +100,8 @@ make_mounts(struct fby_replica *r)
 
 /* -1 with errno. */
 static pid_t
-start_one(const struct fby_runtime *rt, char **envp, struct fby_mounts *mo)
+start_one(const struct fby_runtime *rt, char **envp, struct fby_mounts *mo,
+    const struct fby_account *as)
 {
 	struct fby_spawn sp = {
 		.exec_fd = -1,
@@ -105,6 +109,11 @@ start_one(const struct fby_runtime *rt, char **envp, struct fby_mounts *mo)
 		.nfds = 3,
 		.cpu = -1,
 		.own_group = true,
+		/* Else two of them would run when the next master starts. */
+		.on_orphan = SIGTERM,
+		.oom_above = FBY_SPAWN_OOM_ABOVE,
+		.foreign = true,
+		.as = as,
 		.prepare = mo ? fby_mounts_enter : NULL,
 		.arg = mo,
 		.envp = envp,
@@ -126,25 +135,30 @@ spawn(struct fby_replica *r)
 {
 	struct fby_child *c = r->c;
 	const struct fby_runtime *rt = chosen(c);
+	struct fby_account *as = fby_program_account(rt);
 	struct fby_mounts *mo = NULL;
 	char **envp;
 	pid_t pid;
 
-	if (c->is_private && (mo = make_mounts(r)) == NULL) {
+	if ((rt->user && as == NULL) ||
+	    (c->is_private && (mo = make_mounts(r, as)) == NULL)) {
+		fby_account_free(as);
 		spawn_later(r);
 		return;
 	}
-	envp = fby_pod_env(c->mst->manifest, rt, number_of(r));
-	pid = start_one(rt, envp, mo);
+	envp = fby_pod_env(c->mst->manifest, rt, as, number_of(r));
+	pid = start_one(rt, envp, mo, as);
 	if (pid == -1)
 		fby_error("runtime \"%s\": fork: %s", rt->name,
 		    strerror(errno));
 	fby_spawn_env_free(envp);
 	fby_mounts_free(mo);
+	fby_account_free(as);
 	if (pid == -1) {
 		spawn_later(r);
 		return;
 	}
+	fby_leftover_note(c->mst->run_dir, pid);
 	r->pid = pid;
 	r->spawned_at = fby_clock_mono();
 	c->spawns++;
@@ -182,11 +196,12 @@ static char *
 what_is_given(const struct fby_manifest *m, const char *runtime)
 {
 	const struct fby_runtime *rt = fby_manifest_runtime_find(m, runtime);
-	char **envp = fby_pod_env(m, rt, 0);
+	char **envp = fby_pod_env(m, rt, NULL, 0);
 	struct fby_str s;
 
 	fby_str_init(&s);
-	fby_str_printf(&s, "%s %" PRId64 "\n", runtime, rt->replicas);
+	fby_str_printf(&s, "%s %" PRId64 " %s\n", runtime, rt->replicas,
+	    rt->user ? rt->user : "");
 	for (size_t i = 0; i < rt->command.n; i++)
 		fby_str_printf(&s, "%s\n", rt->command.v[i]);
 	for (size_t i = 0; envp[i]; i++)
@@ -314,7 +329,7 @@ say(const struct fby_child *c, int32_t pid, int status)
 		fby_error("runtime (pid %d) could not be executed", pid);
 	else if (WEXITSTATUS(status) == FBY_SPAWN_UNPREPARED)
 		fby_error("runtime (pid %d) could not be given directories "
-			  "of its own",
+			  "or a user of its own; standard error says why",
 		    pid);
 	else
 		fby_log(level, "runtime (pid %d) exited with code %d%s", pid,
@@ -325,6 +340,15 @@ say(const struct fby_child *c, int32_t pid, int status)
 }
 
 bool
+fby_child_has(const struct fby_child *c, int32_t pid)
+{
+	for (size_t i = 0; i < c->nreplicas; i++)
+		if (c->replicas[i].pid == pid)
+			return true;
+	return false;
+}
+
+bool
 fby_child_reaped(struct fby_child *c, int32_t pid, int status)
 {
 	struct fby_replica *r = find(c, pid);
@@ -332,6 +356,7 @@ fby_child_reaped(struct fby_child *c, int32_t pid, int status)
 	if (r == NULL)
 		return false;
 	r->pid = 0;
+	fby_leftover_forget(c->mst->run_dir, pid);
 	say(c, pid, status);
 	if (c->wanted) {
 		c->deaths++;
@@ -405,8 +430,8 @@ fby_child_fini(struct fby_child *c)
 
 		evtimer_del(&r->ev_spawn);
 		if (r->pid > 0) {
-			kill(-r->pid, SIGKILL);
-			waitpid(r->pid, NULL, 0);
+			fby_spawn_end(r->pid, true);
+			fby_leftover_forget(c->mst->run_dir, r->pid);
 		}
 	}
 	free(c->runtime);

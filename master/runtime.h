@@ -79,6 +79,9 @@ void fby_child_stop(struct fby_child *c, int64_t drain_ms);
 /* What has survived even SIGKILL is said, and not waited for any longer. */
 void fby_child_give_up(struct fby_child *c);
 
+/* One of its processes, which lead a group each. */
+bool fby_child_has(const struct fby_child *c, int32_t pid);
+
 /* True if it was ours. */
 bool fby_child_reaped(struct fby_child *c, int32_t pid, int status);
 

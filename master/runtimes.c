@@ -96,7 +96,7 @@ version_of(const char *path)
 		free(program);
 		return NULL;
 	}
-	envp = fby_spawn_env(NULL, 0);
+	envp = fby_spawn_env_foreign(NULL, 0);
 	pid = fby_spawn(&(struct fby_spawn){
 	    .exec_fd = -1,
 	    .argv = argv,
@@ -105,6 +105,7 @@ version_of(const char *path)
 	    .nfds = 3,
 	    .cpu = -1,
 	    .own_group = true,
+	    .foreign = true,
 	});
 	fby_spawn_env_free(envp);
 	close(fds[1]);

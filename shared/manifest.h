@@ -152,6 +152,7 @@ struct fby_runtime {
 	const char *name;
 	struct fby_strings command; /* program and arguments */
 	struct fby_strings env;     /* NAME=value */
+	const char *user;           /* name or number; NULL: forebay's own */
 	int protocol;               /* enum fby_runtime_protocol */
 	int64_t replicas;           /* numaflow: processes */
 	struct {

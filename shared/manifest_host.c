@@ -194,6 +194,9 @@ static const struct fby_directive runtime_table[] = {
 	D("args", STRS, R(args), .help = "More arguments."),
 	D("env", MAP, .flags = FBY_D_RAW,
 	    .help = "Environment variables, NAME: value."),
+	D("user", STR, R(rt.user),
+	    .help = "User of the machine, by name or number, that it runs as. "
+		"Default is forebay's own. Takes a forebay that runs as root."),
 	D("protocol", ENUM, R(rt.protocol), .dflt = "numaflow",
 	    .arg = protocol_names,
 	    .help = "How it is started and spoken to."),
@@ -333,7 +336,7 @@ set_runtimes(struct fby_conf *c, void *field, const struct fby_node *node,
 
 static const struct fby_own runtimes_type = {
 	.syntax = "map NAME: {command: [...], args: [...], env: {...}, "
-		  "protocol: numaflow or worker, replicas: N, "
+		  "user: NAME, protocol: numaflow or worker, replicas: N, "
 		  "readiness: {port: N, path: /...}, "
 		  "metrics: {port: N, scheme: https or http}}",
 	.like = FBY_T_ANY,

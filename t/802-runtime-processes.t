@@ -96,4 +96,159 @@ scenario 'asked again while a runtime is to end' => sub {
 	ok(!pid_alive($_), 'and gone') for starts($dir);
 };
 
+
+# ---- a master that is killed ----------------------------------------------
+
+# Neither the program nor what it has started listens to SIGTERM, so only the
+# next master ends them; and before it starts its own.
+scenario 'what a killed master leaves is not started twice' => sub {
+	my $dir = scratch();
+	my $f = host($dir, "trap '' TERM\n"
+	    . "(echo \$(exec sh -c 'echo \$PPID') >>$dir/helpers; $UNTIL_TERM) &\n"
+	    . $UNTIL_TERM, runtime => 'other', host => { drainTimeout => '1s' });
+
+	$f->start;
+	is_soon { starts($dir) && slurp("$dir/helpers") } 'it is started';
+	my ($pid) = starts($dir);
+	my ($helper) = split /\n/, slurp("$dir/helpers");
+
+	ok(pid_alive($_), "$_ runs") for $pid, $helper;
+	is($f->kill_master, 137, 'the master is killed');
+	ok(pid_alive($_), "$_ does not listen") for $pid, $helper;
+	$f->start;
+	is_soon { starts($dir) == 2 } 'the next one starts its own';
+	ok(!pid_alive($_), "and has ended $_ before") for $pid, $helper;
+	like($f->log_text, qr/pid $pid\) of the master before: is still there/,
+	    'the log says so');
+	$f->signal('QUIT');
+	is($f->await_exit(60), 0, 'it ends');
+	ok(!pid_alive($_), "nothing is left of it: $_")
+	    for starts($dir), split /\n/, slurp("$dir/helpers");
+};
+
+scenario 'a runtime that listens ends with its master' => sub {
+	my $dir = scratch();
+	my $f = host($dir, $UNTIL_TERM, runtime => 'other');
+
+	$f->start;
+	is_soon { starts($dir) } 'it is started';
+	my ($pid) = starts($dir);
+
+	is($f->kill_master, 137, 'the master is killed');
+	is_soon { !pid_alive($pid) } 'and it ends at once';
+};
+
+# ---- what it is given -------------------------------------------------------
+
+# It looks about, says what it finds, and asks the master to stop.
+my $LOOK = <<'SH';
+for f in /proc/$$/fd/*; do readlink $f; done >$dir/fds
+cat /proc/$$/status >$dir/status
+cat /proc/$$/limits >$dir/limits
+cat /proc/$$/oom_score_adj >$dir/oom
+env >$dir/env
+id -un >$dir/user
+$forebay stop -d $run >$dir/stop 2>&1 </dev/null
+setsid sh -c "$forebay stop -d $run --yes; echo \$?" >$dir/stop2 2>&1 </dev/null
+touch $dir/looked
+SH
+
+sub looking
+{
+	my ($dir, %opt) = @_;
+	my $f;
+
+	$f = host($dir, 'exit 0', runtime => 'other',
+	    env => { CREDENTIALS_DIRECTORY => "$dir", OTHERS_SECRET => 's' },
+	    # A descriptor that the master's own parent has left open.
+	    wrap => ['/bin/sh', '-c', 'exec 9<"$0"; exec "$@"', __FILE__],
+	    %opt);
+	script($dir, "dir=$dir run=$f->{run} forebay=" . $f->command
+	    . "\n$LOOK\n$UNTIL_TERM");
+	return $f;
+}
+
+scenario 'what a program of others is given' => sub {
+	my $dir = scratch();
+	my $f = looking($dir);
+
+	$f->start;
+	is_soon { -e "$dir/looked" } 'it has looked about';
+	my $status = slurp("$dir/status");
+
+	unlike(slurp("$dir/fds"), qr/802-runtime|ledger|socket|memfd/,
+	    'no descriptor of the master, nor of its parent');
+	unlike(slurp("$dir/env"), qr/^(?:CREDENTIALS_DIRECTORY|OTHERS_SECRET)=/m,
+	    'of the environment what any program wants');
+	like(slurp("$dir/env"), qr/^PATH=/m, 'that it has');
+	like($status, qr/^$_:\s+0+$/m, "$_ is empty")
+	    for qw(CapInh CapPrm CapEff CapAmb SigBlk);
+	like($status, qr/^NoNewPrivs:\s+1$/m, 'it gets no new ones');
+	like(slurp("$dir/limits"), qr/^Max core file size +1 +1 /m,
+	    'no core file');
+	cmp_ok(slurp("$dir/oom"), '>', slurp("/proc/$f->{pid}/oom_score_adj"),
+	    'it goes before the master when memory runs out');
+	ok(pid_alive($f->{pid}), 'it could not stop its master');
+	isnt((split /\n/, slurp("$dir/stop2"))[-1], 0,
+	    'nor in a session of its own');
+	like($f->log_text, qr/started here, turned away/, 'the log says why');
+	$f->stop;
+};
+
+scenario 'what a worker is given' => sub {
+	my $f = host(scratch(), 'exit 0',
+	    wrap => ['/bin/sh', '-c', 'exec 9<"$0"; exec "$@"', __FILE__]);
+	my %master;
+
+	$f->start_ready(1);
+	is_soon { $f->worker_pids == 2 } 'two workers';
+	$master{readlink($_) // ''} = 1 for glob "/proc/$f->{pid}/fd/*";
+	ok(scalar(grep { /802-runtime/ } keys %master),
+	    'the master has one of its parent');
+	for my $pid ($f->worker_pids) {
+		my @alien = grep { $master{$_} && !/^anon_inode|^\/dev\/null/ }
+		    map { readlink($_) // '' }
+		    grep { !m{/[0-5]$} } glob "/proc/$pid/fd/*";
+
+		is("@alien", '', "no worker has any of them ($pid)");
+		cmp_ok(slurp("/proc/$pid/oom_score_adj"), '>',
+		    slurp("/proc/$f->{pid}/oom_score_adj"),
+		    'it goes first when memory runs out');
+	}
+	my ($manifest) = grep { readlink($_) =~ /forebay-manifest/ }
+	    glob "/proc/$f->{pid}/fd/*";
+
+	is((stat $manifest)[2] & 0777, 0, 'nobody opens the manifest anew');
+	is(slurp("/proc/$f->{pid}/limits") =~ /^Max core file size +1 /m, 1,
+	    'the master leaves no core file');
+	$f->stop;
+};
+
+scenario 'as a user of its own' => sub {
+	return skip_for('only root can start programs as another user',
+	    machine => 1) if $>;
+	my $dir = scratch();
+	my $f = looking($dir, more => { user => 'nobody' });
+
+	chmod(0777, "$dir");
+	$f->start;
+	is_soon { -e "$dir/looked" } 'it has looked about';
+	is(slurp("$dir/user"), "nobody\n", 'it is that user');
+	like(slurp("$dir/env"), qr/^USER=nobody$/m, 'and its environment says so');
+	$f->stop;
+	$f->edit(sub { $_[1]{runtimes}{other}{user} = 'nobody-at-all' });
+	my ($status, undef, $err) = run([$f->command, 'test', '-c', $f->{file}]);
+
+	is($status, 2, 'one that is not known is refused');
+	like($err, qr{^\S+:\d+:\d+:\ spec\.runtimes\.other\.user:\ found
+	    \ "nobody-at-all",\ allowed\ is\ a\ user\ of\ this\ machine$}mx,
+	    'with its place');
+	$f->edit(sub { $_[1]{runtimes}{other}{user} = 'nobody' });
+	chmod(0755, "$f->{dir}");
+	chmod(0644, $f->{file});
+	($status, undef, $err) = run(['setpriv', '--reuid', 'daemon',
+	    '--clear-groups', $f->command, 'test', '-c', $f->{file}]);
+	like($err, qr/only root's forebay can start/, 'nor without the right');
+};
+
 done_testing();
