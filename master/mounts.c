@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -165,13 +166,19 @@ unshare_mounts(void)
 int
 fby_mounts_refused(void)
 {
-	pid_t pid = fork();
+	sigset_t all, before;
 	int status;
+	pid_t pid;
 
-	if (pid == -1)
-		return errno;
+	/* Our handlers are not for the child: see spawn.c. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pid = fork();
 	if (pid == 0)
 		_exit(unshare_mounts() == 0 ? 0 : errno);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (pid == -1)
+		return EAGAIN;
 	while (waitpid(pid, &status, 0) == -1)
 		if (errno != EINTR)
 			return errno;

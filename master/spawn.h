@@ -34,8 +34,9 @@ struct fby_spawn {
 #define FBY_SPAWN_OOM_ABOVE 200
 
 /* What the child exits with when it could not become the program. */
-#define FBY_SPAWN_UNPREPARED 126 /* prepare() failed, or user and privileges \
-				  */
+#define FBY_SPAWN_UNPREPARED                            \
+	126 /* prepare() failed, or user and privileges \
+	     */
 #define FBY_SPAWN_FAILED 127
 
 /*
