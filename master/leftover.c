@@ -25,6 +25,7 @@
 #include "shared/log.h"
 #include "shared/mem.h"
 #include "shared/str.h"
+#include "shared/units.h"
 
 #include "master/procfs.h"
 
@@ -88,6 +89,7 @@ read_note(int dir, const char *name, struct fby_leftover_group *g)
 	char id[BOOT_ID], noted[BOOT_ID] = "";
 	int session, fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	FILE *f = fd == -1 ? NULL : fdopen(fd, "r");
+	int64_t leader = 0;
 	bool ok;
 
 	if (f == NULL) {
@@ -96,7 +98,9 @@ read_note(int dir, const char *name, struct fby_leftover_group *g)
 		return false;
 	}
 	boot_id(id);
-	*g = (struct fby_leftover_group){ .leader = (pid_t)atoi(name) };
+	if (fby_units_int(name, &leader) != NULL || leader > INT32_MAX)
+		leader = 0;
+	*g = (struct fby_leftover_group){ .leader = (pid_t)leader };
 	ok = fscanf(f, "%" SCNu64 " %d %39s", &g->start, &session, noted) == 3;
 	fclose(f);
 	g->session = ok ? session : 0;

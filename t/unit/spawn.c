@@ -226,7 +226,8 @@ it_goes_before_us_when_memory_runs_out(void **state)
 	fclose(f);
 	run("cat /proc/$$/oom_score_adj",
 	    (struct fby_spawn){ .oom_above = 200 });
-	assert_int_equal(atoi(text), FBY_MIN(ours + 200, 1000));
+	assert_int_equal((int)strtol(text, NULL, 10),
+	    FBY_MIN(ours + 200, 1000));
 }
 
 static bool
