@@ -242,7 +242,7 @@ scenario 'what a worker of another program is told' => sub {
 	my %secret = map { ("${_}Secret" => { name => 'kafka', key => $_ }) }
 	    qw(user password);
 	my $f = Test::Forebay->new(broker => $b, topic => $b->topic(1),
-	    runtime => 'other', workers => 1,
+	    runtime => 'other', workers => 1, no_ledger => 'it reads nothing',
 	    config => { 'fetch.min.bytes' => 7 },
 	    spec => { limits => { readBatchSize => 77 } },
 	    host => { secretsDirectory => "$secrets",

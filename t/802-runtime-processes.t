@@ -143,7 +143,7 @@ scenario 'a runtime that listens ends with its master' => sub {
 # It looks about, says what it finds, and asks the master to stop.
 my $LOOK = <<'SH';
 for f in /proc/$$/fd/*; do readlink $f; done >$dir/fds
-cat /proc/$$/status >$dir/status
+cat /proc/self/status >$dir/status
 cat /proc/$$/limits >$dir/limits
 cat /proc/$$/oom_score_adj >$dir/oom
 env >$dir/env
@@ -196,7 +196,7 @@ scenario 'what a program of others is given' => sub {
 };
 
 scenario 'what a worker is given' => sub {
-	my $f = host(scratch(), 'exit 0',
+	my $f = host(scratch(), 'exit 0', host => { commitInterval => '200ms' },
 	    wrap => ['/bin/sh', '-c', 'exec 9<"$0"; exec "$@"', __FILE__]);
 	my %master;
 

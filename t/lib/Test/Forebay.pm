@@ -72,6 +72,12 @@ sub new
 	$self->{err} = "$dir/err";
 	$self->{mvtx} = $self->make_mvtx(%opt);
 	$self->{host} = $self->make_host(%opt);
+	# What a runtime of the protocol numaflow reads has no row.
+	my $entry = $self->{host}{spec}{runtimes}{$opt{runtime}} // {};
+
+	$self->{no_ledger} //= 'another runtime has no ledger'
+	    if $opt{runtime} ne 'c' && !$self->{host}{spec}{canary} &&
+	    ($entry->{protocol} // 'numaflow') eq 'numaflow';
 	$self->write_manifest;
 	return $self;
 }
