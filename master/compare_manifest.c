@@ -253,7 +253,8 @@ make_text(const struct fby_manifest *m, const struct fby_compare_change *change,
 static struct fby_manifest *
 parse(const char *text, char **why)
 {
-	const struct fby_manifest_text t = { "(derived)", text, strlen(text) };
+	const struct fby_manifest_text t = { "(derived)", text, strlen(text),
+		NULL };
 	struct fby_manifest *m;
 	struct fby_err err;
 

@@ -77,19 +77,34 @@ complain(struct fby_err *err)
 	free(text);
 }
 
+/* Would it run on this machine? */
+static int
+try_here(const struct fby_manifest *m, struct fby_err *err)
+{
+	/* Secrets that are missing are better known now than later. */
+	if (fby_cpus_try(m, err) == -1 || fby_program_try(m, err) == -1)
+		return -1;
+	return fby_runtime_is_foreign(m) ? 0 : fby_kafka_try(m, err);
+}
+
+/* What can be said without its secrets, programs and CPUs. */
+static int
+try_elsewhere(const struct fby_manifest *m, struct fby_err *err)
+{
+	return fby_runtime_is_foreign(m) ? 0 : fby_kafka_try_settings(m, err);
+}
+
 /* NULL: all that is wrong has been said. */
 static struct fby_manifest *
-load(char *const *files, size_t n)
+load_with(char *const *files, size_t n,
+    int (*try)(const struct fby_manifest *m, struct fby_err *err))
 {
 	struct fby_manifest *m;
 	struct fby_err err;
 
 	fby_err_init(&err);
 	m = fby_manifest_load(files, n, &err);
-	/* Secrets that are missing are better known now than later. */
-	if (m &&
-	    (fby_cpus_try(m, &err) == -1 || fby_program_try(m, &err) == -1 ||
-		(!fby_runtime_is_foreign(m) && fby_kafka_try(m, &err) == -1))) {
+	if (m && try(m, &err) == -1) {
 		fby_manifest_free(m);
 		m = NULL;
 	}
@@ -97,6 +112,12 @@ load(char *const *files, size_t n)
 		complain(&err);
 	fby_err_fini(&err);
 	return m;
+}
+
+static struct fby_manifest *
+load(char *const *files, size_t n)
+{
+	return load_with(files, n, try_here);
 }
 
 static bool
@@ -142,13 +163,19 @@ static int
 cmd_test(const struct fby_options *o)
 {
 	struct fby_manifest *m;
-	char **files;
+	char **files, *text;
 	size_t n;
 
 	choose_files(&o->client, &files, &n);
-	if ((m = load(files, n)) == NULL)
+	m = load_with(files, n, o->no_secrets ? try_elsewhere : try_here);
+	if (m == NULL)
 		return FBY_EXIT_USAGE;
 	fby_notes_print(m);
+	if (o->ignored) {
+		text = fby_manifest_ignored(m);
+		fby_screen_text(text);
+		free(text);
+	}
 	for (size_t i = 0; i < n; i++)
 		printf("%s: ok\n", files[i]);
 	if (n == 0)
@@ -339,9 +366,10 @@ static const struct fby_command commands[] = {
 	    MANIFEST_MORE "\n\nSIGHUP reloads the manifest, SIGQUIT drains "
 	    "and ends, SIGTERM and SIGINT do so\nquickly, SIGUSR1 opens the "
 	    "log file anew.", cmd_run },
-	{ "test", FBY_TAKES_FILES, NULL,
+	{ "test", FBY_TAKES_FILES | FBY_TAKES_TEST, NULL,
 	    "Check the manifest and say all that is wrong with it",
-	    MANIFEST_MORE "\nThe exit status is 2 if something is wrong.",
+	    MANIFEST_MORE "\nThe exit status is 2 if something is wrong.  "
+	    "Nothing is run, loaded or connected to.",
 	    cmd_test },
 	{ "dump", FBY_TAKES_FILES, NULL,
 	    "Print the manifest with all defaults, secrets hidden",

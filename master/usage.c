@@ -15,7 +15,7 @@
 
 #include "master/signal.h"
 
-enum { OPT_JSON = 256, OPT_LIBEXEC, OPT_COMPARE };
+enum { OPT_JSON = 256, OPT_LIBEXEC, OPT_NO_SECRETS, OPT_IGNORED, OPT_COMPARE };
 
 /* clang-format off */
 static const struct option long_options[] = {
@@ -23,6 +23,8 @@ static const struct option long_options[] = {
 	{ "directory", required_argument, NULL, 'd' },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "libexec", required_argument, NULL, OPT_LIBEXEC },
+	{ "no-secrets", no_argument, NULL, OPT_NO_SECRETS },
+	{ "ignored", no_argument, NULL, OPT_IGNORED },
 #define O(id, name, arg, help)                                  \
 	{ name, sizeof(arg) > 1 ? required_argument : no_argument, NULL, \
 	    OPT_COMPARE + FBY_OPT_##id },
@@ -38,13 +40,17 @@ static const struct {
 	const char	*usage, *option, *help;
 } options[] = {
 	{ FBY_TAKES_FILES, " [-c FILE]...", "-c, --config FILE",
-	    "manifest; - is standard input" },
+	    "manifest; FILE#NAME picks one of many, - is standard input" },
 	{ FBY_TAKES_DIR, " [-d DIR]", "-d, --directory DIR",
 	    "run directory of the master that is meant" },
 	{ FBY_TAKES_JSON, " [--json]", "    --json",
 	    "JSON instead of text" },
 	{ FBY_TAKES_LIBEXEC, " [--libexec DIR]", "    --libexec DIR",
 	    "where forebay-worker is" },
+	{ FBY_TAKES_TEST, NULL, "    --no-secrets",
+	    "on another machine than the one it is for" },
+	{ FBY_TAKES_TEST, NULL, "    --ignored",
+	    "name what has no effect here" },
 #define O(id, name, arg, help)                                              \
 	{ (unsigned)FBY_TAKES_COMPARE << FBY_OPT_##id, NULL,            \
 	    "    --" name " " arg, help },
@@ -73,7 +79,7 @@ print_usage(const struct fby_command *commands, const struct fby_command *c)
 	for (size_t i = 0; i < FBY_NELEM(options); i++)
 		if (options[i].usage && (c->takes & options[i].takes))
 			fputs(options[i].usage, stdout);
-	if (c->takes & FBY_TAKES_COMPARE)
+	if (c->takes & (FBY_TAKES_COMPARE | FBY_TAKES_TEST))
 		fputs(" [OPTION]...", stdout);
 	if (c->takes & FBY_TAKES_ARG)
 		printf(" [%s]", c->arg);
@@ -178,6 +184,14 @@ read_options(struct line *l, int argc, char **argv)
 		case OPT_LIBEXEC:
 			l->given |= FBY_TAKES_LIBEXEC;
 			l->o.libexec = optarg;
+			break;
+		case OPT_NO_SECRETS:
+			l->given |= FBY_TAKES_TEST;
+			l->o.no_secrets = true;
+			break;
+		case OPT_IGNORED:
+			l->given |= FBY_TAKES_TEST;
+			l->o.ignored = true;
 			break;
 		case 'h':
 			l->help = true;

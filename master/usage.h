@@ -12,13 +12,14 @@
 
 /* What a command takes; anything else is refused. */
 enum fby_takes {
-	FBY_TAKES_FILES = 1,    /* -c FILE, any number of times */
-	FBY_TAKES_DIR = 2,      /* -d DIR */
-	FBY_TAKES_JSON = 4,     /* --json */
-	FBY_TAKES_LIBEXEC = 8,  /* --libexec DIR */
-	FBY_TAKES_ARG = 16,     /* one argument */
-	FBY_TAKES_SIGNALS = 32, /* it lets in what main() holds by itself */
-	FBY_TAKES_COMPARE = 256 /* and up: what only `compare` takes */
+	FBY_TAKES_FILES = 1,      /* -c FILE, any number of times */
+	FBY_TAKES_DIR = 2,        /* -d DIR */
+	FBY_TAKES_JSON = 4,       /* --json */
+	FBY_TAKES_LIBEXEC = 8,    /* --libexec DIR */
+	FBY_TAKES_ARG = 16,       /* one argument */
+	FBY_TAKES_SIGNALS = 32,   /* it lets in what main() holds by itself */
+	FBY_TAKES_TEST = 1 << 24, /* what only `test` takes */
+	FBY_TAKES_COMPARE = 256   /* and up: what only `compare` takes */
 };
 
 /* Of `compare`: name, argument if it has one, help. */
@@ -58,6 +59,7 @@ struct fby_options {
 	struct fby_client client;           /* -c -d --json */
 	const char *libexec;
 	const char *arg;                /* NULL: none */
+	bool no_secrets, ignored;       /* of `test` */
 	const char *compare[FBY_OPT_N]; /* NULL: not given */
 };
 

@@ -83,7 +83,7 @@ struct build {
 	const struct fby_manifest *m;
 	const struct fby_kafka *k;
 	enum fby_kafka_client client;
-	bool is_trial;
+	bool is_trial, is_elsewhere; /* see fby_kafka_conf_trial */
 	const char *path;
 	rd_kafka_conf_t *conf;
 	struct fby_err *err;
@@ -178,6 +178,15 @@ is_one_of(const char *key, const char *const *list, size_t n)
 	return false;
 }
 
+static bool
+is_left_out(const struct build *b, const char *key)
+{
+	const enum fby_property_kind kind = fby_kafka_property_kind(key);
+
+	return (b->is_trial && kind == FBY_PROPERTY_LIBRARY) ||
+	    (b->is_elsewhere && kind != FBY_PROPERTY_VALUE);
+}
+
 static int
 set_config(const struct build *b, const struct fby_kafka *k)
 {
@@ -192,8 +201,7 @@ set_config(const struct build *b, const struct fby_kafka *k)
 		if (*s->value == '\0' &&
 		    strcmp(s->key, "group.instance.id") == 0)
 			continue;
-		if (b->is_trial &&
-		    fby_kafka_property_kind(s->key) == FBY_PROPERTY_LIBRARY)
+		if (is_left_out(b, s->key))
 			continue;
 		rc |= set(b, s->key, s->value, s->value_pos);
 	}
@@ -466,21 +474,25 @@ build(const struct build *b)
 	if (is_exactly_once(b->m))
 		rc |= set_table(b, stable_offsets);
 	set_events(b);
-	rc |= fby_kafka_auth_set(b->m, b->k, b->path, b->conf, b->err);
+	if (!b->is_elsewhere)
+		rc |= fby_kafka_auth_set(b->m, b->k, b->path, b->conf, b->err);
 	rc |= set_config(b, &b->m->host.kafka);
+	if (b->is_elsewhere)
+		rc |= set(b, "security.protocol", "plaintext", pos);
 	rc |= check_kinit(b);
 	return rc;
 }
 
 static rd_kafka_conf_t *
 make_conf(const struct fby_manifest *m, enum fby_kafka_client client,
-    bool is_trial, struct fby_err *err)
+    bool is_trial, bool is_elsewhere, struct fby_err *err)
 {
 	const struct build b = {
 		.m = m,
 		.k = client_kafka(m, client),
 		.client = client,
 		.is_trial = is_trial,
+		.is_elsewhere = is_elsewhere,
 		.path = client_path(m, client),
 		.conf = rd_kafka_conf_new(),
 		.err = err,
@@ -497,14 +509,14 @@ rd_kafka_conf_t *
 fby_kafka_conf(const struct fby_manifest *m, enum fby_kafka_client client,
     struct fby_err *err)
 {
-	return make_conf(m, client, false, err);
+	return make_conf(m, client, false, false, err);
 }
 
 rd_kafka_conf_t *
 fby_kafka_conf_trial(const struct fby_manifest *m, enum fby_kafka_client client,
-    struct fby_err *err)
+    bool is_elsewhere, struct fby_err *err)
 {
-	return make_conf(m, client, true, err);
+	return make_conf(m, client, true, is_elsewhere, err);
 }
 
 /* The block that librdkafka speaks of. */

@@ -37,10 +37,12 @@ rd_kafka_conf_t *fby_kafka_conf(const struct fby_manifest *m,
 
 /*
  * The same for a client that is made to see whether it can be: what names a
- * library is left out, since to set it can be to load it.
+ * library is left out, since to set it can be to load it.  `is_elsewhere`: so
+ * are secrets, programs and files, and the client speaks plaintext.
  */
 rd_kafka_conf_t *fby_kafka_conf_trial(const struct fby_manifest *m,
-    enum fby_kafka_client client, struct fby_err *err) FBY_MUSTCHECK;
+    enum fby_kafka_client client, bool is_elsewhere,
+    struct fby_err *err) FBY_MUSTCHECK;
 
 /*
  * The client itself.  `conf` is gone in either case.  NULL: `err` has what
@@ -81,6 +83,13 @@ int fby_kafka_check(const struct fby_manifest *m,
  * connected to, run or loaded.  For `forebay test`, and before a reload.
  */
 int fby_kafka_try(const struct fby_manifest *m,
+    struct fby_err *err) FBY_MUSTCHECK;
+
+/*
+ * The same without TLS, log-in and what names things of a machine: for a
+ * machine that has none of these.
+ */
+int fby_kafka_try_settings(const struct fby_manifest *m,
     struct fby_err *err) FBY_MUSTCHECK;
 
 /*

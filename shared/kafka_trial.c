@@ -91,9 +91,10 @@ needs_library(const struct fby_manifest *m)
 
 static int
 try_client(const struct fby_manifest *m, enum fby_kafka_client client,
-    struct fby_err *err)
+    bool is_elsewhere, struct fby_err *err)
 {
-	rd_kafka_conf_t *conf = fby_kafka_conf_trial(m, client, err);
+	rd_kafka_conf_t *conf = fby_kafka_conf_trial(m, client, is_elsewhere,
+	    err);
 	rd_kafka_t *rk;
 
 	if (conf == NULL)
@@ -114,20 +115,34 @@ try_client(const struct fby_manifest *m, enum fby_kafka_client client,
 	return 0;
 }
 
-int
-fby_kafka_try(const struct fby_manifest *m, struct fby_err *err)
+static int
+try_all(const struct fby_manifest *m, bool is_elsewhere, struct fby_err *err)
 {
 	int rc = 0;
 
-	if (m->source.present && try_client(m, FBY_KAFKA_MEMBER, err) == -1)
-		rc = -1;
-	/* What is wrong with the member's settings is not said twice. */
-	else if (m->source.present)
-		rc |= try_client(m, FBY_KAFKA_FETCHER, err);
+	if (m->source.present) {
+		rc = try_client(m, FBY_KAFKA_MEMBER, is_elsewhere, err);
+		/* What is wrong with the member is not said twice. */
+		if (rc == 0)
+			rc = try_client(m, FBY_KAFKA_FETCHER, is_elsewhere,
+			    err);
+	}
 	for (int i = 0; i < FBY_SINK_N; i++)
 		if (m->sinks[i].kafka.present)
 			rc |= try_client(m,
 			    (enum fby_kafka_client)(FBY_KAFKA_PRODUCER + i),
-			    err);
+			    is_elsewhere, err);
 	return rc ? -1 : 0;
+}
+
+int
+fby_kafka_try(const struct fby_manifest *m, struct fby_err *err)
+{
+	return try_all(m, false, err);
+}
+
+int
+fby_kafka_try_settings(const struct fby_manifest *m, struct fby_err *err)
+{
+	return try_all(m, true, err);
 }

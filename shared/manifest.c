@@ -17,7 +17,6 @@
 #include "shared/base64.h"
 #include "shared/manifest_tables.h"
 #include "shared/mem.h"
-#include "shared/nearest.h"
 #include "shared/str.h"
 #include "shared/yaml.h"
 
@@ -50,102 +49,12 @@ file_name_get(const char *name)
 	return f->name;
 }
 
-/* ---- documents -------------------------------------------------------- */
-
-static const char *
-doc_word(const struct fby_node *doc, const char *key)
-{
-	const struct fby_node *node = fby_yaml_find(doc, key);
-
-	return node && node->kind == FBY_NODE_SCALAR ? node->text : NULL;
-}
-
-static int
-wrong_kind(const struct fby_node *doc, const char *kind, struct fby_err *err)
-{
-	static const char *const others[] = { "Pipeline", "Vertex",
-		"InterStepBufferService", "ServingPipeline" };
-	const struct fby_pos pos = fby_yaml_find(doc, "kind")->pos;
-	struct fby_nearest nearest;
-
-	for (size_t i = 0; i < FBY_NELEM(others); i++)
-		if (strcmp(kind, others[i]) == 0)
-			return fby_err_add(err, pos,
-			    "kind: found %s, which "
-			    "only Numaflow's controller can run; allowed is "
-			    "MonoVertex or Host",
-			    kind);
-	fby_nearest_init(&nearest, kind);
-	fby_nearest_try(&nearest, "MonoVertex");
-	fby_nearest_try(&nearest, "Host");
-	if (nearest.best)
-		return fby_err_add(err, pos,
-		    "kind: found \"%s\", did you mean %s?", kind, nearest.best);
-	return fby_err_add(err, pos,
-	    "kind: found \"%s\", allowed is MonoVertex or Host", kind);
-}
-
-static void
-check_api(const struct fby_node *doc, const char *want, struct fby_err *err)
-{
-	const char *api = doc_word(doc, "apiVersion");
-
-	if (api == NULL)
-		fby_err_add(err, doc->pos, "apiVersion: required, %s", want);
-	else if (strcmp(api, want) != 0)
-		fby_err_add(err, fby_yaml_find(doc, "apiVersion")->pos,
-		    "apiVersion: found \"%s\", allowed is %s", api, want);
-}
-
-/* One document takes its place in the manifest. */
-static void
-place_document(struct fby_manifest *m, struct fby_node *doc, bool is_object,
-    struct fby_err *err)
-{
-	struct fby_node **place;
-	const char *kind;
-
-	if (doc->kind != FBY_NODE_MAP) {
-		fby_err_add(err, doc->pos,
-		    "found %s, allowed is a document "
-		    "of kind MonoVertex or Host",
-		    fby_yaml_describe(m->pool, doc));
-		return;
-	}
-	kind = doc_word(doc, "kind");
-	if (kind == NULL && is_object)
-		kind = "MonoVertex";
-	if (kind == NULL) {
-		fby_err_add(err, doc->pos,
-		    "kind: required, MonoVertex or Host");
-		return;
-	}
-	if (strcmp(kind, "MonoVertex") == 0) {
-		place = &m->mvtx;
-	} else if (strcmp(kind, "Host") == 0) {
-		place = &m->hostdoc;
-	} else {
-		wrong_kind(doc, kind, err);
-		return;
-	}
-	if (!is_object)
-		check_api(doc,
-		    place == &m->mvtx ? FBY_MANIFEST_MVTX_API :
-					FBY_MANIFEST_HOST_API,
-		    err);
-	if (*place)
-		fby_err_add(err, doc->pos,
-		    "a second document of kind %s; the first is at %s:%d", kind,
-		    (*place)->pos.file, (*place)->pos.line);
-	else
-		*place = doc;
-}
+/* ---- texts ------------------------------------------------------------ */
 
 static int
 read_text(struct fby_manifest *m, const struct fby_manifest_text *text,
     struct fby_err *err)
 {
-	const bool is_object = strcmp(text->name, FBY_MANIFEST_OBJECT_ENV) == 0;
 	struct fby_node **docs;
 	size_t n;
 
@@ -153,7 +62,7 @@ read_text(struct fby_manifest *m, const struct fby_manifest_text *text,
 		&n, err) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		place_document(m, docs[i], is_object, err);
+		fby_manifest_place(m, text, docs[i], err);
 	return 0;
 }
 
@@ -170,6 +79,7 @@ add_text(struct fby_manifest *m, const struct fby_manifest_text *from)
 	text->name = file_name_get(from->name);
 	text->text = fby_pstrndup(m->pool, from->text, from->len);
 	text->len = from->len;
+	text->pick = from->pick ? fby_pstrdup(m->pool, from->pick) : NULL;
 }
 
 /* Instead of a MonoVertex in a file; -1: something was there and is bad. */
@@ -198,6 +108,14 @@ no_mvtx(const struct fby_manifest *m, struct fby_err *err)
 	const struct fby_pos pos = { m->ntexts ? m->texts[0].name : NULL, 0,
 		0 };
 
+	for (size_t i = 0; i < m->ntexts; i++)
+		if (m->texts[i].pick) {
+			fby_err_add(err, pos,
+			    "no document of kind MonoVertex with the name "
+			    "\"%s\"",
+			    m->texts[i].pick);
+			return;
+		}
 	fby_err_add(err, pos,
 	    "no document of kind MonoVertex, and no " FBY_MANIFEST_OBJECT_ENV
 	    " in the environment");
@@ -235,6 +153,7 @@ parse(const struct fby_manifest_text *texts, size_t n, bool may_object,
 		rc |= read_text(m, &m->texts[i], err);
 	if (rc == 0 && m->mvtx == NULL && may_object)
 		rc = read_object(m, err);
+	fby_manifest_passed(m, err);
 	if (rc == 0 && m->mvtx == NULL && err->total == before)
 		no_mvtx(m, err);
 	if (rc == 0 && m->mvtx)
@@ -283,6 +202,19 @@ read_fd(int fd, struct fby_str *s)
 	return 0;
 }
 
+/* "FILE#NAME", unless there is a file that is called so. */
+static const char *
+split_name(struct fby_pool *pool, const char *name, const char **pick)
+{
+	const char *hash = strrchr(name, '#');
+
+	*pick = NULL;
+	if (hash == NULL || access(name, F_OK) == 0)
+		return name;
+	*pick = fby_pstrdup(pool, hash + 1);
+	return fby_pstrndup(pool, name, (size_t)(hash - name));
+}
+
 static int
 read_file(struct fby_pool *pool, const char *name,
     struct fby_manifest_text *text, struct fby_err *err)
@@ -317,7 +249,8 @@ fby_manifest_load(char *const *files, size_t n, struct fby_err *err)
 	int rc = 0;
 
 	for (size_t i = 0; i < n; i++)
-		rc |= read_file(pool, files[i], &texts[i], err);
+		rc |= read_file(pool,
+		    split_name(pool, files[i], &texts[i].pick), &texts[i], err);
 	if (rc == 0)
 		m = parse(texts, n, true, err);
 	fby_pool_free(pool);

@@ -215,12 +215,15 @@ struct fby_manifest_text {
 	const char *name; /* file name, for error messages */
 	const char *text;
 	size_t len;
+	const char *pick; /* metadata.name of the one that is meant; NULL */
 };
 
 struct fby_manifest {
 	struct fby_pool *pool;
 	struct fby_node *mvtx, *hostdoc; /* trees with positions */
-	const char *name, *namespace_;   /* namespace "default" if unset */
+	struct fby_node **passed;        /* documents of other kinds */
+	size_t npassed;
+	const char *name, *namespace_; /* namespace "default" if unset */
 	const char *host_id;    /* the master's to set; fby_kafka_host_id */
 	const char *runtime;    /* NUMAFLOW_RUNTIME; "c" if unset */
 	struct fby_strings env; /* containerTemplate.env: NAME=value */
@@ -242,8 +245,9 @@ struct fby_manifest {
 };
 
 /*
- * Read files ("-" is standard input) and the environment's object if no file
- * holds a MonoVertex, parse and check.  NULL: `err` says everything.
+ * Read files ("-" is standard input; "FILE#NAME" picks the MonoVertex of that
+ * name, and its Host document, out of many) and the environment's object if no
+ * file holds a MonoVertex, parse and check.  NULL: `err` says everything.
  */
 struct fby_manifest *fby_manifest_load(char *const *files, size_t n,
     struct fby_err *err) FBY_MUSTCHECK;
@@ -255,7 +259,8 @@ void fby_manifest_free(struct fby_manifest *m);
 /*
  * Pack the texts and host_id into a sealed, close-on-exec memfd, and back.
  * Format: the line "forebay-manifest 2 N HOST-ID", then N times the line
- * "LEN NAME" and LEN bytes.  -1 with errno; NULL with `err` filled.
+ * "LEN NAME", or "LEN NAME", a tab and the one that is picked, and LEN
+ * bytes.  -1 with errno; NULL with `err` filled.
  */
 int fby_manifest_pack(const struct fby_manifest *m) FBY_MUSTCHECK;
 /* Into a memfd that is there, and empty; sealed if all went well. */
@@ -333,6 +338,9 @@ char *fby_manifest_dump(const struct fby_manifest *m);
 /* The MonoVertex alone as compact JSON, defaults applied, as Numaflow's
  * controller hands it to a data plane; the caller frees. */
 char *fby_manifest_object(const struct fby_manifest *m);
+
+/* What of it has no effect here, "FILE:L:C: setting: ...\n"; caller frees. */
+char *fby_manifest_ignored(const struct fby_manifest *m);
 
 /* conf/REFERENCE.md, and the list of the man page (mdoc or man macros). */
 char *fby_manifest_reference(void);

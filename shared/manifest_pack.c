@@ -51,6 +51,11 @@ fby_manifest_pack_into(const struct fby_manifest *m, int fd)
 		fby_str_printf(&s, "%zu ", m->texts[i].len);
 		/* The name ends at the line's end, so it may hold none. */
 		fby_str_escape(&s, m->texts[i].name, strlen(m->texts[i].name));
+		if (m->texts[i].pick) {
+			fby_str_puts(&s, "\t");
+			fby_str_escape(&s, m->texts[i].pick,
+			    strlen(m->texts[i].pick));
+		}
 		fby_str_puts(&s, "\n");
 		fby_str_add(&s, m->texts[i].text, m->texts[i].len);
 	}
@@ -97,14 +102,18 @@ static int
 unpack_text(struct fby_pool *pool, const char **p, const char *limit,
     struct fby_manifest_text *text)
 {
-	const char *eol;
+	const char *eol, *tab;
 
 	if (read_number(p, limit, ' ', MAX_BYTES, &text->len) == -1)
 		return -1;
 	eol = memchr(*p, '\n', (size_t)(limit - *p));
 	if (eol == NULL || (size_t)(limit - eol - 1) < text->len)
 		return -1;
-	text->name = fby_pstrndup(pool, *p, (size_t)(eol - *p));
+	tab = memchr(*p, '\t', (size_t)(eol - *p));
+	text->name = fby_pstrndup(pool, *p, (size_t)((tab ? tab : eol) - *p));
+	text->pick = tab ?
+	    fby_pstrndup(pool, tab + 1, (size_t)(eol - tab - 1)) :
+	    NULL;
 	text->text = eol + 1;
 	*p = eol + 1 + text->len;
 	return 0;

@@ -15,6 +15,7 @@
 
 struct fby_kafka;
 struct fby_manifest;
+struct fby_manifest_text;
 struct fby_node;
 struct fby_str;
 
@@ -29,6 +30,13 @@ extern const struct fby_directive fby_manifest_host_table[];
 /* Sections of spec.source and spec.sink; base: struct fby_kafka. */
 extern const struct fby_directive fby_manifest_kafka_source[];
 extern const struct fby_directive fby_manifest_kafka_sink[];
+
+/* A document of a text takes its place in the manifest. */
+void fby_manifest_place(struct fby_manifest *m,
+    const struct fby_manifest_text *text, struct fby_node *doc,
+    struct fby_err *err);
+/* Once all are placed: those of other kinds, as notes or as errors. */
+void fby_manifest_passed(const struct fby_manifest *m, struct fby_err *err);
 
 /* What no single row can see; manifest_check.c. */
 void fby_manifest_check(struct fby_manifest *m, struct fby_err *err);

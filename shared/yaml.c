@@ -275,12 +275,6 @@ check_key(struct reader *r, const struct fby_node *map,
 	if (event->data.scalar.length > MAX_KEY)
 		return fby_err_add(r->err, pos, "a key of more than %d bytes",
 		    MAX_KEY);
-	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-	    strcmp(key, "<<") == 0)
-		return fby_err_add(r->err, pos,
-		    "`<<` (merge) is not "
-		    "supported: write the keys out, or use an alias for the "
-		    "whole value");
 	twin = fby_yaml_item(map, key);
 	if (twin)
 		return fby_err_add(r->err, pos,
@@ -289,18 +283,29 @@ check_key(struct reader *r, const struct fby_node *map,
 	return 0;
 }
 
+/* `<<: *defaults`: YAML 1.1's merge key, if it is not in quotes. */
+static bool
+is_merge(const yaml_event_t *key)
+{
+	return key->type == YAML_SCALAR_EVENT &&
+	    key->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+	    strcmp((const char *)key->data.scalar.value, "<<") == 0;
+}
+
+/* A merge has no key of its own. */
 static int
 build_pair(struct reader *r, struct fby_node *map, yaml_event_t *key,
     struct fby_item *item)
 {
 	yaml_event_t value;
-	int rc;
 
 	item->key_pos = mark_pos(r, key->start_mark);
-	rc = check_key(r, map, key, item->key_pos);
-	if (rc == -1)
-		return -1;
-	item->key = fby_pstrdup(r->pool, (const char *)key->data.scalar.value);
+	if (!is_merge(key)) {
+		if (check_key(r, map, key, item->key_pos) == -1)
+			return -1;
+		item->key = fby_pstrdup(r->pool,
+		    (const char *)key->data.scalar.value);
+	}
 	if (next_event(r, &value) == -1)
 		return -1;
 	item->node = build_node(r, &value);
@@ -308,11 +313,55 @@ build_pair(struct reader *r, struct fby_node *map, yaml_event_t *key,
 	return item->node ? 0 : -1;
 }
 
+/* What the map has itself goes before what is merged into it. */
+static int
+merge_map(struct reader *r, struct fby_node *node, size_t *cap,
+    const struct fby_item *merge, const struct fby_node *from)
+{
+	int rc = 0;
+
+	if (from->kind != FBY_NODE_MAP)
+		return fby_err_add(r->err, merge->key_pos,
+		    "`<<` (merge): found %s, allowed is a map, or a list of "
+		    "maps",
+		    fby_yaml_describe(r->pool, from));
+	for (size_t i = 0; i < from->n && rc == 0; i++)
+		if (fby_yaml_item(node, from->items[i].key) == NULL)
+			rc = add_item(r, node, cap, from->items[i]);
+	return rc;
+}
+
+/* Of a list the first that has a key counts. */
+static int
+merge(struct reader *r, struct fby_node *node, size_t *cap,
+    const struct fby_item *item)
+{
+	const struct fby_node *from = item->node;
+	int rc = 0;
+
+	if (from->kind != FBY_NODE_LIST)
+		return merge_map(r, node, cap, item, from);
+	for (size_t i = 0; i < from->n && rc == 0; i++)
+		rc = merge_map(r, node, cap, item, from->items[i].node);
+	return rc;
+}
+
+static int
+set_merge(struct reader *r, struct fby_item *merged, struct fby_item item)
+{
+	if (merged->node)
+		return fby_err_add(r->err, item.key_pos,
+		    "`<<` (merge) is given twice, first in line %d",
+		    merged->key_pos.line);
+	*merged = item;
+	return 0;
+}
+
 /* Items up to the end event, which is consumed, too. */
 static int
 build_items(struct reader *r, struct fby_node *node, yaml_event_type_t end)
 {
-	struct fby_item item;
+	struct fby_item item, merged = { 0 };
 	yaml_event_t event;
 	size_t cap = 0;
 	int rc = 0;
@@ -322,7 +371,7 @@ build_items(struct reader *r, struct fby_node *node, yaml_event_type_t end)
 			return -1;
 		if (event.type == end) {
 			yaml_event_delete(&event);
-			return 0;
+			return merged.node ? merge(r, node, &cap, &merged) : 0;
 		}
 		memset(&item, 0, sizeof(item));
 		if (node->kind == FBY_NODE_MAP)
@@ -330,7 +379,9 @@ build_items(struct reader *r, struct fby_node *node, yaml_event_type_t end)
 		else if ((item.node = build_node(r, &event)) == NULL)
 			rc = -1;
 		yaml_event_delete(&event);
-		if (rc == 0)
+		if (rc == 0 && node->kind == FBY_NODE_MAP && item.key == NULL)
+			rc = set_merge(r, &merged, item);
+		else if (rc == 0)
 			rc = add_item(r, node, &cap, item);
 	}
 	return -1;

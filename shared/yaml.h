@@ -3,10 +3,11 @@
  * YAML (and with it JSON) as a tree in which every node knows its place.
  *
  * The reader refuses what libyaml lets pass and no operator means: a key
- * twice, `<<`, tags, an alias that holds itself, and trees that grow without
+ * twice, tags, an alias that holds itself, and trees that grow without
  * measure out of few aliases: nodes and bytes count as if each alias were
- * written out.  An alias shares its anchor's node, so a tree
- * is read-only once it is built.  Nodes live in the pool they were read into.
+ * written out.  A merge key (`<<`) is resolved.  An alias shares its anchor's
+ * node, so a tree is read-only once it is built.  Nodes live in the pool they
+ * were read into.
  */
 #ifndef FBY_YAML_H
 #define FBY_YAML_H

@@ -17,6 +17,7 @@ my $elsewhere = qr{^(?:
 	cannot\ be\ read
 	| not\ base64
 	| not\ a\ packed\ manifest
+	| no\ document\ of\ kind\ MonoVertex\ with\ the\ name
 	| packed\ manifest:
 	| %s:\ librdkafka\ makes\ no\ client
 	| %s:\ this\ librdkafka

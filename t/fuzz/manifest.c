@@ -106,10 +106,11 @@ split(const uint8_t *data, size_t size, struct fby_manifest_text *texts)
 	for (; n < TEXTS - 1 && (nul = memchr(p, '\0', (size_t)(end - p)));
 	     p = nul + 1) {
 		texts[n] = (struct fby_manifest_text){ names[n], p,
-			(size_t)(nul - p) };
+			(size_t)(nul - p), NULL };
 		n++;
 	}
-	texts[n] = (struct fby_manifest_text){ names[n], p, (size_t)(end - p) };
+	texts[n] = (struct fby_manifest_text){ names[n], p, (size_t)(end - p),
+		NULL };
 	return n + 1;
 }
 

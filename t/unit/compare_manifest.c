@@ -49,8 +49,8 @@ static const char orders[] =
 static struct fby_manifest *
 parse(const char *text)
 {
-	const struct fby_manifest_text t = { "orders.yaml", text,
-		strlen(text) };
+	const struct fby_manifest_text t = { "orders.yaml", text, strlen(text),
+		NULL };
 	struct fby_manifest *m;
 	struct fby_err err;
 

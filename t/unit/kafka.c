@@ -43,7 +43,7 @@ static struct fby_err err;
 static struct fby_manifest *
 good(const char *yaml)
 {
-	const struct fby_manifest_text text = { "t", yaml, strlen(yaml) };
+	const struct fby_manifest_text text = { "t", yaml, strlen(yaml), NULL };
 	struct fby_manifest *m;
 
 	fby_err_fini(&err);

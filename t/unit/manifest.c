@@ -21,6 +21,14 @@
 	"  source:\n"                                                 \
 	"    kafka: {brokers: ['a:1'], topic: t, consumerGroup: g}\n" \
 	"  sink: {blackhole: {}}\n"
+#define MVTX_TWO                                                  \
+	"apiVersion: numaflow.numaproj.io/v1alpha1\n"             \
+	"kind: MonoVertex\n"                                      \
+	"metadata: {name: two}\n"                                 \
+	"spec:\n"                                                 \
+	"  source:\n"                                             \
+	"    kafka: {brokers: [b], topic: u, consumerGroup: g}\n" \
+	"  sink: {blackhole: {}}\n"
 #define HOST                       \
 	"---\n"                    \
 	"apiVersion: forebay/v1\n" \
@@ -34,7 +42,7 @@
 static struct fby_manifest *
 parse(const char *yaml, char **errors)
 {
-	const struct fby_manifest_text text = { "t", yaml, strlen(yaml) };
+	const struct fby_manifest_text text = { "t", yaml, strlen(yaml), NULL };
 	struct fby_manifest *m;
 	struct fby_err err;
 
@@ -680,7 +688,7 @@ a_dump_is_the_same_manifest_without_its_secrets(void **state)
 static void
 survive(const char *text, size_t len)
 {
-	const struct fby_manifest_text t = { "garbage", text, len };
+	const struct fby_manifest_text t = { "garbage", text, len, NULL };
 	struct fby_manifest *m;
 	struct fby_err err;
 	char *errors;
@@ -786,10 +794,36 @@ tags_choose_the_first_sink(void **state)
 	assert_int_equal(fby_manifest_route(&m, &tags_c), FBY_SINK_PRIMARY);
 }
 
+static void
+the_one_that_is_picked_is_what_workers_find(void **state)
+{
+	static const char yaml[] = MVTX "---\n" MVTX_TWO;
+	const struct fby_manifest_text text = { "t", yaml, strlen(yaml),
+		"two" };
+	struct fby_manifest *m, *other;
+	struct fby_err err;
+	int fd;
+
+	(void)state;
+	fby_err_init(&err);
+	m = fby_manifest_parse(&text, 1, &err);
+	assert_non_null(m);
+	assert_string_equal(m->name, "two");
+	fd = fby_manifest_pack(m);
+	other = fby_manifest_unpack(fd, &err);
+	assert_non_null(other);
+	assert_string_equal(other->name, "two");
+	fby_manifest_free(other);
+	fby_manifest_free(m);
+	close(fd);
+	fby_err_fini(&err);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_one_that_is_picked_is_what_workers_find),
 		cmocka_unit_test(the_least_manifest_has_all_defaults),
 		cmocka_unit_test(
 		    everything_that_can_be_set_is_where_it_belongs),

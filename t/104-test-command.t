@@ -1,0 +1,119 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# `forebay test` as people use it: on a build server without secrets, on one
+# document of many, and to learn what has no effect.
+use strict;
+use warnings;
+
+use File::Temp ();
+use Test::More;
+
+use Test::Forebay::Util;
+
+my $dir = File::Temp->newdir;
+my $forebay = build_dir() . '/forebay';
+delete @ENV{qw(NUMAFLOW_RUNTIME NUMAFLOW_MONO_VERTEX_OBJECT
+    CREDENTIALS_DIRECTORY)};
+
+sub said
+{
+	my $text = qx('$forebay' @_ 2>&1);
+
+	return ($? >> 8, $text);
+}
+
+sub vertex
+{
+	my ($name, $more) = @_;
+
+	return <<"YAML";
+---
+apiVersion: numaflow.numaproj.io/v1alpha1
+kind: MonoVertex
+metadata: {name: $name}
+spec:
+  volumes: [{name: v}]
+  scale: {min: 1}
+  source:
+    kafka:
+      brokers: [127.0.0.1:9092]
+      topic: topic-$name
+      consumerGroup: g
+$more
+  sink: {blackhole: {}}
+YAML
+}
+
+my $secured = <<'YAML';
+      tls:
+        caCertSecret: {name: broker, key: ca}
+      sasl:
+        mechanism: SCRAM-SHA-512
+        scramsha512:
+          userSecret: {name: broker, key: user}
+          passwordSecret: {name: broker, key: password}
+YAML
+
+# ---- without secrets ------------------------------------------------------
+
+my $host = "---\napiVersion: forebay/v1\nkind: Host\nspec:\n" .
+    "  cpuAffinity: [1023]\n  kafka:\n    config: |\n" .
+    "      ssl.ca.location: $dir/none.pem\n";
+spew("$dir/a.yaml", vertex('a', $secured) . $host);
+my ($status, $text) = said("test -c $dir/a.yaml");
+is($status, 2, 'secrets and CPUs that are not there are missed');
+($status, $text) = said("test --no-secrets -c $dir/a.yaml");
+is($status, 0, 'and not with --no-secrets') or diag($text);
+spew("$dir/b.yaml", vertex('b', $secured .
+	"      config: 'fetch.max.bytes: 1000'") . $host);
+($status, $text) = said("test --no-secrets -c $dir/b.yaml");
+is($status, 2, 'what does not go together is found all the same');
+like($text, qr/b\.yaml:\d+:\d+: .*fetch\.max\.bytes/, 'with its place');
+($status, $text) = said("dump --no-secrets -c $dir/a.yaml");
+is($status, 2, 'other commands do not take it');
+
+# ---- what has no effect ---------------------------------------------------
+
+spew("$dir/c.yaml", vertex('c', ''));
+($status, $text) = said("test -c $dir/c.yaml");
+unlike($text, qr/volumes/, 'what has no effect is not named');
+($status, $text) = said("test --ignored -c $dir/c.yaml");
+like($text, qr/c\.yaml:6:3: spec\.volumes: /, 'unless it is asked for');
+like($text, qr/c\.yaml:7:3: spec\.scale: /, 'all of it');
+unlike($text, qr/spec\.source/, 'and nothing else');
+is($status, 0, 'it is no mistake');
+
+# ---- one of many ----------------------------------------------------------
+
+spew("$dir/many.yaml", vertex('one', '') . vertex('two', '') .
+    "---\napiVersion: forebay/v1\nkind: Host\nspec: {workers: 3}\n" .
+    "---\napiVersion: forebay/v1\nkind: Host\nmetadata: {name: two}\n" .
+    "spec: {workers: 5}\n");
+($status, $text) = said("test -c $dir/many.yaml");
+is($status, 2, 'two documents are one too many');
+like($text, qr/FILE#NAME picks one/, 'and the way out is named');
+($status, $text) = said("dump -c '$dir/many.yaml#one'");
+is($status, 0, 'one is picked by its name') or diag($text);
+like($text, qr/topic: topic-one\n.*workers: 3\n/s, 'with the plain Host');
+($status, $text) = said("dump -c '$dir/many.yaml#two'");
+like($text, qr/topic: topic-two\n.*workers: 5\n/s,
+    'or with the Host of its name');
+($status, $text) = said("test -c '$dir/many.yaml#three'");
+is($status, 2, 'there has to be one of that name');
+like($text, qr/no document of kind MonoVertex with the name "three"/,
+    'which is said');
+spew("$dir/x#y.yaml", vertex('x', ''));
+($status, $text) = said("test -c '$dir/x#y.yaml'");
+is($status, 0, 'a file may have a # in its own name');
+
+# ---- nothing that can be run ----------------------------------------------
+
+spew("$dir/r.yaml", "apiVersion: numaplane.numaproj.io/v1alpha1\n" .
+    "kind: MonoVertexRollout\nmetadata: {name: r}\n" .
+    "spec: {monoVertex: {spec: {}}}\n");
+($status, $text) = said("test -c $dir/r.yaml");
+like($text, qr/spec\.monoVertex/, 'a rollout: where the MonoVertex is');
+unlike($text, qr/required/, 'and nothing is said to be missing');
+
+done_testing();
