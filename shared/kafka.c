@@ -101,15 +101,21 @@ role_of(enum fby_kafka_client client)
 	return (enum fby_sink_role)(client - FBY_KAFKA_PRODUCER);
 }
 
+/* The dead letter's is the block itself. */
 static const char *
-client_path(const struct fby_manifest *m, enum fby_kafka_client client)
+client_path(enum fby_kafka_client client)
 {
+	static const char *const paths[FBY_SINK_N] = {
+#define R(name, word, path) [FBY_SINK_##name] = path ".kafka",
+		FBY_SINK_ROLES(R)
+#undef R
+	};
+
 	if (!is_producer(client))
 		return "spec.source.kafka";
 	if (role_of(client) == FBY_SINK_DEAD_LETTER)
 		return fby_manifest_sink_path(FBY_SINK_DEAD_LETTER);
-	return fby_psprintf(m->pool, "%s.kafka",
-	    fby_manifest_sink_path(role_of(client)));
+	return paths[role_of(client)];
 }
 
 static const struct fby_kafka *
@@ -216,7 +222,7 @@ fby_kafka_host_id(const struct fby_manifest *m)
 {
 	if (m->host_id)
 		return m->host_id;
-	return fby_psprintf(m->pool, "forebay-%s", m->name);
+	return m->name;
 }
 
 static bool
@@ -242,11 +248,15 @@ set_member_defaults(const struct build *b)
 {
 	const struct fby_pos pos = fby_manifest_pos(b->m, b->path);
 	const int64_t session = session_ms(b->m);
-	char text[32];
+	char text[32], *id;
 	int rc = 0;
 
-	if (fby_kafka_setting(b->m, "group.instance.id") == NULL)
-		rc |= set(b, "group.instance.id", fby_kafka_host_id(b->m), pos);
+	if (fby_kafka_setting(b->m, "group.instance.id") == NULL) {
+		id = b->m->host_id ? fby_strdup(b->m->host_id) :
+				     fby_asprintf("forebay-%s", b->m->name);
+		rc |= set(b, "group.instance.id", id, pos);
+		free(id);
+	}
 	if (is_new_protocol(b->m))
 		return rc; /* the broker says how long */
 	snprintf(text, sizeof(text), "%" PRId64, session);
@@ -422,15 +432,15 @@ set_idempotence(const struct build *b)
 static int
 set_brokers(const struct build *b)
 {
+	char *path = fby_asprintf("%s.brokers", b->path);
 	struct fby_str s;
 	int rc;
 
 	fby_str_init(&s);
 	for (size_t i = 0; i < b->k->brokers.n; i++)
 		fby_str_printf(&s, "%s%s", i ? "," : "", b->k->brokers.v[i]);
-	rc = set(b, "bootstrap.servers", s.p,
-	    fby_manifest_pos(b->m,
-		fby_psprintf(b->m->pool, "%s.brokers", b->path)));
+	rc = set(b, "bootstrap.servers", s.p, fby_manifest_pos(b->m, path));
+	free(path);
 	fby_str_fini(&s);
 	return rc;
 }
@@ -453,10 +463,11 @@ static int
 build(const struct build *b)
 {
 	const struct fby_pos pos = fby_manifest_pos(b->m, b->path);
+	char *client_id = fby_asprintf("forebay-%s", b->m->name);
 	int rc = 0;
 
-	rc |= set(b, "client.id",
-	    fby_psprintf(b->m->pool, "forebay-%s", b->m->name), pos);
+	rc |= set(b, "client.id", client_id, pos);
+	free(client_id);
 	rc |= set_table(b, defaults);
 	if (b->client == FBY_KAFKA_MEMBER)
 		rc |= set_member_defaults(b);
@@ -493,7 +504,7 @@ make_conf(const struct fby_manifest *m, enum fby_kafka_client client,
 		.client = client,
 		.is_trial = is_trial,
 		.is_elsewhere = is_elsewhere,
-		.path = client_path(m, client),
+		.path = client_path(client),
 		.conf = rd_kafka_conf_new(),
 		.err = err,
 	};
@@ -527,16 +538,19 @@ fault_pos(const struct fby_manifest *m, enum fby_kafka_client client,
 	const bool is_tls = client_kafka(m, client)->tls.present &&
 	    (strstr(why, "ssl") || strstr(why, "SSL"));
 
-	return fby_manifest_pos(m,
-	    fby_psprintf(m->pool, "%s.%s", client_path(m, client),
-		is_tls ? "tls" : "config"));
+	char *path = fby_asprintf("%s.%s", client_path(client),
+	    is_tls ? "tls" : "config");
+	struct fby_pos pos = fby_manifest_pos(m, path);
+
+	free(path);
+	return pos;
 }
 
 rd_kafka_t *
 fby_kafka_new(const struct fby_manifest *m, enum fby_kafka_client client,
     rd_kafka_conf_t *conf, struct fby_err *err)
 {
-	const char *path = client_path(m, client);
+	const char *path = client_path(client);
 	rd_kafka_error_t *error;
 	rd_kafka_t *rk;
 	char why[512];

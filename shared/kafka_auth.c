@@ -15,7 +15,8 @@
 
 struct auth {
 	const struct fby_manifest *m;
-	const char *path; /* of the block at hand */
+	struct fby_pool *pool; /* for the paths, which errors do not keep */
+	const char *path;      /* of the block at hand */
 	rd_kafka_conf_t *conf;
 	struct fby_err *err;
 };
@@ -37,7 +38,7 @@ static int
 set_secret(const struct auth *a, const char *key, const char *name,
     const struct fby_secret *secret)
 {
-	const char *path = fby_psprintf(a->m->pool, "%s.%s", a->path, name);
+	const char *path = fby_psprintf(a->pool, "%s.%s", a->path, name);
 	char *text;
 	int rc = 0;
 
@@ -71,7 +72,7 @@ set_user(struct auth *a, const char *mechanism, const char *block,
 {
 	int rc = set(a, "sasl.mechanisms", mechanism);
 
-	a->path = fby_psprintf(a->m->pool, "%s.%s", a->path, block);
+	a->path = fby_psprintf(a->pool, "%s.%s", a->path, block);
 	rc |= set_secret(a, "sasl.username", "userSecret", &user->user);
 	rc |= set_secret(a, "sasl.password", "passwordSecret", &user->password);
 	return rc;
@@ -91,7 +92,7 @@ has_feature(const rd_kafka_conf_t *conf, const char *feature)
 static int
 need_feature(const struct auth *a, const char *feature, const char *what)
 {
-	const char *path = fby_psprintf(a->m->pool, "%s.mechanism", a->path);
+	const char *path = fby_psprintf(a->pool, "%s.mechanism", a->path);
 
 	if (has_feature(a->conf, feature))
 		return 0;
@@ -102,7 +103,7 @@ need_feature(const struct auth *a, const char *feature, const char *what)
 static int
 set_keytab(const struct auth *a, const struct fby_secret *secret)
 {
-	const char *path = fby_psprintf(a->m->pool, "%s.keytabSecret", a->path);
+	const char *path = fby_psprintf(a->pool, "%s.keytabSecret", a->path);
 	char *text;
 	int rc = 0;
 
@@ -126,7 +127,7 @@ set_gssapi(struct auth *a, const struct fby_sasl *sasl)
 
 	if (rc == -1)
 		return -1;
-	a->path = fby_psprintf(a->m->pool, "%s.gssapi", a->path);
+	a->path = fby_psprintf(a->pool, "%s.gssapi", a->path);
 	rc |= set(a, "sasl.mechanisms", "GSSAPI");
 	rc |= set(a, "sasl.kerberos.service.name", sasl->gssapi.service_name);
 	rc |= set_secret(a, "sasl.kerberos.principal", "usernameSecret",
@@ -144,7 +145,7 @@ set_oauth(struct auth *a, const struct fby_sasl *sasl)
 
 	if (rc == -1)
 		return -1;
-	a->path = fby_psprintf(a->m->pool, "%s.oauth", a->path);
+	a->path = fby_psprintf(a->pool, "%s.oauth", a->path);
 	rc |= set(a, "sasl.mechanisms", "OAUTHBEARER");
 	rc |= set(a, "sasl.oauthbearer.method", "oidc");
 	rc |= set_secret(a, "sasl.oauthbearer.client.id", "clientID",
@@ -187,19 +188,22 @@ fby_kafka_auth_set(const struct fby_manifest *m, const struct fby_kafka *k,
 	struct auth a = { .m = m, .conf = conf, .err = err, .path = path };
 	int rc = 0;
 
+	a.pool = fby_pool_new(FBY_ARENA_CONFIG);
+
 	if (k->sasl.present)
 		rc |= set(&a, "security.protocol",
 		    k->tls.present ? "sasl_ssl" : "sasl_plaintext");
 	else if (k->tls.present)
 		rc |= set(&a, "security.protocol", "ssl");
 	if (k->tls.present) {
-		a.path = fby_psprintf(m->pool, "%s.tls", path);
+		a.path = fby_psprintf(a.pool, "%s.tls", path);
 		rc |= set_tls(&a, &k->tls);
 	}
 	if (k->sasl.present) {
-		a.path = fby_psprintf(m->pool, "%s.sasl", path);
+		a.path = fby_psprintf(a.pool, "%s.sasl", path);
 		rc |= set_sasl(&a, &k->sasl);
 	}
+	fby_pool_free(a.pool);
 	return rc ? -1 : 0;
 }
 

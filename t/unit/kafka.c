@@ -131,6 +131,20 @@ the_master_says_who_the_member_is(void **state)
 	fby_manifest_free(m);
 }
 
+/* They are made again and again, by reloads, checks and lost connections. */
+static void
+a_client_leaves_nothing_in_the_manifest(void **state)
+{
+	struct fby_manifest *m = good(SOURCE("") BLACKHOLE);
+	uint64_t before = fby_mem_arena(FBY_ARENA_CONFIG);
+
+	(void)state;
+	for (int i = 0; i < 500; i++)
+		rd_kafka_conf_destroy(conf_of(m, FBY_KAFKA_MEMBER));
+	assert_int_equal(fby_mem_arena(FBY_ARENA_CONFIG), before);
+	fby_manifest_free(m);
+}
+
 static void
 the_fetcher_is_no_member(void **state)
 {
@@ -700,6 +714,7 @@ main(void)
 		    the_member_has_a_name_of_its_own_and_never_commits_by_itself),
 		cmocka_unit_test(the_pages_have_all_defaults),
 		cmocka_unit_test(the_master_says_who_the_member_is),
+		cmocka_unit_test(a_client_leaves_nothing_in_the_manifest),
 		cmocka_unit_test(the_fetcher_is_no_member),
 		cmocka_unit_test(an_empty_instance_id_makes_a_dynamic_member),
 		cmocka_unit_test(the_session_fits_into_the_poll_interval),
@@ -720,6 +735,7 @@ main(void)
 		    an_optional_secret_may_be_missing_and_nothing_else),
 	};
 
+	fby_mem_init();
 	unsetenv("NUMAFLOW_RUNTIME");
 	unsetenv("RUNTIME_DIRECTORY");
 	cmocka_set_message_output(CM_OUTPUT_TAP);
