@@ -283,8 +283,8 @@ await_exit(struct fby_compare_child *ch, int64_t ms)
 }
 
 /*
- * Killed, its workers drain and end, and another runtime's program goes on:
- * that is ours then, as the subreaper, like all that it leaves.
+ * A master that stops in order leaves no process.  From one that was killed,
+ * workers that drain and runtimes are ours to end: we are the subreaper.
  */
 static void
 reap_orphans(void)

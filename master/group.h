@@ -96,7 +96,7 @@ void fby_group_unassign(struct fby_group *g);
 
 /*
  * Leave for good, then close; state CLOSED follows, and a call of
- * fby_cycle_left() in cycle.c.
+ * fby_cycle_group_closed() in cycle.c.
  */
 void fby_group_leave(struct fby_group *g);
 

@@ -4,9 +4,9 @@
  * RELOADING=1 with MONOTONIC_USEC, STOPPING=1, STATUS=, WATCHDOG=1.  Without
  * NOTIFY_SOCKET everything here does nothing.
  *
- * The watchdog is fed by progress, not by a timer: by the master's loop when
- * it has turned *and* no worker is overdue with its heartbeat (the supervisor
- * replaces such a one first; the watchdog is for when that does not help).
+ * The watchdog is fed by the master's loop as it turns, once in half of the
+ * time that systemd gives.  It says nothing of the workers: one that hangs is
+ * killed by the supervisor and started again.
  */
 #ifndef FBY_NOTIFY_H
 #define FBY_NOTIFY_H

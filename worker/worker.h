@@ -4,7 +4,9 @@
  *
  * One libevent base, one channel to the master, one slot of the ledger, one
  * Kafka consumer, one sink, and a lane for each partition that is granted.
- * None of our code runs on another thread.
+ * All of this is of one thread.  With exactly-once a second one makes the
+ * calls of librdkafka that wait, and touches nothing else (txn_call.h); and the
+ * interceptor in rdkafka.c runs on librdkafka's threads.
  */
 #ifndef FBY_WORKER_H
 #define FBY_WORKER_H
