@@ -195,38 +195,39 @@ fby_compare_child_start(struct fby_compare_child *ch,
 
 /* ---- how it is -------------------------------------------------------- */
 
-/* Its status, or NULL: it is not there yet, or has no time. */
-static json_t *
-ask_status(const struct fby_compare_child *ch)
+static void
+end_asking(struct fby_compare_child *ch)
+{
+	if (!ch->is_asking)
+		return;
+	close(ch->ask_fd);
+	fby_str_fini(&ch->answer);
+	ch->is_asking = false;
+}
+
+/* It may not be there yet. */
+static void
+begin_asking(struct fby_compare_child *ch)
 {
 	static const char ask[] = "status\n";
-	const struct timeval tv = fby_clock_tv(ANSWER_MS);
-	int fd = fby_control_socket(ch->run_dir, false);
-	json_t *o = NULL;
-	struct fby_str s;
-	char buf[16384];
-	ssize_t n;
 
-	if (fd == -1)
-		return NULL;
-	fby_str_init(&s);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	if (send(fd, ask, strlen(ask), MSG_NOSIGNAL) > 0)
-		while ((n = read(fd, buf, sizeof(buf))) > 0)
-			fby_str_add(&s, buf, (size_t)n);
-	close(fd);
-	o = json_loadb(s.p, s.len, 0, NULL);
-	fby_str_fini(&s);
-	return o;
+	ch->ask_fd = fby_control_socket(ch->run_dir, false);
+	if (ch->ask_fd == -1)
+		return;
+	ch->is_asking = true;
+	fby_str_init(&ch->answer);
+	if (fcntl(ch->ask_fd, F_SETFL, O_NONBLOCK) == -1 ||
+	    send(ch->ask_fd, ask, strlen(ask), MSG_NOSIGNAL) == -1)
+		end_asking(ch);
 }
 
 /* Has the process of another runtime, or a worker, died? */
 static int
-check_status(struct fby_compare_child *ch)
+judge_answer(struct fby_compare_child *ch)
 {
-	json_t *o = ask_status(ch), *child = json_object_get(o, "child");
+	json_t *o = json_loadb(ch->answer.p, ch->answer.len, 0, NULL);
 	json_int_t deaths = json_integer_value(
-	    json_object_get(child, "deaths"));
+	    json_object_get(json_object_get(o, "child"), "deaths"));
 	char *tail;
 	int rc = 0;
 
@@ -239,6 +240,25 @@ check_status(struct fby_compare_child *ch)
 		free(tail);
 	}
 	json_decref(o);
+	return rc;
+}
+
+/* As much of the answer as has come; a probe of the latency must not wait. */
+static int
+read_answer(struct fby_compare_child *ch, int64_t now)
+{
+	char buf[16384];
+	ssize_t n;
+	int rc = 0;
+
+	while ((n = read(ch->ask_fd, buf, sizeof(buf))) > 0)
+		fby_str_add(&ch->answer, buf, (size_t)n);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR) &&
+	    now - ch->looked_at < ANSWER_MS)
+		return 0;
+	if (n == 0)
+		rc = judge_answer(ch);
+	end_asking(ch);
 	return rc;
 }
 
@@ -261,10 +281,13 @@ fby_compare_child_check(struct fby_compare_child *ch)
 		free(tail);
 		return -1;
 	}
-	if (now - ch->looked_at < STATUS_MS)
-		return 0;
-	ch->looked_at = now;
-	return check_status(ch);
+	if (ch->is_asking)
+		return read_answer(ch, now);
+	if (now - ch->looked_at >= STATUS_MS) {
+		ch->looked_at = now;
+		begin_asking(ch);
+	}
+	return 0;
 }
 
 /* ---- end -------------------------------------------------------------- */
@@ -328,6 +351,7 @@ stop(struct fby_compare_child *ch)
 char *
 fby_compare_child_end(struct fby_compare_child *ch)
 {
+	end_asking(ch);
 	stop(ch);
 	if (ch->group && fby_compare_kafka_forget(&ch->c->k, ch->group) == -1) {
 		fby_compare_progress_clear(&ch->c->progress);

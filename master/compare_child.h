@@ -10,6 +10,8 @@
 
 #include <sys/types.h>
 
+#include "shared/str.h"
+
 #include "master/compare_manifest.h"
 
 struct fby_compare;
@@ -23,7 +25,10 @@ struct fby_compare_child {
 	pid_t pid;          /* 0: does not run */
 	int64_t started_us; /* monotonic */
 	int64_t looked_at;  /* last time that its status was asked for */
-	char *why;          /* what went wrong first; NULL: nothing */
+	bool is_asking;     /* and the answer has not come yet */
+	int ask_fd;
+	struct fby_str answer; /* what there is of it */
+	char *why;             /* what went wrong first; NULL: nothing */
 };
 
 struct fby_compare_start {
@@ -43,7 +48,10 @@ int fby_compare_child_prepare(struct fby_compare_child *ch,
 int fby_compare_child_start(struct fby_compare_child *ch,
     const struct fby_compare_start *s) FBY_MUSTCHECK;
 
-/* -1: it has ended, or its runtime has died: `why`. */
+/*
+ * -1: it has ended, or its runtime has died: `why`.  Does not wait: the answer
+ * of its master is looked at in a later call.
+ */
 int fby_compare_child_check(struct fby_compare_child *ch) FBY_MUSTCHECK;
 
 /* Say what went wrong, unless something did before; always -1. */

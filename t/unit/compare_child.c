@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How `compare` asks a master how its runtime is, with one that answers when
+ * the test says so.
+ */
+#include "t/unit/unit.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "master/compare.h"
+#include "master/compare_child.h"
+#include "master/control.h"
+#include "master/spawn.h"
+#include "shared/clock.h"
+
+static int masters_end;
+
+/* ---- what it calls ---------------------------------------------------- */
+
+int
+fby_control_socket(const char *run_dir, bool listening)
+{
+	int fds[2];
+
+	(void)run_dir;
+	assert_false(listening);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	masters_end = fds[1];
+	return fds[0];
+}
+
+pid_t
+fby_spawn(const struct fby_spawn *sp)
+{
+	(void)sp;
+	return -1;
+}
+
+char **
+fby_spawn_env(const char *const *add, size_t nadd)
+{
+	(void)add;
+	(void)nadd;
+	return NULL;
+}
+
+void
+fby_spawn_env_free(char **envp)
+{
+	(void)envp;
+}
+
+int
+fby_compare_kafka_forget(struct fby_compare_kafka *k, const char *group)
+{
+	(void)k;
+	(void)group;
+	return 0;
+}
+
+char *
+fby_compare_manifest_text(const struct fby_manifest *m,
+    const struct fby_compare_change *change, char **why)
+{
+	(void)m;
+	(void)change;
+	(void)why;
+	return NULL;
+}
+
+void
+fby_compare_progress_clear(struct fby_compare_progress *p)
+{
+	(void)p;
+}
+
+/* ---- tests ------------------------------------------------------------ */
+
+/* A process that does not end by itself; it is waited for with WNOHANG. */
+static pid_t
+some_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	return pid;
+}
+
+static void
+answer(const char *text)
+{
+	assert_int_equal(write(masters_end, text, strlen(text)), strlen(text));
+}
+
+/* Records of the probe are sent between two calls: none may wait. */
+static void
+an_answer_that_is_late_is_not_waited_for(void **state)
+{
+	struct fby_compare c = { 0 };
+	struct fby_compare_child ch = { .c = &c, .runtime = "other" };
+	char asked[16] = "";
+
+	(void)state;
+	ch.pid = some_child();
+	ch.dir = strdup("/nonexistent");
+	ch.looked_at = fby_clock_mono() - 60000;
+	assert_int_equal(fby_compare_child_check(&ch), 0);
+	assert_int_equal(read(masters_end, asked, sizeof(asked)), 7);
+	assert_string_equal(asked, "status\n");
+	/* It comes in two parts, between calls. */
+	assert_int_equal(fby_compare_child_check(&ch), 0);
+	answer("{\"child\": {\"dea");
+	assert_int_equal(fby_compare_child_check(&ch), 0);
+	answer("ths\": 1}}");
+	assert_int_equal(fby_compare_child_check(&ch), 0);
+	close(masters_end);
+	assert_int_equal(fby_compare_child_check(&ch), -1);
+	assert_non_null(strstr(ch.why, "runtime other has ended"));
+	kill(ch.pid, SIGKILL);
+	waitpid(ch.pid, NULL, 0);
+	free(ch.dir);
+	free(ch.why);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_answer_that_is_late_is_not_waited_for),
+	};
+
+	return UNIT_RUN(tests);
+}
