@@ -623,6 +623,13 @@ check_member(const struct fby_manifest *m, const char *path,
 		    "%s: found session.timeout.ms %s, allowed is no more than "
 		    "max.poll.interval.ms",
 		    path, s->value);
+	s = setting_find(&m->source, "heartbeat.interval.ms");
+	if (!is_new_protocol(m) && s &&
+	    number_setting(m, s->key, 0) >= session_ms(m))
+		rc = fby_err_add(err, s->value_pos,
+		    "%s: found heartbeat.interval.ms %s, allowed is less than "
+		    "session.timeout.ms, which is %" PRId64,
+		    path, s->value, session_ms(m));
 	return rc;
 }
 
@@ -637,6 +644,27 @@ note_idempotence(const struct fby_manifest *m, enum fby_sink_role role)
 		    "%s.kafka.config: %s: %s excludes idempotence: records can "
 		    "be repeated or reordered by the producer's own retries",
 		    fby_manifest_sink_path(role), s->key, s->value);
+}
+
+/* It would be aborted before it is committed. */
+static int
+check_transaction(const struct fby_manifest *m, struct fby_err *err)
+{
+	static const char path[] = "spec.transaction.maxDelay";
+	const char *text = fby_kafka_settings_find(&m->sinks[FBY_SINK_PRIMARY]
+							.kafka,
+	    "transaction.timeout.ms");
+	int64_t limit_ms = TRANSACTION_MS;
+
+	if (!is_exactly_once(m) || (text && fby_units_int(text, &limit_ms)) ||
+	    m->host.transaction.max_delay_ms < limit_ms)
+		return 0;
+	return fby_err_add(err, fby_manifest_pos(m, path),
+	    "%s: found %s, allowed is less than transaction.timeout.ms of "
+	    "spec.sink.kafka, which is %s",
+	    path,
+	    fby_units_duration_text(m->pool, m->host.transaction.max_delay_ms),
+	    fby_units_duration_text(m->pool, limit_ms));
 }
 
 int
@@ -655,6 +683,7 @@ fby_kafka_check(const struct fby_manifest *m, struct fby_err *err)
 		    fby_psprintf(m->pool, "%s.kafka.config",
 			fby_manifest_sink_path((enum fby_sink_role)i)),
 		    err);
+	rc |= check_transaction(m, err);
 	for (int i = 0; i < FBY_SINK_N; i++)
 		note_idempotence(m, (enum fby_sink_role)i);
 	if (rc == 0)
