@@ -26,6 +26,7 @@
 #define WAIT_MS 20
 #define SAY_MS 500 /* most are gone sooner */
 #define AGAIN_MS 1000
+#define GIVE_UP_MS 30000 /* after SIGKILL */
 
 static char *
 ledger_path(const struct fby_master *mst)
@@ -159,10 +160,25 @@ look_at_holders(struct fby_recover *r)
 	n = fby_holders_each(r->fd, on_holder, r);
 	if (n == 0 && now >= r->kill_at && !r->is_lost) {
 		r->is_lost = true;
-		fby_error("ledger of the master before: somebody has it whom "
-			  "we cannot see; waiting until he is gone");
+		fby_error("ledger of the master before: a process has it that "
+			  "cannot be seen from here; waiting for its end for "
+			  "%" PRId64 " ms",
+		    FBY_MAX(r->give_up_at - now, 0));
 	}
 	r->look_at = now < r->kill_at ? r->kill_at : now + AGAIN_MS;
+}
+
+/* Or nobody waits for it any longer. */
+static bool
+is_free(const struct fby_recover *r)
+{
+	if (flock(r->fd, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	if (fby_clock_mono() < r->give_up_at)
+		return false;
+	fby_error("ledger of the master before: it is still in use; what its "
+		  "worker acknowledges from now on is delivered again");
+	return true;
 }
 
 static void
@@ -173,7 +189,7 @@ on_wait(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (flock(r->fd, LOCK_EX | LOCK_NB) == -1) {
+	if (!is_free(r)) {
 		look_at_holders(r);
 		evtimer_add(&r->ev_wait, &tv);
 		return;
@@ -201,6 +217,7 @@ fby_recover_start(struct fby_recover *r, struct fby_master *mst)
 	memset(r, 0, sizeof(*r));
 	r->mst = mst;
 	r->kill_at = fby_clock_mono() + mst->manifest->host.drain_timeout_ms;
+	r->give_up_at = r->kill_at + GIVE_UP_MS;
 	r->look_at = FBY_MIN(fby_clock_mono() + SAY_MS, r->kill_at);
 	evtimer_assign(&r->ev_wait, mst->base, on_wait, r);
 	r->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);

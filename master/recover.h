@@ -7,7 +7,9 @@
  * All of them hold the file open through one open file description that
  * carries a lock (flock(2) locks belong to the description and are inherited
  * with it), so "nobody has it any more" is simply "the lock can be had".
- * Who does not finish in drainTimeout is killed, whatever program it is.
+ * Who does not finish in drainTimeout is killed, whatever program it is.  Who
+ * cannot be seen, in another PID namespace say, or does not even die of that,
+ * is not waited for without end: what it acks from then on is delivered again.
  */
 #ifndef FBY_RECOVER_H
 #define FBY_RECOVER_H
@@ -35,9 +37,10 @@ struct fby_recover {
 	size_t nitems;
 	int fd; /* old ledger; -1: none */
 	struct event ev_wait;
-	int64_t look_at; /* monotonic: who holds it? */
-	int64_t kill_at; /* then SIGKILL */
-	bool is_lost;    /* said: nobody is seen who does */
+	int64_t look_at;    /* monotonic: who holds it? */
+	int64_t kill_at;    /* then SIGKILL */
+	int64_t give_up_at; /* then it is read, whoever has it */
+	bool is_lost;       /* said: nobody is seen who does */
 };
 
 /*
