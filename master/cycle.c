@@ -25,6 +25,7 @@
 #include "shared/title.h"
 
 #include "master/control.h"
+#include "master/cycle_own.h"
 #include "master/http.h"
 #include "master/identity.h"
 #include "master/master.h"
@@ -33,9 +34,6 @@
 #include "master/rundir.h"
 
 #define TICK_MS 1000
-#define COMMIT_GRACE_MS 5000 /* for the last commit, beyond the drain */
-/* Beyond the drain, for processes to be killed and the group to be left. */
-#define LEAVE_GRACE_MS 10000
 
 static const char *const state_names[] = {
 #define S(name, what) #name,
@@ -59,8 +57,9 @@ fby_cycle_state_name(enum fby_cycle_state state)
 }
 
 /* The only writer of the cycle's state. */
-static void
-set_state(struct fby_master *mst, enum fby_cycle_state to, const char *why)
+void
+fby_cycle_set_state(struct fby_master *mst, enum fby_cycle_state to,
+    const char *why)
 {
 	FBY_BUG_ON(!(may_follow[mst->state] & 1u << to));
 	fby_notice("%s -> %s (%s)", state_names[mst->state], state_names[to],
@@ -198,8 +197,6 @@ op_skipped(void *arg, const struct fby_part *pt, int64_t offset, bool done)
 	fby_quarantine_skipped(arg, pt, offset, done);
 }
 
-static void leave(struct fby_master *mst, const char *why);
-
 void
 fby_cycle_left_soon(struct fby_master *mst)
 {
@@ -224,7 +221,7 @@ on_left(evutil_socket_t fd, short what, void *arg)
 	fby_group_unassign(&mst->group);
 	if (mst->state == FBY_CYCLE_DRAINING &&
 	    fby_handoff_ours(&mst->handoff) == 0)
-		leave(mst, "everything is drained and committed");
+		fby_cycle_leave(mst, "everything is drained and committed");
 }
 
 static void
@@ -315,8 +312,8 @@ fby_cycle_settle(struct fby_master *mst)
 		fby_observe_start(&mst->observe);
 }
 
-static void
-start_moving(struct fby_master *mst)
+void
+fby_cycle_start_moving(struct fby_master *mst)
 {
 	fby_cycle_settle(mst);
 	if (fby_runtime_is_foreign(mst->manifest)) {
@@ -391,160 +388,13 @@ fby_cycle_recovered(struct fby_master *mst)
 	fby_offsets_init(&mst->offsets, mst);
 	fby_commit_init(&mst->commit, mst);
 	fby_topics_init(&mst->topics, mst);
-	set_state(mst, FBY_CYCLE_RUNNING, "started");
-	start_moving(mst);
+	fby_cycle_set_state(mst, FBY_CYCLE_RUNNING, "started");
+	fby_cycle_start_moving(mst);
 	/* What came before there was anything to be reloaded. */
 	fby_reload_continue(&mst->reload);
 }
 
-/* ---- stopping --------------------------------------------------------- */
-
-static void
-stop_children(struct fby_master *mst, int64_t drain_ms)
-{
-	mst->keep_children = false;
-	fby_child_stop(&mst->child, drain_ms);
-	fby_child_stop(&mst->canary, drain_ms);
-}
-
-static void check_out(struct fby_master *mst);
-
-static void
-drain_all(struct fby_master *mst, int64_t drain_ms)
-{
-	mst->stop_drain_ms = drain_ms;
-	mst->stop_by = fby_clock_mono() + drain_ms + COMMIT_GRACE_MS;
-	fby_supervisor_rest(&mst->sup);
-	if (!mst->keep_children)
-		stop_children(mst, drain_ms);
-	if (fby_runtime_is_foreign(mst->manifest))
-		check_out(mst);
-	else
-		fby_handoff_revoke_all(&mst->handoff, false, drain_ms);
-	fby_cycle_left_soon(mst);
-}
-
-/* Out already; again with less time.  May be the last that was waited for. */
-static void
-hurry_out(struct fby_master *mst, int64_t drain_ms)
-{
-	mst->leave_by = FBY_MIN(mst->leave_by,
-	    fby_clock_mono() + drain_ms + LEAVE_GRACE_MS);
-	stop_children(mst, drain_ms);
-	fby_supervisor_stop(&mst->sup, drain_ms);
-	check_out(mst);
-}
-
-/* The time that is given: none, if it was asked for before. */
-static int64_t
-begin_to_stop(struct fby_master *mst, int64_t drain_ms)
-{
-	if (mst->stopping) {
-		fby_notice("asked to stop again: not waiting any longer");
-		return 0;
-	}
-	mst->stopping = true;
-	mst->keep_children = false;
-	fby_notify_stopping(&mst->notify);
-	return drain_ms;
-}
-
-void
-fby_cycle_stop(struct fby_master *mst, int64_t drain_ms)
-{
-	switch (mst->state) {
-	case FBY_CYCLE_RECOVERING:
-		set_state(mst, FBY_CYCLE_STOPPED, "asked to stop");
-		event_base_loopbreak(mst->base);
-		break;
-	case FBY_CYCLE_RUNNING:
-		drain_ms = begin_to_stop(mst, drain_ms);
-		set_state(mst, FBY_CYCLE_DRAINING, "asked to stop");
-		drain_all(mst, drain_ms);
-		fby_reload_cancel(&mst->reload);
-		break;
-	case FBY_CYCLE_DRAINING:
-		drain_all(mst, begin_to_stop(mst, drain_ms));
-		fby_reload_cancel(&mst->reload);
-		break;
-	case FBY_CYCLE_LEAVING:
-		fby_reload_cancel(&mst->reload);
-		hurry_out(mst, begin_to_stop(mst, drain_ms));
-		break;
-	case FBY_CYCLE_STOPPED:
-	case FBY_CYCLE_NSTATES:
-		break;
-	}
-}
-
-void
-fby_cycle_switch(struct fby_master *mst, bool keep_children)
-{
-	mst->keep_children = keep_children;
-	set_state(mst, FBY_CYCLE_DRAINING, "going over to another runtime");
-	drain_all(mst, mst->manifest->host.drain_timeout_ms);
-}
-
-/* Lanes are back and committed, or time is up: out of the group. */
-static void
-leave(struct fby_master *mst, const char *why)
-{
-	set_state(mst, FBY_CYCLE_LEAVING, why);
-	mst->group_out = mst->workers_out = false;
-	mst->leave_by = fby_clock_mono() + mst->stop_drain_ms + LEAVE_GRACE_MS;
-	fby_supervisor_stop(&mst->sup, mst->stop_drain_ms);
-	fby_group_leave(&mst->group);
-}
-
-static void
-moved_out(struct fby_master *mst)
-{
-	if (mst->stopping) {
-		set_state(mst, FBY_CYCLE_STOPPED, "stopped");
-		event_base_loopbreak(mst->base);
-		return;
-	}
-	mst->keep_children = false;
-	fby_observe_stop(&mst->observe);
-	fby_scrape_stop(&mst->scrape);
-	/* What could not be given back in time is nobody's of ours now. */
-	fby_handoff_revoke_all(&mst->handoff, true, 0);
-	set_state(mst, FBY_CYCLE_RUNNING, "runtime switched");
-	fby_reload_switched(&mst->reload);
-	start_moving(mst);
-	fby_reload_continue(&mst->reload);
-}
-
-/* Whoever had to go is gone. */
-static void
-check_out(struct fby_master *mst)
-{
-	if (!mst->keep_children &&
-	    fby_child_alive(&mst->child) + fby_child_alive(&mst->canary) > 0)
-		return;
-	if (mst->state == FBY_CYCLE_DRAINING &&
-	    fby_runtime_is_foreign(mst->manifest)) {
-		set_state(mst, FBY_CYCLE_LEAVING, "the runtime has exited");
-		mst->group_out = mst->workers_out = true;
-	}
-	if (mst->state == FBY_CYCLE_LEAVING && mst->group_out &&
-	    mst->workers_out)
-		moved_out(mst);
-}
-
-void
-fby_cycle_group_closed(struct fby_master *mst)
-{
-	mst->group_out = true;
-	check_out(mst);
-}
-
-void
-fby_cycle_workers_gone(struct fby_master *mst)
-{
-	mst->workers_out = true;
-	check_out(mst);
-}
+/* ---- processes that have exited --------------------------------------- */
 
 void
 fby_cycle_child_gone(struct fby_master *mst)
@@ -552,7 +402,7 @@ fby_cycle_child_gone(struct fby_master *mst)
 	if (mst->state == FBY_CYCLE_RUNNING)
 		settle_canary(mst);
 	else
-		check_out(mst);
+		fby_cycle_check_out(mst);
 }
 
 void
@@ -578,62 +428,6 @@ fby_cycle_reap(struct fby_master *mst)
 			fby_supervisor_reaped(&mst->sup, pid, status);
 		si.si_pid = 0;
 	}
-}
-
-/* SIGKILL was sent, and has no effect: it waits for a disk, say. */
-static void
-give_up_children(struct fby_master *mst)
-{
-	fby_child_give_up(&mst->child);
-	fby_child_give_up(&mst->canary);
-	if (mst->stopping)
-		mst->exit_code = FBY_EXIT_FAIL;
-}
-
-static void
-end_draining(struct fby_master *mst)
-{
-	if (fby_runtime_is_foreign(mst->manifest)) {
-		give_up_children(mst);
-		check_out(mst);
-		return;
-	}
-	fby_error(
-	    "not all could be drained and committed in time: %zu "
-	    "partitions left, %zu behind; the ledger is kept for the next "
-	    "start",
-	    fby_handoff_ours(&mst->handoff), fby_commit_behind(&mst->commit));
-	if (mst->stopping)
-		mst->exit_code = FBY_EXIT_FAIL;
-	leave(mst, "time is up");
-}
-
-static void
-end_leaving(struct fby_master *mst)
-{
-	if (!mst->keep_children)
-		give_up_children(mst);
-	if (!mst->workers_out || !mst->group_out) {
-		fby_error("%zu workers have not exited%s; going on without",
-		    fby_supervisor_alive(&mst->sup),
-		    mst->group_out ? "" : ", the group is not left");
-		if (mst->stopping)
-			mst->exit_code = FBY_EXIT_FAIL;
-	}
-	mst->group_out = mst->workers_out = true;
-	check_out(mst);
-}
-
-/* Neither state is for ever, whatever it is that does not end. */
-static void
-check_deadline(struct fby_master *mst)
-{
-	int64_t now = fby_clock_mono();
-
-	if (mst->state == FBY_CYCLE_DRAINING && now >= mst->stop_by)
-		end_draining(mst);
-	else if (mst->state == FBY_CYCLE_LEAVING && now >= mst->leave_by)
-		end_leaving(mst);
 }
 
 /* Partitions that are ours and that nobody can read. */
@@ -666,7 +460,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_oom_look(&mst->oom, fby_clock_mono());
 	fby_supervisor_tick(&mst->sup);
 	fby_notify_watchdog(&mst->notify);
-	check_deadline(mst);
+	fby_cycle_check_deadline(mst);
 	look_at_rows(mst);
 	fby_child_tick(&mst->child);
 	fby_child_tick(&mst->canary);

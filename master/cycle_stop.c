@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How the cycle leaves RUNNING: DRAINING, LEAVING, and then either STOPPED or,
+ * with another runtime, RUNNING again; see master.h.
+ *
+ * Neither of the two states is for ever: each has a deadline, behind which what
+ * has not ended is named and not waited for.  Who asks again shortens both.
+ */
+#include "shared/fby.h"
+
+#include <event2/event.h>
+
+#include "shared/clock.h"
+#include "shared/log.h"
+#include "shared/manifest.h"
+#include "shared/proto.h"
+
+#include "master/cycle_own.h"
+
+#define COMMIT_GRACE_MS 5000 /* for the last commit, beyond the drain */
+/* Beyond the drain, for processes to be killed and the group to be left. */
+#define LEAVE_GRACE_MS 10000
+
+static void
+stop_children(struct fby_master *mst, int64_t drain_ms)
+{
+	mst->keep_children = false;
+	fby_child_stop(&mst->child, drain_ms);
+	fby_child_stop(&mst->canary, drain_ms);
+}
+
+static void
+drain_all(struct fby_master *mst, int64_t drain_ms)
+{
+	mst->stop_drain_ms = drain_ms;
+	mst->stop_by = fby_clock_mono() + drain_ms + COMMIT_GRACE_MS;
+	fby_supervisor_rest(&mst->sup);
+	if (!mst->keep_children)
+		stop_children(mst, drain_ms);
+	if (fby_runtime_is_foreign(mst->manifest))
+		fby_cycle_check_out(mst);
+	else
+		fby_handoff_revoke_all(&mst->handoff, false, drain_ms);
+	fby_cycle_left_soon(mst);
+}
+
+/* Out already; again with less time.  May be the last that was waited for. */
+static void
+hurry_out(struct fby_master *mst, int64_t drain_ms)
+{
+	mst->leave_by = FBY_MIN(mst->leave_by,
+	    fby_clock_mono() + drain_ms + LEAVE_GRACE_MS);
+	stop_children(mst, drain_ms);
+	fby_supervisor_stop(&mst->sup, drain_ms);
+	fby_cycle_check_out(mst);
+}
+
+/* The time that is given: none, if it was asked for before. */
+static int64_t
+begin_to_stop(struct fby_master *mst, int64_t drain_ms)
+{
+	if (mst->stopping) {
+		fby_notice("asked to stop again: not waiting any longer");
+		return 0;
+	}
+	mst->stopping = true;
+	mst->keep_children = false;
+	fby_notify_stopping(&mst->notify);
+	return drain_ms;
+}
+
+void
+fby_cycle_stop(struct fby_master *mst, int64_t drain_ms)
+{
+	switch (mst->state) {
+	case FBY_CYCLE_RECOVERING:
+		fby_cycle_set_state(mst, FBY_CYCLE_STOPPED, "asked to stop");
+		event_base_loopbreak(mst->base);
+		break;
+	case FBY_CYCLE_RUNNING:
+		drain_ms = begin_to_stop(mst, drain_ms);
+		fby_cycle_set_state(mst, FBY_CYCLE_DRAINING, "asked to stop");
+		drain_all(mst, drain_ms);
+		fby_reload_cancel(&mst->reload);
+		break;
+	case FBY_CYCLE_DRAINING:
+		drain_all(mst, begin_to_stop(mst, drain_ms));
+		fby_reload_cancel(&mst->reload);
+		break;
+	case FBY_CYCLE_LEAVING:
+		fby_reload_cancel(&mst->reload);
+		hurry_out(mst, begin_to_stop(mst, drain_ms));
+		break;
+	case FBY_CYCLE_STOPPED:
+	case FBY_CYCLE_NSTATES:
+		break;
+	}
+}
+
+void
+fby_cycle_switch(struct fby_master *mst, bool keep_children)
+{
+	mst->keep_children = keep_children;
+	fby_cycle_set_state(mst, FBY_CYCLE_DRAINING,
+	    "going over to another runtime");
+	drain_all(mst, mst->manifest->host.drain_timeout_ms);
+}
+
+/* Lanes are back and committed, or time is up: out of the group. */
+void
+fby_cycle_leave(struct fby_master *mst, const char *why)
+{
+	fby_cycle_set_state(mst, FBY_CYCLE_LEAVING, why);
+	mst->group_out = mst->workers_out = false;
+	mst->leave_by = fby_clock_mono() + mst->stop_drain_ms + LEAVE_GRACE_MS;
+	fby_supervisor_stop(&mst->sup, mst->stop_drain_ms);
+	fby_group_leave(&mst->group);
+}
+
+static void
+moved_out(struct fby_master *mst)
+{
+	if (mst->stopping) {
+		fby_cycle_set_state(mst, FBY_CYCLE_STOPPED, "stopped");
+		event_base_loopbreak(mst->base);
+		return;
+	}
+	mst->keep_children = false;
+	fby_observe_stop(&mst->observe);
+	fby_scrape_stop(&mst->scrape);
+	/* What could not be given back in time is nobody's of ours now. */
+	fby_handoff_revoke_all(&mst->handoff, true, 0);
+	fby_cycle_set_state(mst, FBY_CYCLE_RUNNING, "runtime switched");
+	fby_reload_switched(&mst->reload);
+	fby_cycle_start_moving(mst);
+	fby_reload_continue(&mst->reload);
+}
+
+/* Whoever had to go is gone. */
+void
+fby_cycle_check_out(struct fby_master *mst)
+{
+	if (!mst->keep_children &&
+	    fby_child_alive(&mst->child) + fby_child_alive(&mst->canary) > 0)
+		return;
+	if (mst->state == FBY_CYCLE_DRAINING &&
+	    fby_runtime_is_foreign(mst->manifest)) {
+		fby_cycle_set_state(mst, FBY_CYCLE_LEAVING,
+		    "the runtime has exited");
+		mst->group_out = mst->workers_out = true;
+	}
+	if (mst->state == FBY_CYCLE_LEAVING && mst->group_out &&
+	    mst->workers_out)
+		moved_out(mst);
+}
+
+void
+fby_cycle_group_closed(struct fby_master *mst)
+{
+	mst->group_out = true;
+	fby_cycle_check_out(mst);
+}
+
+void
+fby_cycle_workers_gone(struct fby_master *mst)
+{
+	mst->workers_out = true;
+	fby_cycle_check_out(mst);
+}
+
+/* SIGKILL was sent, and has no effect: it waits for a disk, say. */
+static void
+give_up_children(struct fby_master *mst)
+{
+	fby_child_give_up(&mst->child);
+	fby_child_give_up(&mst->canary);
+	if (mst->stopping)
+		mst->exit_code = FBY_EXIT_FAIL;
+}
+
+static void
+end_draining(struct fby_master *mst)
+{
+	if (fby_runtime_is_foreign(mst->manifest)) {
+		give_up_children(mst);
+		fby_cycle_check_out(mst);
+		return;
+	}
+	fby_error(
+	    "not all could be drained and committed in time: %zu "
+	    "partitions left, %zu behind; the ledger is kept for the next "
+	    "start",
+	    fby_handoff_ours(&mst->handoff), fby_commit_behind(&mst->commit));
+	if (mst->stopping)
+		mst->exit_code = FBY_EXIT_FAIL;
+	fby_cycle_leave(mst, "time is up");
+}
+
+static void
+end_leaving(struct fby_master *mst)
+{
+	if (!mst->keep_children)
+		give_up_children(mst);
+	if (!mst->workers_out || !mst->group_out) {
+		fby_error("%zu workers have not exited%s; going on without",
+		    fby_supervisor_alive(&mst->sup),
+		    mst->group_out ? "" : ", the group is not left");
+		if (mst->stopping)
+			mst->exit_code = FBY_EXIT_FAIL;
+	}
+	mst->group_out = mst->workers_out = true;
+	fby_cycle_check_out(mst);
+}
+
+/* Neither state is for ever, whatever it is that does not end. */
+void
+fby_cycle_check_deadline(struct fby_master *mst)
+{
+	int64_t now = fby_clock_mono();
+
+	if (mst->state == FBY_CYCLE_DRAINING && now >= mst->stop_by)
+		end_draining(mst);
+	else if (mst->state == FBY_CYCLE_LEAVING && now >= mst->leave_by)
+		end_leaving(mst);
+}
