@@ -16,6 +16,7 @@
 
 #include "master/cpus.h"
 #include "master/master.h"
+#include "master/supervisor_own.h"
 
 /*
  * Who has lived for a second may come back at once, but only once; others
@@ -27,7 +28,7 @@
 #define BACKOFF_MAX_MS 60000
 #define AGAIN_MIN_MS 1000 /* to roll, if the way back has failed, too */
 
-static const size_t first_of[FBY_PLACE_KINDS + 1] = {
+const size_t fby_supervisor_first[FBY_PLACE_KINDS + 1] = {
 	[FBY_PLACE_WORKER] = 0,
 	[FBY_PLACE_CANARY] = FBY_WORKERS_MAX,
 	[FBY_PLACE_WARD] = FBY_WORKERS_MAX + FBY_CANARIES_MAX,
@@ -50,7 +51,7 @@ is_used(const struct fby_place *pl)
 static bool
 is_wanted(const struct fby_supervisor *sup, enum fby_place_kind kind, size_t i)
 {
-	return i - first_of[kind] < sup->want[kind];
+	return i - fby_supervisor_first[kind] < sup->want[kind];
 }
 
 /* The master stops, or has no workers: none shall be there. */
@@ -202,7 +203,8 @@ start_for(struct fby_supervisor *sup, size_t place)
 static bool
 is_kind_ready(const struct fby_supervisor *sup, enum fby_place_kind kind)
 {
-	for (size_t i = first_of[kind]; i < first_of[kind + 1]; i++) {
+	for (size_t i = fby_supervisor_first[kind];
+	     i < fby_supervisor_first[kind + 1]; i++) {
 		if (!is_used(&sup->places[i]) && !is_wanted(sup, kind, i))
 			continue;
 		if (!is_used(&sup->places[i]) ||
@@ -385,7 +387,8 @@ static void
 settle_places(struct fby_supervisor *sup)
 {
 	for (size_t kind = 0; kind < FBY_PLACE_KINDS; kind++)
-		for (size_t i = first_of[kind]; i < first_of[kind + 1]; i++) {
+		for (size_t i = fby_supervisor_first[kind];
+		     i < fby_supervisor_first[kind + 1]; i++) {
 			struct fby_place *pl = &sup->places[i];
 
 			if (!is_wanted(sup, kind, i)) {
@@ -460,7 +463,8 @@ lacks_some(const struct fby_supervisor *sup)
 {
 	for (size_t kind = 0; kind < FBY_PLACE_KINDS; kind++)
 		for (size_t i = 0; i < sup->want[kind]; i++)
-			if (!is_used(&sup->places[first_of[kind] + i]))
+			if (!is_used(
+				&sup->places[fby_supervisor_first[kind] + i]))
 				return true;
 	return false;
 }
@@ -479,7 +483,8 @@ fby_supervisor_is_settled(const struct fby_supervisor *sup)
 			return false;
 	}
 	for (size_t i = 0; i < sup->want[FBY_PLACE_CANARY]; i++)
-		if (sup->places[first_of[FBY_PLACE_CANARY] + i].fresh)
+		if (sup->places[fby_supervisor_first[FBY_PLACE_CANARY] + i]
+			.fresh)
 			return false;
 	return true;
 }
@@ -511,7 +516,8 @@ count_places(struct fby_supervisor *sup, const struct fby_manifest *m)
 	int cpus[FBY_WORKERS_MAX];
 	size_t ncpus = fby_cpus_usable(m, cpus);
 	size_t n = fby_cpus_workers(m, ncpus);
-	struct fby_place *canaries = sup->places + first_of[FBY_PLACE_CANARY];
+	struct fby_place *canaries = sup->places +
+	    fby_supervisor_first[FBY_PLACE_CANARY];
 
 	sup->want[FBY_PLACE_WORKER] = n;
 	/* As many to a CPU as there are partitions to be had for them. */
@@ -522,7 +528,7 @@ count_places(struct fby_supervisor *sup, const struct fby_manifest *m)
 		sup->places[i].cpu = canaries[i].cpu = fby_cpus_pin(m, cpus,
 		    ncpus, i);
 	for (size_t i = 0; i < FBY_WARDS_MAX; i++)
-		sup->places[first_of[FBY_PLACE_WARD] + i].cpu = -1;
+		sup->places[fby_supervisor_first[FBY_PLACE_WARD] + i].cpu = -1;
 	if (sup->want[FBY_PLACE_CANARY] == 0)
 		fby_alarm_clear(&sup->mst->alarms, FBY_ALARM_CANARY);
 }
@@ -616,6 +622,20 @@ fby_supervisor_adopt(struct fby_supervisor *sup, const struct fby_manifest *m,
 	return 0;
 }
 
+void
+fby_supervisor_need_wards(struct fby_supervisor *sup, size_t n)
+{
+	n = FBY_MIN(n, FBY_WARDS_MAX);
+	if (is_over(sup) || n == sup->want[FBY_PLACE_WARD])
+		return;
+	/* Who is in the last of them shall not have to move. */
+	if (n < sup->want[FBY_PLACE_WARD] && n > 0)
+		return;
+	sup->want[FBY_PLACE_WARD] = n;
+	settle_places(sup);
+	fby_supervisor_check(sup);
+}
+
 /* ---- life ------------------------------------------------------------- */
 
 void
@@ -671,116 +691,4 @@ fby_supervisor_fini(struct fby_supervisor *sup)
 	if (sup->exec_fd != -1)
 		close(sup->exec_fd);
 	sup->exec_fd = -1;
-}
-
-/* ---- for the hand-over ------------------------------------------------ */
-
-void
-fby_supervisor_tell(struct fby_supervisor *sup, enum fby_msg_type type, int fd)
-{
-	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
-		struct fby_msg msg;
-
-		if (fby_proc_is_alive(&sup->procs[i]))
-			fby_channel_send(&sup->procs[i].ch, type, &msg,
-			    sizeof(msg), fd);
-	}
-}
-
-void
-fby_supervisor_group(struct fby_supervisor *sup)
-{
-	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
-		if (fby_proc_is_alive(&sup->procs[i]))
-			fby_proc_group(&sup->procs[i]);
-}
-
-void
-fby_supervisor_need_wards(struct fby_supervisor *sup, size_t n)
-{
-	n = FBY_MIN(n, FBY_WARDS_MAX);
-	if (is_over(sup) || n == sup->want[FBY_PLACE_WARD])
-		return;
-	/* Who is in the last of them shall not have to move. */
-	if (n < sup->want[FBY_PLACE_WARD] && n > 0)
-		return;
-	sup->want[FBY_PLACE_WARD] = n;
-	settle_places(sup);
-	fby_supervisor_check(sup);
-}
-
-/* The slots of those of a kind that are ready. */
-static size_t
-list_ready(const struct fby_supervisor *sup, enum fby_place_kind kind,
-    uint32_t *slots)
-{
-	size_t n = 0;
-
-	for (size_t i = first_of[kind]; i < first_of[kind + 1]; i++) {
-		uint32_t slot = sup->places[i].slot;
-
-		if (slot != FBY_NOSLOT &&
-		    sup->procs[slot].state == FBY_PROC_READY)
-			slots[n++] = slot;
-	}
-	return n;
-}
-
-size_t
-fby_supervisor_wards(const struct fby_supervisor *sup,
-    uint32_t wards[FBY_WARDS_MAX])
-{
-	return list_ready(sup, FBY_PLACE_WARD, wards);
-}
-
-size_t
-fby_supervisor_canaries(const struct fby_supervisor *sup,
-    uint32_t slots[FBY_SLOTS_MAX])
-{
-	return list_ready(sup, FBY_PLACE_CANARY, slots);
-}
-
-size_t
-fby_supervisor_eligible(const struct fby_supervisor *sup,
-    uint32_t slots[FBY_SLOTS_MAX], bool ready[FBY_SLOTS_MAX])
-{
-	size_t n = 0;
-
-	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
-		const struct fby_proc *pr = &sup->procs[i];
-
-		if (fby_supervisor_kind(pr) != FBY_PLACE_WORKER)
-			continue;
-		/* A successor takes over when it is ready, not before. */
-		if (pr->state != FBY_PROC_READY &&
-		    (pr->state != FBY_PROC_STARTING || pr->place < 0 ||
-			sup->places[pr->place].next == i))
-			continue;
-		slots[n] = i;
-		ready[n++] = pr->state == FBY_PROC_READY;
-	}
-	return n;
-}
-
-void
-fby_supervisor_grant(struct fby_supervisor *sup, const struct fby_part *pt)
-{
-	fby_proc_grant(&sup->procs[pt->slot], pt);
-}
-
-void
-fby_supervisor_revoke(struct fby_supervisor *sup, struct fby_part *pt,
-    int64_t drain_ms)
-{
-	fby_proc_revoke(&sup->procs[pt->slot], pt, drain_ms);
-}
-
-size_t
-fby_supervisor_alive(const struct fby_supervisor *sup)
-{
-	size_t n = 0;
-
-	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
-		n += fby_proc_is_alive(&sup->procs[i]);
-	return n;
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files that make up the supervisor share: supervisor.c,
+ * supervisor_lanes.c.  Private to them.
+ */
+#ifndef FBY_SUPERVISOR_OWN_H
+#define FBY_SUPERVISOR_OWN_H
+
+#include "shared/fby.h"
+
+#include "master/supervisor.h"
+
+/* The first place of each kind; behind the last of them, the number of all. */
+extern const size_t fby_supervisor_first[FBY_PLACE_KINDS + 1];
+
+#endif
