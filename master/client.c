@@ -243,6 +243,18 @@ fby_client_skip(const struct fby_client *cl, const char *record)
 }
 
 int
+fby_client_watermark(const struct fby_client *cl, const char *what)
+{
+	char *line = fby_asprintf("watermark %s", what ? what : "");
+	int status;
+
+	line[strcspn(line, "\r\n")] = '\0';
+	status = print_result(cl, ask(cl, line, false));
+	free(line);
+	return status;
+}
+
+int
 fby_client_drain(const struct fby_client *cl)
 {
 	return print_result(cl, ask(cl, "drain", true));

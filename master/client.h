@@ -25,6 +25,7 @@ int fby_client_status(const struct fby_client *cl);
 int fby_client_reload(const struct fby_client *cl);
 int fby_client_reopen(const struct fby_client *cl);
 int fby_client_skip(const struct fby_client *cl, const char *record);
+int fby_client_watermark(const struct fby_client *cl, const char *what);
 
 /* Wait until the process has gone. */
 int fby_client_drain(const struct fby_client *cl);

@@ -61,7 +61,7 @@ is_due(const struct fby_part *pt, int64_t acked, int64_t watermark,
 {
 	return acked > pt->committed ||
 	    ((watermarks || pt->state == FBY_ROW_RELEASED) &&
-		watermark > pt->committed_watermark);
+		watermark != pt->committed_watermark);
 }
 
 /* Who waits for a commit that will not come is let go; its tail repeats. */

@@ -6,6 +6,7 @@
 
 #include "master/control.h"
 
+#include "shared/log.h"
 #include "shared/str.h"
 
 #include "master/json.h"
@@ -75,6 +76,33 @@ cmd_skip(struct fby_master *mst, struct fby_control_conn *conn,
 }
 
 static void
+cmd_watermark(struct fby_master *mst, struct fby_control_conn *conn,
+    const char *args)
+{
+	char text[256];
+	size_t n;
+
+	if (strcmp(args, "reset") != 0) {
+		fby_control_result(conn, false,
+		    "what about it?  `watermark reset`");
+		return;
+	}
+	if (mst->state != FBY_CYCLE_RUNNING) {
+		fby_control_result(conn, false,
+		    "there are no watermarks: this master is not running");
+		return;
+	}
+	n = fby_event_time_reset(mst);
+	fby_notice("watermarks of %zu partitions reset by hand (%s)", n,
+	    fby_control_who(conn));
+	snprintf(text, sizeof(text),
+	    "the watermarks of %zu partition%s begin anew; other hosts of the "
+	    "group have their own",
+	    n, n == 1 ? "" : "s");
+	fby_control_result(conn, true, text);
+}
+
+static void
 cmd_version(struct fby_master *mst, struct fby_control_conn *conn,
     const char *args)
 {
@@ -97,7 +125,7 @@ cmd_help(struct fby_master *mst, struct fby_control_conn *conn,
 	(void)args;
 	fby_str_init(&s);
 	for (const struct fby_control_cmd *c = fby_control_cmds; c->name; c++)
-		fby_str_printf(&s, "%-8s %s\n", c->name, c->help);
+		fby_str_printf(&s, "%-9s %s\n", c->name, c->help);
 	fby_control_text(conn, s.p);
 	fby_str_fini(&s);
 }
@@ -113,6 +141,8 @@ const struct fby_control_cmd fby_control_cmds[] = {
 	    "like drain, but waits less; answers at the end" },
 	{ "skip", cmd_skip,
 	    "go on without the record TOPIC/PARTITION@OFFSET" },
+	{ "watermark", cmd_watermark,
+	    "reset: forget the watermarks of all partitions held" },
 	{ "reopen", cmd_reopen, "open the log file anew" },
 	{ "version", cmd_version, "versions of forebay and its libraries" },
 	{ "help", cmd_help, "this list" },

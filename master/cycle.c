@@ -383,6 +383,7 @@ fby_cycle_recovered(struct fby_master *mst)
 		return;
 	}
 	set_policy(mst);
+	fby_event_time_look(mst);
 	/* A holder may have committed more than it lived to write down. */
 	mst->handoff.ask = mst->manifest->host.delivery == FBY_EXACTLY_ONCE;
 	fby_offsets_init(&mst->offsets, mst);
@@ -462,6 +463,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_notify_watchdog(&mst->notify);
 	fby_cycle_check_deadline(mst);
 	look_at_rows(mst);
+	fby_event_time_look(mst);
 	fby_child_tick(&mst->child);
 	fby_child_tick(&mst->canary);
 	if (mst->state == FBY_CYCLE_RUNNING) {

@@ -295,7 +295,7 @@ fby_handoff_resolved(struct fby_handoff *h, struct fby_part *pt, int64_t start,
 	if (FBY_COUNT_IF(pt->state != FBY_ROW_RESOLVING))
 		return;
 	pt->start = pt->acked = start;
-	pt->watermark = watermark;
+	pt->watermark = pt->no_watermark ? FBY_NONE : watermark;
 	pt->resume = FBY_NONE;
 	if (pt->anew)
 		fby_poison_clear(&pt->poison);
@@ -346,8 +346,11 @@ take_over(struct fby_handoff *h, struct fby_part *pt)
 	} else {
 		pt->acked = acked;
 		pt->high = high;
-		pt->watermark = FBY_MAX(pt->watermark, watermark);
+		pt->watermark = FBY_MAX(pt->watermark,
+		    fby_handoff_believed(h, watermark));
 	}
+	if (pt->no_watermark)
+		pt->watermark = FBY_NONE;
 	fby_handoff_write(h, pt);
 }
 
@@ -494,6 +497,7 @@ fby_handoff_grant(struct fby_handoff *h, struct fby_part *pt, uint32_t slot)
 	pt->slot = slot;
 	pt->epoch = ++h->epoch;
 	fby_store(&h->shm->head->epoch, pt->epoch);
+	pt->no_watermark = false;
 	fby_handoff_write(h, pt);
 	fby_release(&row->epoch, pt->epoch);
 	fby_release(&row->slot, slot);

@@ -65,6 +65,7 @@ struct fby_part {
 	int64_t start;     /* first offset to read */
 	int64_t acked;     /* next offset to commit, when it was granted */
 	int64_t watermark; /* to go on from */
+	bool no_watermark; /* what is known of it is wrong: begin anew */
 	int64_t high;      /* end of the log, as the last holder knew it */
 	int64_t committed, committed_watermark; /* last that was confirmed */
 	int64_t log_start;   /* first offset the broker has */
@@ -123,8 +124,9 @@ struct fby_handoff {
 	struct fby_ledger_row *nowhere; /* of parts without a row */
 	uint64_t epoch;                 /* last that was given out */
 	bool ask; /* what is acked is no start: the broker is asked */
-	unsigned poison_kills;         /* then a record is condemned */
-	bool has_dead_letter;          /* somewhere for it to go */
+	int64_t watermark_limit; /* later ones are not believed; 0: all are */
+	unsigned poison_kills;   /* then a record is condemned */
+	bool has_dead_letter;    /* somewhere for it to go */
 	uint64_t grants, moves, lost;  /* counters */
 	uint64_t stale;                /* messages of an old epoch */
 	uint64_t quarantined, skipped; /* partitions, records */
@@ -158,6 +160,8 @@ int64_t fby_handoff_acked(const struct fby_handoff *h,
     const struct fby_part *pt);
 int64_t fby_handoff_watermark(const struct fby_handoff *h,
     const struct fby_part *pt);
+/* No later than is believed. */
+int64_t fby_handoff_believed(const struct fby_handoff *h, int64_t watermark);
 int64_t fby_handoff_high(const struct fby_handoff *h,
     const struct fby_part *pt);
 

@@ -262,6 +262,12 @@ cmd_skip(const struct fby_options *o)
 }
 
 static int
+cmd_watermark(const struct fby_options *o)
+{
+	return fby_client_watermark(&o->client, o->arg);
+}
+
+static int
 cmd_drain(const struct fby_options *o)
 {
 	return fby_client_drain(&o->client);
@@ -399,6 +405,11 @@ static const struct fby_command commands[] = {
 	    "It has to be the next record to be acknowledged of a partition "
 	    "that is held back\nby it, or held up.  The record is counted as "
 	    "dropped; the log says who did it.\n" MASTER_MORE, cmd_skip },
+	{ "watermark", FIND | JSON | FBY_TAKES_ARG, "reset",
+	    "Forget watermarks that records from the future have raised",
+	    "Those of the partitions that this host holds begin anew, from "
+	    "the records that are\nread next.  Do it on each host of the "
+	    "group.\n" MASTER_MORE, cmd_watermark },
 	{ "shm", FIND | JSON | FBY_TAKES_ARG, "FILE",
 	    "Show the ledger, also the one that a killed master left",
 	    "FILE is a ledger or the directory it is in.  It is not changed."

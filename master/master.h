@@ -34,6 +34,7 @@
 #include "master/supervisor.h"
 #include "master/topics.h"
 #include "master/alarm.h"
+#include "master/event_time.h"
 #include "shared/shm.h"
 
 struct fby_control;
@@ -104,6 +105,7 @@ struct fby_master {
 	struct fby_topics topics;
 	struct fby_handoff handoff;
 	struct fby_commit commit;
+	struct fby_event_time event_time;
 	struct fby_failures failures;
 	struct fby_reload reload;
 	struct fby_quarantine quarantine;

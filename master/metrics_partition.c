@@ -42,6 +42,7 @@ PART(part_returned, fby_load(&row->returned))
 PART(part_held, fby_status_held(row))
 PART(part_quarantined, fby_load(&row->state) == FBY_ROW_QUARANTINED)
 PART(part_late, fby_load(&row->late))
+PART(part_future, fby_load(&row->future))
 PART(part_stale, fby_load(&row->stale))
 /* clang-format on */
 
@@ -132,6 +133,8 @@ const struct fby_metric fby_metrics_of_partition[] = {
 	    "fallback, dead_lettered, dropped, returned and held together."),
 	P("late", COUNTER, NULL, part_late, "Records that were older than "
 	    "the watermark when they were read."),
+	P("future", COUNTER, NULL, part_future, "Records, and watermarks "
+	    "handed on, from beyond watermark.maxFuture past the wall clock."),
 	P("stale", COUNTER, NULL, part_stale, "Completions that came after "
 	    "the partition was given away."),
 	{ .labels = NULL }

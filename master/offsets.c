@@ -135,7 +135,16 @@ resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
     uint64_t topic_id, int64_t committed, int64_t start, int64_t watermark)
 {
 	struct fby_handoff *h = &o->mst->handoff;
+	int64_t believed = fby_handoff_believed(h, watermark);
 
+	if (believed < watermark) {
+		fby_warn("partition %s/%d: its watermark, %" PRId64
+			 " ms since 1970, is beyond watermark.maxFuture; going "
+			 "on from %" PRId64,
+		    op->pt->topic, op->pt->partition, watermark, believed);
+		fby_bump(&fby_handoff_row(h, op->pt)->future, 1);
+		watermark = believed;
+	}
 	fby_handoff_set_committed(h, op->pt, committed, op->watermark);
 	fby_handoff_set_log(h, op->pt, op->first, op->end, topic_id);
 	fby_handoff_resolved(h, op->pt, start, watermark);
@@ -355,8 +364,9 @@ on_group(void *arg, rd_kafka_topic_partition_list_t *list, int err)
 		err = tp->err;
 		if (tp->offset >= 0)
 			min = FBY_MIN(min,
-			    fby_metadata_watermark(tp->metadata,
-				tp->metadata_size));
+			    fby_handoff_believed(&o->mst->handoff,
+				fby_metadata_watermark(tp->metadata,
+				    tp->metadata_size)));
 	}
 	if (!err)
 		o->group_watermark = min == INT64_MAX ? FBY_NONE : min;

@@ -195,11 +195,21 @@ fby_handoff_acked(const struct fby_handoff *h, const struct fby_part *pt)
 }
 
 int64_t
+fby_handoff_believed(const struct fby_handoff *h, int64_t watermark)
+{
+	return h->watermark_limit > 0 ? FBY_MIN(watermark, h->watermark_limit) :
+					watermark;
+}
+
+int64_t
 fby_handoff_watermark(const struct fby_handoff *h, const struct fby_part *pt)
 {
-	return fby_handoff_is_held(pt) ?
-	    fby_acquire(&fby_handoff_row(h, pt)->watermark) :
-	    pt->watermark;
+	if (pt->no_watermark)
+		return FBY_NONE;
+	return fby_handoff_believed(h,
+	    fby_handoff_is_held(pt) ?
+		fby_acquire(&fby_handoff_row(h, pt)->watermark) :
+		pt->watermark);
 }
 
 int64_t

@@ -461,6 +461,7 @@ incidents(struct fby_str *s, const json_t *counters)
 		{ "returned", "given back unfinished and read again" },
 		{ "sink_errors", "sink errors" },
 		{ "late", "late records" },
+		{ "future", "event times beyond watermark.maxFuture" },
 		{ "deaths", "workers died" },
 		{ "hangs", "workers killed because they hung" },
 		{ "commit_errors", "commits failed" },

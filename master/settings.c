@@ -200,6 +200,8 @@ watermark(const struct fby_host *h)
 		    json_integer(h->watermark.idle.init_source_delay_ms));
 	}
 	fby_json_set(o, "maxDelayMs", json_integer(h->watermark.max_delay_ms));
+	fby_json_set(o, "maxFutureMs",
+	    json_integer(h->watermark.max_future_ms));
 	fby_json_set(o, "idle", idle);
 	return o;
 }

@@ -200,8 +200,8 @@ observed(const struct fby_observe_part *p)
 	static const char *const unknown[] = { "holder", "epoch", "acked",
 		"position", "watermark", "in_flight", "oldest_age_ms", "read",
 		"delivered", "fallback", "dead_lettered", "dropped", "returned",
-		"held", "read_bytes", "late", "stale", "at_end", "paused",
-		"idle", "isolated", "canary", "held_back_at" };
+		"held", "read_bytes", "late", "future", "stale", "at_end",
+		"paused", "idle", "isolated", "canary", "held_back_at" };
 	json_t *o = json_object();
 
 	fby_json_set(o, "topic", fby_json_text(p->topic));
@@ -331,8 +331,9 @@ static json_t *
 counters(const struct fby_master *mst)
 {
 	uint64_t read = 0, bytes = 0, delivered = 0, dropped = 0, late = 0,
-		 stale = 0, errors = 0, fallback = 0, dead_lettered = 0,
-		 returned = 0, held = 0, survived = fby_bug_counted();
+		 future = 0, stale = 0, errors = 0, fallback = 0,
+		 dead_lettered = 0, returned = 0, held = 0,
+		 survived = fby_bug_counted();
 	json_t *o = json_object();
 
 	for (uint32_t i = 0; i < mst->handoff.nparts; i++) {
@@ -344,6 +345,7 @@ counters(const struct fby_master *mst)
 		delivered += fby_load(&row->delivered);
 		dropped += fby_load(&row->dropped);
 		late += fby_load(&row->late);
+		future += fby_load(&row->future);
 		stale += fby_load(&row->stale);
 		fallback += fby_load(&row->fallback);
 		dead_lettered += fby_load(&row->dead_lettered);
@@ -363,6 +365,7 @@ counters(const struct fby_master *mst)
 	fby_json_set(o, "returned", fby_json_count(returned));
 	fby_json_set(o, "held", fby_json_count(held));
 	fby_json_set(o, "late", fby_json_count(late));
+	fby_json_set(o, "future", fby_json_count(future));
 	fby_json_set(o, "stale", fby_json_count(stale));
 	fby_json_set(o, "sink_errors", fby_json_count(errors));
 	fby_json_set(o, "commits", fby_json_count(mst->commit.commits));

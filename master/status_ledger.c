@@ -108,6 +108,7 @@ fby_status_row(const struct fby_ledger_row *row)
 	fby_json_set(o, "read_bytes",
 	    fby_json_count(fby_load(&row->read_bytes)));
 	fby_json_set(o, "late", fby_json_count(fby_load(&row->late)));
+	fby_json_set(o, "future", fby_json_count(fby_load(&row->future)));
 	fby_json_set(o, "stale", fby_json_count(fby_load(&row->stale)));
 	fby_json_set(o, "at_end", json_boolean(flags & FBY_ROW_AT_END));
 	fby_json_set(o, "paused", json_boolean(flags & FBY_ROW_PAUSED));

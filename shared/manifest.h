@@ -181,6 +181,7 @@ struct fby_host {
 	int64_t max_partitions;    /* rows of the ledger */
 	struct {
 		int64_t max_delay_ms;
+		int64_t max_future_ms;
 		struct {
 			bool present;
 			int64_t threshold_ms, increment_by_ms;

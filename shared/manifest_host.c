@@ -23,6 +23,7 @@
 #define SECOND_MS INT64_C(1000)
 #define MINUTE_MS INT64_C(60000)
 #define DAY_MS INT64_C(86400000)
+#define CENTURY_MS (36525 * DAY_MS)
 #define MIB (INT64_C(1) << 20)
 
 /* ---- settings with a syntax of their own ------------------------------ */
@@ -428,6 +429,11 @@ static const struct fby_directive watermark_table[] = {
 	    .min = 0, .max = DAY_MS,
 	    .help = "How much later than the newest a record may come and "
 		"not be late."),
+	D("maxFuture", MSEC, H(watermark.max_future_ms), .dflt = "1h",
+	    .min = 0, .max = CENTURY_MS,
+	    .help = "How far past the wall clock an event time may lie. What "
+		"is dated later counts as that; it is counted "
+		"(`forebay_partition_future_total`), and an alarm."),
 	D("idleSource", BLOCK,
 	    .present = FBY_PRESENT(struct fby_manifest,
 		host.watermark.idle.present),

@@ -63,6 +63,13 @@ fby_acks_add(struct fby_acks *a, int64_t offset, int64_t event_time,
 	return a->tail++;
 }
 
+int64_t
+fby_acks_event_time(const struct fby_acks *a, uint64_t seq)
+{
+	FBY_BUG_ON(seq < a->head || seq >= a->tail);
+	return record_get(a, seq)->event_time;
+}
+
 void
 fby_acks_done(struct fby_acks *a, uint64_t seq)
 {

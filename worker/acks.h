@@ -42,6 +42,9 @@ void fby_acks_fini(struct fby_acks *a);
 uint64_t fby_acks_add(struct fby_acks *a, int64_t offset, int64_t event_time,
     int64_t read_at);
 
+/* The event time it was added with, of one that is not passed yet. */
+int64_t fby_acks_event_time(const struct fby_acks *a, uint64_t seq);
+
 /* The record is complete.  Once for each; see fby_acks_advance(). */
 void fby_acks_done(struct fby_acks *a, uint64_t seq);
 

@@ -20,6 +20,12 @@ item_get(const struct fby_eventtime *et, uint64_t at)
 	return &et->ring[at & (et->cap - 1)];
 }
 
+int64_t
+fby_eventtime_limit(const struct fby_eventtime_conf *conf, int64_t wall)
+{
+	return wall + conf->max_future_ms;
+}
+
 void
 fby_eventtime_init(struct fby_eventtime *et, int64_t watermark, int64_t mono)
 {

@@ -16,6 +16,9 @@
  * are Numaflow's rules (pkg/watermark, "idle source"), except that Numaflow
  * 1.8 forgets maxDelay in the bound, against its own documentation.
  *
+ * A record from the future would make all others late until then, so no event
+ * time counts as more than maxFuture past the wall clock.
+ *
  * Pure: times are arguments.  Event times and `wall` are milliseconds since
  * 1970, `mono` is any clock that does not jump.
  */
@@ -26,7 +29,8 @@
 
 struct fby_eventtime_conf {
 	int64_t max_delay_ms;
-	bool idle; /* the four below count */
+	int64_t max_future_ms; /* beyond the wall clock: not believed */
+	bool idle;             /* the four below count */
 	int64_t threshold_ms, increment_by_ms, step_interval_ms;
 	int64_t init_source_delay_ms; /* 0: never */
 };
@@ -47,6 +51,10 @@ struct fby_eventtime {
 	int64_t started, active, stepped;
 	bool is_idle; /* the last step was an idle one */
 };
+
+/* The latest event time that is believed of what is read at `wall`. */
+int64_t fby_eventtime_limit(const struct fby_eventtime_conf *conf,
+    int64_t wall);
 
 void fby_eventtime_init(struct fby_eventtime *et, int64_t watermark,
     int64_t mono);

@@ -83,6 +83,7 @@ fby_loop_apply(struct fby_worker *w)
 	fby_log_set_level((enum fby_log_level)host->log_level);
 	*et = (struct fby_eventtime_conf){
 		.max_delay_ms = host->watermark.max_delay_ms,
+		.max_future_ms = host->watermark.max_future_ms,
 		.idle = host->watermark.idle.present,
 		.threshold_ms = host->watermark.idle.threshold_ms,
 		.increment_by_ms = host->watermark.idle.increment_by_ms,

@@ -487,7 +487,8 @@ submit_batch(struct fby_lane *ln, const struct fby_run *run)
 	b->seq = ln->acks.tail;
 	for (size_t i = 0; i < run->n; i++) {
 		const rd_kafka_message_t *msg = run->msgs[i];
-		int64_t ms = fby_source_event_time(msg, run->read_at);
+		int64_t ms = FBY_MIN(fby_source_event_time(msg, run->read_at),
+		    run->limit);
 
 		fby_eventtime_add(&ln->et,
 		    fby_acks_add(&ln->acks, msg->offset, ms, run->read_at), ms);

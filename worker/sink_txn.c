@@ -83,7 +83,7 @@ add_record(struct fby_txn *s, struct fby_record *rec)
 	ln->txn.head = seq + 1;
 	ln->txn.next = rec->msg->offset + 1;
 	ln->txn.newest = FBY_MAX(ln->txn.newest,
-	    fby_source_event_time(rec->msg, INT64_MIN));
+	    fby_acks_event_time(&ln->acks, seq));
 	/* Nobody else of its lane will come. */
 	if (ln->state == FBY_LANE_DRAINING ||
 	    rec->msg->offset < ln->isolate_until)

@@ -237,9 +237,10 @@ look_through(struct fby_lane *ln, struct fby_run *run, size_t n)
 {
 	int64_t watermark = ln->et.watermark, newest = INT64_MIN;
 	int64_t next = ln->acks.position;
-	uint64_t bytes = 0, late = 0;
+	uint64_t bytes = 0, late = 0, future = 0;
 	size_t i, kept = 0;
 
+	run->limit = fby_eventtime_limit(&ln->w->eventtime, run->read_at);
 	for (i = 0; i < n; i++) {
 		rd_kafka_message_t *msg = run->msgs[i];
 		int64_t ms;
@@ -252,6 +253,7 @@ look_through(struct fby_lane *ln, struct fby_run *run, size_t n)
 		}
 		ms = fby_source_event_time(msg, run->read_at);
 		late += ms < watermark;
+		future += ms > run->limit;
 		newest = FBY_MAX(newest, ms);
 		bytes += msg->len + msg->key_len;
 		next = msg->offset + 1;
@@ -260,7 +262,8 @@ look_through(struct fby_lane *ln, struct fby_run *run, size_t n)
 	run->n = kept;
 	run->bytes = bytes;
 	run->late = late;
-	run->newest = newest;
+	run->future = future;
+	run->newest = FBY_MIN(newest, run->limit);
 	run->next = next;
 	return i;
 }
@@ -276,6 +279,8 @@ count(struct fby_lane *ln, const struct fby_run *run)
 	fby_bump(&row->read_bytes, run->bytes);
 	if (run->late)
 		fby_bump(&row->late, run->late);
+	if (run->future)
+		fby_bump(&row->future, run->future);
 	fby_bump(&slot->read, run->n);
 	fby_bump(&slot->read_bytes, run->bytes);
 	fby_bump(&slot->batches, 1);

@@ -38,8 +38,9 @@ struct fby_run {
 	rd_kafka_message_t **msgs;
 	size_t n;
 	uint64_t bytes; /* keys and values */
-	uint64_t late;
-	int64_t newest;            /* event time */
+	uint64_t late, future;
+	int64_t newest;            /* event time, at most `limit` */
+	int64_t limit;             /* what is beyond it is not believed */
 	int64_t next;              /* offset after the last */
 	int64_t read_at;           /* wall clock, ms */
 	int64_t began_us, read_us; /* monotonic */

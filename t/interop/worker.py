@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A worker of forebay's in Python: what shared/README says, and no more.  It reads with
 confluent-kafka, writes to one sink (log, kafka, blackhole) until it takes the record,
-and keeps its promises by the ledger alone: it may be killed at any line.
-"""
+and keeps its promises by the ledger alone: it may be killed at any line."""
 import collections, contextlib, ctypes, json, mmap, os, re, select, signal, socket
 import struct, sys, time, types
 import confluent_kafka as ck
@@ -18,7 +17,7 @@ OK, CONFIG, BAD_ABI, PROTO, KAFKA, SETUP = 0, 2, 3, 5, 6, 7
 # shared/ledger.h: sizes; fields of a row or slot by index, of 8 bytes (q) or 4 (i)
 MAGIC, HEAD_SIZE, SLOT_SIZE, ROW_SIZE, NONE = 0x73796266, 64, 640, 256, -1
 ACKED, WATERMARK, POSITION, HIGH, IN_FLIGHT, OLDEST_AT, READ, READ_BYTES = range(8, 16)
-EPOCH, DELIVERED, LATE, DEAD_LETTERED = 0, 16, 18, 22                   # row.q
+EPOCH, DELIVERED, LATE, DEAD_LETTERED, FUTURE = 0, 16, 18, 22, 27       # row.q
 HOLDER, TOPIC_OFF, PARTITION, FLAGS, AT_END, IDLE = 2, 4, 5, 40, 2, 4   # row.i
 HEARTBEAT, AT_OFFSET, RECORDS, BYTES, DEAD_LETTERS = 8, 11, 12, 13, 31  # slot.q
 ALL_READ, ALL_BYTES, ALL_ACKED, WRITES, ERRORS, _, RSS, CPU = range(16, 24)
@@ -109,13 +108,14 @@ class Lane:
         r = types.SimpleNamespace(
             lane=self, msg=msg, offset=msg.offset(), is_done=False,
             size=len(msg.value() or b'') + len(msg.key() or b''),
-            time=self.w.wall if kind == ck.TIMESTAMP_NOT_AVAILABLE else ms)
+            time=(t := self.w.wall if kind == ck.TIMESTAMP_NOT_AVAILABLE else ms))
         self.ring.append(r)
         self.size, self.active = self.size + r.size, self.w.now
         q[READ], q[READ_BYTES] = q[READ] + 1, q[READ_BYTES] + r.size
         slot[ALL_READ], slot[ALL_BYTES] = slot[ALL_READ] + 1, slot[ALL_BYTES] + r.size
-        q[LATE] += r.time < q[WATERMARK]
-        q[OLDEST_AT] = q[OLDEST_AT] or self.w.wall
+        limit = self.w.wall + self.w.conf['watermark']['maxFutureMs']
+        q[LATE], q[FUTURE] = q[LATE] + (t < q[WATERMARK]), q[FUTURE] + (t > limit)
+        r.time, q[OLDEST_AT] = min(t, limit), q[OLDEST_AT] or self.w.wall
         self.reach(r.offset + 1)
         self.hand_over(r)
 

@@ -93,6 +93,16 @@ times_before_1970_are_no_watermark(void **state)
 }
 
 static void
+no_time_counts_as_more_than_the_limit(void **state)
+{
+	const struct fby_eventtime_conf conf = { .max_future_ms = 60000 };
+
+	(void)state;
+	assert_int_equal(fby_eventtime_limit(&conf, 1000000), 1060000);
+	assert_int_equal(fby_eventtime_limit(&plain, 1000000), 1000000);
+}
+
+static void
 random_times_give_what_a_naive_minimum_gives(void **state)
 {
 	(void)state;
@@ -206,6 +216,7 @@ main(void)
 		cmocka_unit_test(a_preview_is_what_acking_makes_of_it),
 		cmocka_unit_test(the_watermark_never_goes_back),
 		cmocka_unit_test(times_before_1970_are_no_watermark),
+		cmocka_unit_test(no_time_counts_as_more_than_the_limit),
 		cmocka_unit_test(random_times_give_what_a_naive_minimum_gives),
 		cmocka_unit_test(an_idle_lane_steps_after_the_threshold),
 		cmocka_unit_test(idleness_stops_at_now_minus_max_delay),

@@ -383,6 +383,31 @@ a_dead_holders_partition_goes_on_at_its_acks_with_a_new_epoch(void **state)
 }
 
 static void
+no_watermark_beyond_the_limit_is_handed_on(void **state)
+{
+	struct world *w = *state;
+	const uint32_t slots[] = { 2 };
+	const bool ready[] = { true };
+
+	hold(w);
+	w->h.watermark_limit = 1000;
+	fby_store(&row(w, 0)->watermark, 5000);
+	assert_int_equal(fby_handoff_watermark(&w->h, &w->h.parts[0]), 1000);
+	fby_handoff_holder_gone(&w->h, 2);
+	plan(w, slots, ready, 1);
+	assert_int_equal(w->last.watermark, 1000);
+	/* Nor one that is not wanted any more. */
+	w->h.parts[0].no_watermark = true;
+	assert_int_equal(fby_handoff_watermark(&w->h, &w->h.parts[0]),
+	    FBY_NONE);
+	fby_handoff_holder_gone(&w->h, 2);
+	plan(w, slots, ready, 1);
+	assert_int_equal(w->grants, 3);
+	assert_int_equal(w->last.watermark, FBY_NONE);
+	assert_false(w->h.parts[0].no_watermark);
+}
+
+static void
 a_release_of_an_old_epoch_is_counted_and_ignored(void **state)
 {
 	struct world *w = *state;
@@ -1252,6 +1277,7 @@ main(void)
 		TEST(a_lost_partition_is_never_committed),
 		TEST(
 		    a_dead_holders_partition_goes_on_at_its_acks_with_a_new_epoch),
+		TEST(no_watermark_beyond_the_limit_is_handed_on),
 		TEST(a_release_of_an_old_epoch_is_counted_and_ignored),
 		TEST(out_of_range_is_resolved_anew),
 		TEST(a_second_worker_takes_over_half_without_ping_pong),

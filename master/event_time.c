@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Event times that are wrong; see event_time.h.
+ */
+#include "shared/fby.h"
+
+#include "master/event_time.h"
+
+#include "shared/clock.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+#include "shared/units.h"
+
+#include "master/handoff_own.h"
+#include "master/master.h"
+
+/* No more of them for so long: it is over. */
+#define QUIET_MS 60000
+
+/* Of all partitions that are ours; the one that has most of them. */
+static uint64_t
+count(const struct fby_handoff *h, const struct fby_part **worst)
+{
+	uint64_t all = 0, most = 0;
+
+	*worst = NULL;
+	for (uint32_t i = 0; i < h->nparts; i++) {
+		const struct fby_part *pt = &h->parts[i];
+		uint64_t n;
+
+		if (pt->state == FBY_ROW_FREE)
+			continue;
+		n = fby_load(&fby_handoff_row(h, pt)->future);
+		all += n;
+		if (n > most) {
+			most = n;
+			*worst = pt;
+		}
+	}
+	return all;
+}
+
+void
+fby_event_time_look(struct fby_master *mst)
+{
+	const struct fby_host *host = &mst->manifest->host;
+	struct fby_event_time *et = &mst->event_time;
+	int64_t now = fby_clock_mono();
+	const struct fby_part *worst;
+	struct fby_pool *pool;
+	uint64_t n;
+
+	mst->handoff.watermark_limit = fby_clock_wall() +
+	    host->watermark.max_future_ms - host->watermark.max_delay_ms;
+	n = count(&mst->handoff, &worst);
+	if (n > et->seen)
+		et->grew_at = now;
+	et->seen = n; /* fewer: a partition has left, or begins anew */
+	if (et->grew_at == 0 || worst == NULL || now - et->grew_at > QUIET_MS) {
+		fby_alarm_clear(&mst->alarms, FBY_ALARM_EVENT_TIME);
+		return;
+	}
+	pool = fby_pool_new(FBY_ARENA_CONFIG);
+	fby_alarm_set(&mst->alarms, FBY_ALARM_EVENT_TIME,
+	    "%" PRIu64 " event times were more than watermark.maxFuture (%s) "
+	    "past the wall clock and count as no more than that; most of them "
+	    "in %s/%d",
+	    n, fby_units_duration_text(pool, host->watermark.max_future_ms),
+	    worst->topic, worst->partition);
+	fby_pool_free(pool);
+}
+
+size_t
+fby_event_time_reset(struct fby_master *mst)
+{
+	struct fby_handoff *h = &mst->handoff;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < h->nparts; i++) {
+		struct fby_part *pt = &h->parts[i];
+
+		if (pt->state == FBY_ROW_FREE || pt->leaving)
+			continue;
+		n++;
+		/* Until it is granted anew. */
+		pt->no_watermark = true;
+		if (pt->state == FBY_ROW_HELD)
+			fby_handoff_move(h, pt, pt->slot,
+			    mst->manifest->host.drain_timeout_ms);
+	}
+	return n;
+}
