@@ -17,20 +17,23 @@
 #include "shared/log.h"
 #include "shared/mem.h"
 
-enum kind { COMMITTED, METADATA, DESTROY };
+enum kind { COMMITTED, METADATA, MEMBERS, DESTROY };
 
 struct fby_call {
 	TAILQ_ENTRY(fby_call) entry;
 	enum kind kind;
 	rd_kafka_t *rk;
-	rd_kafka_topic_partition_list_t *list; /* or NULL */
-	const struct rd_kafka_metadata *md;    /* or NULL */
+	rd_kafka_topic_partition_list_t *list;    /* or NULL */
+	const struct rd_kafka_metadata *md;       /* or NULL */
+	char *group;                              /* heap, or NULL */
+	const struct rd_kafka_group_list *groups; /* or NULL */
 	int timeout_ms;
 	rd_kafka_resp_err_t err;
 	bool is_forgotten; /* under the lock, until the thread has it */
 	/* The loop's alone, NULL if forgotten: one of them, by kind. */
 	fby_call_committed_fn *on_committed;
 	fby_call_metadata_fn *on_metadata;
+	fby_call_members_fn *on_members;
 	fby_call_destroyed_fn *on_destroyed;
 	void *arg;
 };
@@ -71,6 +74,10 @@ make(struct fby_call *call)
 		break;
 	case METADATA:
 		call->err = get_metadata(call);
+		break;
+	case MEMBERS:
+		call->err = rd_kafka_list_groups(call->rk, call->group,
+		    &call->groups, call->timeout_ms);
 		break;
 	case DESTROY:
 		rd_kafka_destroy_flags(call->rk,
@@ -134,12 +141,21 @@ finish(struct fby_call *call)
 		call->on_committed(call->arg, call->list, call->err);
 	if (call->on_metadata)
 		call->on_metadata(call->arg, call->md, call->err);
+	if (call->on_members)
+		call->on_members(call->arg,
+		    call->groups && call->groups->group_cnt > 0 ?
+			call->groups->groups :
+			NULL,
+		    call->err);
 	if (call->on_destroyed)
 		call->on_destroyed(call->arg);
 	if (call->list)
 		rd_kafka_topic_partition_list_destroy(call->list);
 	if (call->md)
 		rd_kafka_metadata_destroy(call->md);
+	if (call->groups)
+		rd_kafka_group_list_destroy(call->groups);
+	free(call->group);
 	free(call);
 }
 
@@ -214,6 +230,21 @@ fby_call_metadata(struct fby_calls *c, rd_kafka_t *rk,
 	    });
 }
 
+struct fby_call *
+fby_call_members(struct fby_calls *c, rd_kafka_t *rk, const char *group,
+    int timeout_ms, fby_call_members_fn *fn, void *arg)
+{
+	return put(c,
+	    (struct fby_call){
+		.kind = MEMBERS,
+		.rk = rk,
+		.group = fby_strdup(group),
+		.timeout_ms = timeout_ms,
+		.on_members = fn,
+		.arg = arg,
+	    });
+}
+
 void
 fby_call_destroy(struct fby_calls *c, rd_kafka_t *rk, fby_call_destroyed_fn *fn,
     void *arg)
@@ -234,6 +265,7 @@ fby_call_forget(struct fby_calls *c, struct fby_call *call)
 		return;
 	call->on_committed = NULL;
 	call->on_metadata = NULL;
+	call->on_members = NULL;
 	pthread_mutex_lock(&c->lock);
 	call->is_forgotten = true;
 	pthread_mutex_unlock(&c->lock);
@@ -299,6 +331,7 @@ fby_calls_fini(struct fby_calls *c)
 	while ((call = next_done(c)) != NULL) {
 		call->on_committed = NULL;
 		call->on_metadata = NULL;
+		call->on_members = NULL;
 		call->on_destroyed = NULL;
 		finish(call);
 	}

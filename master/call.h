@@ -81,6 +81,15 @@ struct fby_call *fby_call_metadata(struct fby_calls *c, rd_kafka_t *rk,
     fby_call_metadata_fn *fn, void *arg);
 
 /*
+ * The group and its members; NULL if there is no such group, or on an error.
+ */
+struct rd_kafka_group_info;
+typedef void fby_call_members_fn(void *arg, const struct rd_kafka_group_info *g,
+    int err);
+struct fby_call *fby_call_members(struct fby_calls *c, rd_kafka_t *rk,
+    const char *group, int timeout_ms, fby_call_members_fn *fn, void *arg);
+
+/*
  * Destroy the client after all other calls to it, without a good-bye to its
  * group; then tell fn, unless it is NULL.  The client's queues and events must
  * be gone already.

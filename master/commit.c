@@ -167,6 +167,9 @@ fby_commit_now(struct fby_commit *c)
 	if (g->rk == NULL ||
 	    (g->state != FBY_GROUP_STEADY && g->state != FBY_GROUP_REVOKING) ||
 	    (list = collect(c)) == NULL) {
+		/* What was refused may have been committed by others. */
+		if (fby_commit_behind(c) == 0)
+			fby_alarm_clear(&c->mst->alarms, FBY_ALARM_COMMIT);
 		rearm(c, c->mst->manifest->host.commit_interval_ms);
 		return;
 	}

@@ -464,6 +464,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_cycle_check_deadline(mst);
 	look_at_rows(mst);
 	fby_event_time_look(mst);
+	fby_group_look(&mst->group);
 	fby_child_tick(&mst->child);
 	fby_child_tick(&mst->canary);
 	if (mst->state == FBY_CYCLE_RUNNING) {

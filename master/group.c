@@ -21,6 +21,7 @@
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
+#include "shared/str.h"
 
 #include "master/master.h"
 
@@ -162,9 +163,8 @@ on_assigned(struct fby_group *g, const rd_kafka_topic_partition_list_t *list)
 	answer(g, true);
 	learn_identity(g);
 	g->rebalances++;
-	fby_alarm_clear(&mst->alarms, FBY_ALARM_BROKER);
-	fby_alarm_clear(&mst->alarms, FBY_ALARM_AUTH);
-	fby_alarm_clear(&mst->alarms, FBY_ALARM_GROUP);
+	fby_group_health_joined(&g->health, fby_clock_mono());
+	fby_group_look(g);
 	fby_notice("group %s, generation %d: %d partition%s assigned",
 	    mst->manifest->source.group, g->epoch, list->cnt,
 	    list->cnt == 1 ? "" : "s");
@@ -260,6 +260,23 @@ open_later(struct fby_group *g)
 	evtimer_add(&g->ev_retry, &tv);
 }
 
+static void refused(struct fby_group *g, const char *fmt, ...) FBY_PRINTF(2, 3);
+
+/* There is no membership, and this is why. */
+static void
+refused(struct fby_group *g, const char *fmt, ...)
+{
+	va_list ap;
+	char *why;
+
+	va_start(ap, fmt);
+	why = fby_vasprintf(fmt, ap);
+	va_end(ap);
+	fby_group_health_refused(&g->health, why);
+	free(why);
+	fby_group_look(g);
+}
+
 /* The client is of no use any more: drop everything and make another. */
 static void
 on_fatal(struct fby_group *g)
@@ -267,19 +284,53 @@ on_fatal(struct fby_group *g)
 	struct fby_master *mst = g->mst;
 	rd_kafka_resp_err_t code;
 	char text[512] = "";
+	bool fenced;
 
 	code = rd_kafka_fatal_error(g->rk, text, sizeof(text));
-	fby_alarm_set(&mst->alarms, FBY_ALARM_GROUP, "%s: %s; joining anew%s",
-	    rd_kafka_err2name(code), text,
-	    code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ?
-		" (another process uses our group.instance.id)" :
-		"");
+	fenced = code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && g->instance_id;
+	/* That has an alarm of its own. */
+	if (!fenced)
+		refused(g, "%s: %s; joining anew", rd_kafka_err2name(code),
+		    text);
 	fby_handoff_revoke_all(&mst->handoff, true, 0);
 	close_client(g);
-	if (mst->state == FBY_CYCLE_RUNNING)
-		open_later(g);
-	else
+	if (mst->state != FBY_CYCLE_RUNNING)
 		fby_cycle_group_closed(mst);
+	else if (fenced)
+		fby_instance_wait(&g->instance, g->instance_id);
+	else
+		open_later(g);
+}
+
+/* What the broker's word means for the operator's settings; "": no more. */
+static const char *
+hint(rd_kafka_resp_err_t err)
+{
+	switch (err) {
+	case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+		return "; the other members have another "
+		       "partition.assignment.strategy or group.protocol";
+	case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
+		return "; session.timeout.ms is outside of the broker's "
+		       "group.min.session.timeout.ms and "
+		       "group.max.session.timeout.ms";
+	case RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED:
+		return "; the broker's group.max.size is reached";
+	default:
+		return "";
+	}
+}
+
+/* Something that is not about a topic, a log-in, or all brokers. */
+static void
+on_other_error(struct fby_group *g, rd_kafka_resp_err_t err, const char *text)
+{
+	/* Below 0 are librdkafka's own, of connections; it tries again. */
+	if (err < 0)
+		fby_group_health_broken(&g->health, text);
+	else if (g->state == FBY_GROUP_JOINING)
+		refused(g, "%s%s", text, hint(err));
+	fby_info("kafka: %s: %s", rd_kafka_err2name(err), text);
 }
 
 static void
@@ -291,21 +342,23 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 
 	switch (err) {
 	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-		fby_alarm_set(&mst->alarms, FBY_ALARM_BROKER,
-		    "no broker can be reached");
+		fby_group_health_down(&g->health, fby_clock_mono());
+		fby_group_look(g);
 		fby_topics_look(&mst->topics);
 		break;
 	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
 	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
 		g->is_login_refused = true;
-		fby_alarm_set(&mst->alarms, FBY_ALARM_AUTH, "%s", text);
+		fby_group_health_unauthorized(&g->health, text);
+		fby_group_look(g);
 		/* With the secrets as they are then. */
 		fby_topics_look(&mst->topics);
 		break;
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-		fby_alarm_set(&mst->alarms, FBY_ALARM_AUTH, "%s", text);
+		fby_group_health_unauthorized(&g->health, text);
+		fby_group_look(g);
 		break;
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -313,10 +366,10 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 		fby_topics_missing(&mst->topics, text);
 		break;
 	case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
-		fby_alarm_set(&mst->alarms, FBY_ALARM_GROUP, "%s", text);
+		refused(g, "%s", text);
 		break;
 	default:
-		fby_info("kafka: %s: %s", rd_kafka_err2name(err), text);
+		on_other_error(g, err, text);
 	}
 }
 
@@ -326,7 +379,22 @@ fby_group_logged_in(struct fby_group *g)
 	if (!g->is_login_refused)
 		return;
 	g->is_login_refused = false;
-	fby_alarm_clear(&g->mst->alarms, FBY_ALARM_AUTH);
+	fby_group_health_authorized(&g->health);
+	fby_group_look(g);
+}
+
+void
+fby_group_answered(struct fby_group *g)
+{
+	fby_group_health_answered(&g->health, fby_clock_mono());
+	fby_group_look(g);
+}
+
+void
+fby_group_look(struct fby_group *g)
+{
+	fby_group_health_look(&g->health, &g->mst->alarms, g->rk != NULL,
+	    fby_clock_mono());
 }
 
 static void
@@ -351,10 +419,11 @@ on_reply(struct fby_group *g, rd_kafka_event_t *ev)
 	struct fby_request *req = rd_kafka_event_opaque(ev);
 
 	req->under_way = false;
-	if (!rd_kafka_event_error(ev)) {
-		fby_alarm_clear(&g->mst->alarms, FBY_ALARM_BROKER);
+	/* Below 0 are librdkafka's own: it has had no answer. */
+	if (rd_kafka_event_error(ev) >= 0)
+		fby_group_answered(g);
+	if (!rd_kafka_event_error(ev))
 		g->retry_ms = 0;
-	}
 	req->fn(req->arg, ev);
 }
 
@@ -502,6 +571,12 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 		fby_group_open(g);
 }
 
+static void
+on_instance_free(void *arg)
+{
+	on_retry(-1, 0, arg);
+}
+
 /* ---- life ------------------------------------------------------------- */
 
 void
@@ -512,6 +587,7 @@ fby_group_init(struct fby_group *g, struct fby_master *mst)
 	g->epoch = -1;
 	g->efd = -1;
 	evtimer_assign(&g->ev_retry, mst->base, on_retry, g);
+	fby_instance_init(&g->instance, mst, on_instance_free, g);
 }
 
 static void
@@ -525,6 +601,11 @@ learn_settings(struct fby_group *g, rd_kafka_conf_t *conf)
 		RD_KAFKA_CONF_OK &&
 	    strtoll(buf, NULL, 10) > 0)
 		g->max_poll_ms = strtoll(buf, NULL, 10);
+	len = sizeof(buf);
+	g->session_ms = 0;
+	if (rd_kafka_conf_get(conf, "session.timeout.ms", buf, &len) ==
+	    RD_KAFKA_CONF_OK)
+		g->session_ms = strtoll(buf, NULL, 10);
 	len = sizeof(buf);
 	g->is_classic = rd_kafka_conf_get(conf, "group.protocol", buf, &len) !=
 		RD_KAFKA_CONF_OK ||
@@ -555,7 +636,7 @@ make_client(struct fby_group *g)
 	if (rk == NULL) {
 		char *all = fby_err_text(&err);
 
-		fby_alarm_set(&g->mst->alarms, FBY_ALARM_GROUP, "%s", all);
+		refused(g, "%s", all);
 		free(all);
 	}
 	fby_err_fini(&err);
@@ -577,8 +658,7 @@ subscribe(struct fby_group *g)
 	rd_kafka_topic_partition_list_destroy(list);
 	if (!err)
 		return 0;
-	fby_alarm_set(&g->mst->alarms, FBY_ALARM_GROUP, "subscribe: %s",
-	    rd_kafka_err2str(err));
+	refused(g, "subscribe: %s", rd_kafka_err2str(err));
 	return -1;
 }
 
@@ -596,8 +676,7 @@ fby_group_open(struct fby_group *g)
 		return 0;
 	g->efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (g->efd == -1) {
-		fby_alarm_set(&g->mst->alarms, FBY_ALARM_GROUP, "eventfd: %s",
-		    strerror(errno));
+		refused(g, "eventfd: %s", strerror(errno));
 		open_later(g);
 		return -1;
 	}
@@ -607,6 +686,7 @@ fby_group_open(struct fby_group *g)
 		open_later(g);
 		return -1;
 	}
+	fby_group_health_begin(&g->health, g->session_ms, fby_clock_mono());
 	rd_kafka_poll_set_consumer(g->rk);
 	rd_kafka_set_log_queue(g->rk, NULL);
 	g->queue = rd_kafka_queue_get_consumer(g->rk);
@@ -680,10 +760,15 @@ fby_group_leave(struct fby_group *g)
 	evtimer_del(&g->ev_retry);
 	g->open_when_gone = false;
 	if (g->rk == NULL) {
+		fby_group_health_joined(&g->health, fby_clock_mono());
+		fby_group_look(g);
 		fby_cycle_group_closed(g->mst);
 		return;
 	}
 	fby_group_unassign(g);
+	/* Nothing of that matters any more. */
+	fby_group_health_joined(&g->health, fby_clock_mono());
+	fby_group_look(g);
 	set_state(g, FBY_GROUP_LEAVING);
 	g->closing = false;
 	g->close_by = fby_clock_mono() + CLOSE_MS;
@@ -695,7 +780,9 @@ void
 fby_group_fini(struct fby_group *g)
 {
 	evtimer_del(&g->ev_retry);
+	fby_instance_stop(&g->instance);
 	close_client(g);
+	fby_group_health_fini(&g->health);
 	free(g->member_id);
 	free(g->instance_id);
 	g->member_id = g->instance_id = NULL;

@@ -28,6 +28,8 @@
 
 #include "shared/proto.h"
 
+#include "master/group_health.h"
+#include "master/instance.h"
 #include "master/request.h"
 
 typedef struct rd_kafka_s rd_kafka_t;
@@ -72,7 +74,9 @@ struct fby_group {
 	bool closing;             /* LEAVING: close was called */
 	bool is_dying;            /* the client before is being destroyed */
 	bool open_when_gone;      /* and then another one is wanted */
-	int64_t max_poll_ms;
+	struct fby_group_health health;
+	struct fby_instance instance;
+	int64_t max_poll_ms, session_ms;
 	int64_t close_by; /* monotonic deadline */
 	int64_t retry_ms; /* back-off of re-opening */
 	uint64_t rebalances;
@@ -90,6 +94,12 @@ int fby_group_open(struct fby_group *g);
 
 /* A broker has answered something that only a log-in gets. */
 void fby_group_logged_in(struct fby_group *g);
+
+/* A broker has answered something. */
+void fby_group_answered(struct fby_group *g);
+
+/* Each second: the alarms of group_health.h. */
+void fby_group_look(struct fby_group *g);
 
 /* Every partition of the REVOKE has left: answer it. */
 void fby_group_unassign(struct fby_group *g);

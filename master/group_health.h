@@ -42,8 +42,7 @@ void fby_group_health_answered(struct fby_group_health *h, int64_t now);
 void fby_group_health_broken(struct fby_group_health *h, const char *why);
 void fby_group_health_down(struct fby_group_health *h, int64_t now);
 
-void fby_group_health_unauthorized(struct fby_group_health *h,
-    const char *why);
+void fby_group_health_unauthorized(struct fby_group_health *h, const char *why);
 void fby_group_health_authorized(struct fby_group_health *h);
 
 /* By group or coordinator, or by librdkafka itself. */

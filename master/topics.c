@@ -200,10 +200,8 @@ take_look(struct fby_topics *t, const rd_kafka_metadata_t *md)
 	fby_str_init(&missing);
 	for (size_t i = 0; i < topics->n; i++)
 		n += sort_out(t, md, topics->v[i], &missing, list) == 0;
-	if (n > 0) {
-		fby_alarm_clear(&t->mst->alarms, FBY_ALARM_BROKER);
+	if (n > 0)
 		fby_group_logged_in(&t->mst->group);
-	}
 	if (missing.len > 0)
 		fby_alarm_set(&t->mst->alarms, FBY_ALARM_TOPIC, "%s",
 		    missing.p);
@@ -223,6 +221,9 @@ on_look(void *arg, const rd_kafka_metadata_t *md, int err)
 	struct fby_topics *t = arg;
 
 	t->look = NULL;
+	/* Below 0 are librdkafka's own: nobody has answered. */
+	if (err >= 0)
+		fby_group_answered(&t->mst->group);
 	if (err)
 		fby_debug("topics: %s", rd_kafka_err2str(err));
 	else
