@@ -30,7 +30,8 @@ scenario 'not enough to start' => sub {
 	my %saw = (ends => 0, waits => 0);
 
 	for my $n (map { 2 * $_ + 4 } 0 .. 7) {
-		my $f = limited($n, expect_crit => 1);
+		my $f = limited($n, expect_crit => 1,
+		    no_ledger => 'it may hold nothing');
 
 		$f->start_only;
 		my $status = $f->await_exit(4);
@@ -97,8 +98,9 @@ scenario 'not enough for a reload' => sub {
 		} "with $n: it ends";
 		push @said, $text // 'nothing';
 	} until $said[-1] =~ /applied in place/ || @said > 50;
-	like("@said", qr/no descriptor for the settings of the workers/,
-	    'once it lacked the last one, and was refused');
+	# The process that reads the manifest takes more than all that follows.
+	like("@said", qr/Too many open files|no descriptor/,
+	    'as long as it lacked one it was refused');
 	run_ok(['prlimit', '--pid', $f->{pid}, '--nofile=1024:']);
 	is($f->status->{counters}{reloads}, 1, 'the last one is in force');
 };
