@@ -277,31 +277,6 @@ refused(struct fby_group *g, const char *fmt, ...)
 	fby_group_look(g);
 }
 
-/* The client is of no use any more: drop everything and make another. */
-static void
-on_fatal(struct fby_group *g)
-{
-	struct fby_master *mst = g->mst;
-	rd_kafka_resp_err_t code;
-	char text[512] = "";
-	bool fenced;
-
-	code = rd_kafka_fatal_error(g->rk, text, sizeof(text));
-	fenced = code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && g->instance_id;
-	/* That has an alarm of its own. */
-	if (!fenced)
-		refused(g, "%s: %s; joining anew", rd_kafka_err2name(code),
-		    text);
-	fby_handoff_revoke_all(&mst->handoff, true, 0);
-	close_client(g);
-	if (mst->state != FBY_CYCLE_RUNNING)
-		fby_cycle_group_closed(mst);
-	else if (fenced)
-		fby_instance_wait(&g->instance, g->instance_id);
-	else
-		open_later(g);
-}
-
 /* What the broker's word means for the operator's settings; "": no more. */
 static const char *
 hint(rd_kafka_resp_err_t err)
@@ -316,9 +291,38 @@ hint(rd_kafka_resp_err_t err)
 		       "group.max.session.timeout.ms";
 	case RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED:
 		return "; the broker's group.max.size is reached";
+	/* With group.protocol=consumer it is the new one that has to wait. */
+	case RD_KAFKA_RESP_ERR_UNRELEASED_INSTANCE_ID:
+		return "; another process has this group.instance.id, or its "
+		       "session is not over yet";
 	default:
 		return "";
 	}
+}
+
+/* The client is of no use any more: drop everything and make another. */
+static void
+on_fatal(struct fby_group *g)
+{
+	struct fby_master *mst = g->mst;
+	rd_kafka_resp_err_t code;
+	char text[512] = "";
+	bool fenced;
+
+	code = rd_kafka_fatal_error(g->rk, text, sizeof(text));
+	fenced = code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && g->instance_id;
+	/* That has an alarm of its own. */
+	if (!fenced)
+		refused(g, "%s: %s; joining anew%s", rd_kafka_err2name(code),
+		    text, hint(code));
+	fby_handoff_revoke_all(&mst->handoff, true, 0);
+	close_client(g);
+	if (mst->state != FBY_CYCLE_RUNNING)
+		fby_cycle_group_closed(mst);
+	else if (fenced)
+		fby_instance_wait(&g->instance, g->instance_id);
+	else
+		open_later(g);
 }
 
 /* Something that is not about a topic, a log-in, or all brokers. */
