@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
+#include "shared/descriptors.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
@@ -635,6 +636,8 @@ fby_cycle_run(struct fby_master *mst)
 	fby_title_set("forebay: master %s", mst->manifest->name);
 	/* What a runtime starts and leaves stays below us: see control.c. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	if (fby_descriptors_raise() == -1)
+		fby_warn("limit of descriptors: %s", strerror(errno));
 	fby_notify_init(&mst->notify);
 	mst->alarms.notify = &mst->notify;
 	mst->manifest_fd = -1;

@@ -47,6 +47,21 @@ scenario 'not enough to start' => sub {
 	cmp_ok($saw{waits}, '>', 0, 'with others it waits for better times');
 };
 
+# A partition takes one of a worker's.
+scenario 'as many as the hard limit allows' => sub {
+	my $f = Test::Forebay->new(broker => $b, topic => $b->topic(1),
+	    wrap => ['prlimit', '--nofile=64:4000', '--']);
+
+	$f->start_ready(1);
+	for my $pid ($f->{pid}, $f->worker_pids) {
+		my ($soft) = slurp("/proc/$pid/limits") =~
+		    /^Max open files\s+(\d+)/m;
+
+		is($soft, 4000, "the soft limit of $pid is the hard one");
+	}
+	$f->drain;
+};
+
 # Workers are started again with growing delays, not in a loop.
 scenario 'not enough for a worker' => sub {
 	my $f = limited(64, host => { workers => 2 });

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "shared/descriptors.h"
 #include "shared/err.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
@@ -200,6 +201,8 @@ main(int argc, char **argv)
 	w.ident = ident;
 	fby_log_init(ident);
 	fby_title_set("forebay: worker %u", w.slot_no);
+	if (fby_descriptors_raise() == -1)
+		fby_warn("limit of descriptors: %s", strerror(errno));
 	code = run(&w);
 	if (code != FBY_EXIT_OK)
 		_exit(code);
