@@ -388,6 +388,8 @@ fby_cycle_recovered(struct fby_master *mst)
 	/* A holder may have committed more than it lived to write down. */
 	mst->handoff.ask = mst->manifest->host.delivery == FBY_EXACTLY_ONCE;
 	fby_offsets_init(&mst->offsets, mst);
+	fby_ends_init(&mst->ends, mst);
+	fby_progress_init(&mst->progress, mst);
 	fby_commit_init(&mst->commit, mst);
 	fby_topics_init(&mst->topics, mst);
 	fby_cycle_set_state(mst, FBY_CYCLE_RUNNING, "started");
@@ -466,6 +468,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	look_at_rows(mst);
 	fby_event_time_look(mst);
 	fby_group_look(&mst->group);
+	fby_ends_tick(&mst->ends, fby_clock_mono());
+	fby_progress_tick(&mst->progress, fby_clock_mono());
 	fby_child_tick(&mst->child);
 	fby_child_tick(&mst->canary);
 	if (mst->state == FBY_CYCLE_RUNNING) {
@@ -591,6 +595,8 @@ close_all(struct fby_master *mst)
 		fby_commit_fini(&mst->commit);
 		fby_topics_fini(&mst->topics);
 		fby_offsets_fini(&mst->offsets);
+		fby_progress_fini(&mst->progress);
+		fby_ends_fini(&mst->ends);
 	}
 	fby_handoff_fini(&mst->handoff);
 	fby_calls_fini(&mst->calls);

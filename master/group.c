@@ -734,6 +734,7 @@ close_client(struct fby_group *g)
 		g->revoke = NULL;
 	}
 	fby_offsets_forget(&g->mst->offsets);
+	fby_ends_forget(&g->mst->ends);
 	fby_commit_forget(&g->mst->commit);
 	fby_topics_forget(&g->mst->topics);
 	rd_kafka_queue_io_event_enable(g->queue, -1, NULL, 0);

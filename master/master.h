@@ -18,6 +18,7 @@
 
 #include "master/call.h"
 #include "master/commit.h"
+#include "master/ends.h"
 #include "master/failure.h"
 #include "master/group.h"
 #include "master/handoff.h"
@@ -27,6 +28,7 @@
 #include "master/offsets.h"
 #include "master/oom.h"
 #include "master/quarantine.h"
+#include "master/progress.h"
 #include "master/recover.h"
 #include "master/reload.h"
 #include "master/runtime.h"
@@ -107,6 +109,8 @@ struct fby_master {
 	struct fby_commit commit;
 	struct fby_event_time event_time;
 	struct fby_failures failures;
+	struct fby_ends ends;
+	struct fby_progress progress;
 	struct fby_reload reload;
 	struct fby_quarantine quarantine;
 	struct fby_oom oom;

@@ -9,6 +9,8 @@
 
 #include <math.h>
 
+#include "shared/clock.h"
+
 #include "master/master.h"
 #include "master/status.h"
 
@@ -19,11 +21,9 @@
 		return (double)(expr);                                        \
 	}
 
-PART(part_lag, fby_metrics_known(fby_status_lag(row)))
 PART(part_position, fby_metrics_known(fby_load(&row->position)))
 PART(part_acked, fby_metrics_known(fby_load(&row->acked)))
 PART(part_committed, fby_metrics_known(fby_load(&row->committed)))
-PART(part_high, fby_metrics_known(fby_load(&row->high)))
 PART(part_log_start, fby_metrics_known(fby_load(&row->log_start)))
 PART(part_watermark, fby_metrics_seconds(fby_load(&row->watermark)))
 PART(part_committed_watermark, fby_metrics_seconds(fby_load(&row->committed_watermark)))
@@ -53,12 +53,66 @@ PART(part_stale, fby_load(&row->stale))
 		return (double)(expr);                                        \
 	}
 
-OBSERVED(observed_lag, fby_metrics_known(fby_observe_part_lag(p)))
 OBSERVED(observed_committed, fby_metrics_known(p->committed))
-OBSERVED(observed_high, fby_metrics_known(p->end))
 OBSERVED(observed_log_start, fby_metrics_known(p->first))
 OBSERVED(observed_watermark, fby_metrics_seconds(p->watermark))
 /* clang-format on */
+
+/* Of our own and of those seen from outside: not in the ledger, or newer. */
+static void
+write_ends(struct fby_metrics_out *o, const struct fby_metric *m,
+    int64_t (*own)(const struct fby_ends *, uint32_t, int64_t),
+    int64_t (*seen)(const struct fby_observe_part *))
+{
+	int64_t now = fby_clock_mono();
+
+	for (uint32_t i = 0; i < o->nrows; i++) {
+		double x = o->parts[i] ?
+		    fby_metrics_known(own(&o->mst->ends, i, now)) :
+		    NAN;
+
+		if (!isnan(x))
+			fby_om_sample(o->s, &m->f, o->parts[i], x);
+	}
+	for (size_t i = 0; o->observed[i]; i++) {
+		const struct fby_observe_part *p = &o->mst->observe.parts[i];
+		double x = fby_metrics_known(seen(p));
+
+		if (!isnan(x) && !fby_status_is_ours(o->mst, p))
+			fby_om_sample(o->s, &m->f, o->observed[i], x);
+	}
+}
+
+static int64_t
+observed_end(const struct fby_observe_part *p)
+{
+	return p->end;
+}
+
+static void
+own_part_lag(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	write_ends(o, m, fby_ends_lag, fby_observe_part_lag);
+}
+
+static void
+own_part_high(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	write_ends(o, m, fby_ends_get, observed_end);
+}
+
+static void
+own_part_stuck(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	for (uint32_t i = 0; i < o->nrows; i++) {
+		const struct fby_progress_part
+		    *p = fby_progress_get(&o->mst->progress, i);
+
+		if (o->parts[i])
+			fby_om_sample(o->s, &m->f, o->parts[i],
+			    p && p->is_stuck);
+	}
+}
 
 /* FREE is never shown, so it is not one of the states. */
 static void
@@ -87,14 +141,18 @@ own_part_state(struct fby_metrics_out *o, const struct fby_metric *m)
 	    .of_observed = seen, .labels = "topic, partition" }
 
 const struct fby_metric fby_metrics_of_partition[] = {
-	PO("lag", GAUGE, NULL, part_lag, observed_lag, "End of the log less what is "
-	    "committed, or less the start of the log if that is later."),
+	OWN("forebay_partition_lag", GAUGE, NULL, "topic, partition",
+	    own_part_lag, "End of the log less what is committed, or less the "
+	    "start of the log if that is later; left out while the end has "
+	    "not been heard of for six seconds."),
 	P("position", GAUGE, NULL, part_position, "Next offset to read."),
 	P("acked", GAUGE, NULL, part_acked, "Next offset to commit: all "
 	    "before it is done."),
 	PO("committed", GAUGE, NULL, part_committed, observed_committed,
 	    "Offset that the broker has confirmed."),
-	PO("high", GAUGE, NULL, part_high, observed_high, "End of the log."),
+	OWN("forebay_partition_high", GAUGE, NULL, "topic, partition",
+	    own_part_high, "End of the log; asked for while it is not "
+	    "fetched."),
 	PO("log_start", GAUGE, NULL, part_log_start, observed_log_start,
 	    "First offset that the broker has."),
 	P("watermark_timestamp_seconds", GAUGE, "seconds", part_watermark,
@@ -114,6 +172,9 @@ const struct fby_metric fby_metrics_of_partition[] = {
 	    "it from being read."),
 	P("at_end", GAUGE, NULL, part_at_end, "1 while the position is the "
 	    "end of the log."),
+	OWN("forebay_partition_stuck", GAUGE, NULL, "topic, partition",
+	    own_part_stuck, "1 while there is something to read or in flight "
+	    "and the acknowledged offset has not moved for progressTimeout."),
 	P("quarantined", GAUGE, NULL, part_quarantined, "1 while it is held "
 	    "back because its next record kills workers."),
 	P("held", GAUGE, NULL, part_held, "Records read and neither done nor "

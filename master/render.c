@@ -45,6 +45,7 @@ struct column {
 	{ { title, kind != TEXT && kind < WATERMARK, rank }, key, kind }
 /* clang-format on */
 #define MAX_COLUMNS 24
+#define FAILURES_MAX 10
 
 /* ---- reading the JSON ------------------------------------------------- */
 
@@ -388,6 +389,8 @@ note(const json_t *o)
 {
 	if (strcmp(text(o, "state"), "OBSERVED") == 0)
 		return "";
+	if (is_true(o, "stuck"))
+		return "stuck";
 	if (strcmp(text(o, "state"), "HELD") != 0)
 		return text(o, "state");
 	if (is_true(o, "isolated"))
@@ -408,7 +411,7 @@ partition_sgr(const json_t *o, const char *key)
 
 	if (strcmp(key, "note") != 0)
 		return NULL;
-	if (strcmp(text(o, "state"), "QUARANTINED") == 0)
+	if (strcmp(text(o, "state"), "QUARANTINED") == 0 || is_true(o, "stuck"))
 		return RED;
 	return fine ? NULL : YELLOW;
 }
@@ -443,6 +446,33 @@ partitions(struct fby_str *s, const json_t *list, const struct fby_render *r)
 	}
 	table(s, noted, r, columns, FBY_NELEM(columns), partition_sgr);
 	json_decref(noted);
+}
+
+/* A line for each partition that fails, with the last reason. */
+static void
+failures(struct fby_str *s, const json_t *list, const struct fby_render *r)
+{
+	size_t shown = 0, n = 0;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *o = json_array_get(list, i);
+		char age[FBY_HUMAN];
+
+		if (is_null(o, "failing") || n++ >= FAILURES_MAX)
+			continue;
+		fby_str_printf(s, "%s%s/%" PRId64 "  %s", shown++ ? "" : "\n",
+		    text(o, "topic"), number(o, "partition"),
+		    text(o, "failing"));
+		if (is_true(o, "stuck"))
+			fby_str_printf(s, ", stuck for %s",
+			    show(o, "stuck_ms", AGE, r->now, age));
+		if (!is_null(o, "error"))
+			fby_str_printf(s, ": %s", text(o, "error"));
+		fby_str_puts(s, "\n");
+	}
+	if (n > FAILURES_MAX)
+		fby_str_printf(s, "and %zu more partitions that fail\n",
+		    n - FAILURES_MAX);
 }
 
 /* Counters that are zero on a good day are shown on the others. */
@@ -498,6 +528,7 @@ fby_render_status(const json_t *any, const struct fby_render *r)
 	runtimes(&s, json_object_get(status, "runtimes"), r);
 	workers(&s, json_object_get(status, "workers"), r);
 	partitions(&s, json_object_get(status, "partitions"), r);
+	failures(&s, json_object_get(status, "partitions"), r);
 	incidents(&s, json_object_get(status, "counters"));
 	json_decref(status);
 	return fby_str_take(&s);

@@ -61,7 +61,7 @@ observed_lag(const struct fby_master *mst)
 int64_t
 fby_status_total_lag(const struct fby_master *mst)
 {
-	int64_t total = 0;
+	int64_t total = 0, now = fby_clock_mono();
 
 	if (mst->observe.rk) {
 		total = observed_lag(mst);
@@ -75,13 +75,11 @@ fby_status_total_lag(const struct fby_master *mst)
 	}
 	for (uint32_t i = 0; i < mst->handoff.nparts; i++) {
 		const struct fby_part *pt = &mst->handoff.parts[i];
-		struct fby_ledger_row row;
 		int64_t lag;
 
 		if (pt->state == FBY_ROW_FREE)
 			continue;
-		fby_handoff_view(&mst->handoff, pt, &row);
-		lag = fby_status_lag(&row);
+		lag = fby_ends_lag(&mst->ends, i, now);
 		if (lag == FBY_NONE)
 			return FBY_NONE;
 		total += lag;
@@ -150,6 +148,31 @@ compare_parts(const void *a, const void *b)
 	    (x->partition > y->partition) - (x->partition < y->partition);
 }
 
+/* Where it ends, whether it gets on, and what a worker says of that. */
+static void
+add_progress(json_t *o, const struct fby_master *mst, uint32_t row)
+{
+	const struct fby_progress_part *p = fby_progress_get(&mst->progress,
+	    row);
+	bool is_stuck = p && p->is_stuck;
+	enum fby_failure_role role;
+	const struct fby_failure *f = fby_progress_reason(&mst->progress, row,
+	    &role);
+	int64_t now = fby_clock_mono();
+
+	fby_json_set(o, "high",
+	    fby_json_known(fby_ends_get(&mst->ends, row, now)));
+	fby_json_set(o, "lag",
+	    fby_json_known(fby_ends_lag(&mst->ends, row, now)));
+	fby_json_set(o, "stuck", json_boolean(is_stuck));
+	fby_json_set(o, "stuck_ms",
+	    is_stuck ? json_integer(now - p->since) : json_null());
+	fby_json_set(o, "failing",
+	    is_stuck || f ? fby_json_text(fby_failure_role_word(role)) :
+			    json_null());
+	fby_json_set(o, "error", f ? fby_json_text(f->text) : json_null());
+}
+
 /* In the order that people look for them, not that of the rows. */
 static json_t *
 partitions(const struct fby_master *mst)
@@ -187,6 +210,7 @@ partitions(const struct fby_master *mst)
 		    pt->state == FBY_ROW_QUARANTINED ?
 			json_integer(pt->poison.culprit) :
 			json_null());
+		add_progress(o, mst, pt->row);
 		json_array_append_new(list, o);
 	}
 	free(sorted);
@@ -201,7 +225,8 @@ observed(const struct fby_observe_part *p)
 		"position", "watermark", "in_flight", "oldest_age_ms", "read",
 		"delivered", "fallback", "dead_lettered", "dropped", "returned",
 		"held", "read_bytes", "late", "future", "stale", "at_end",
-		"paused", "idle", "isolated", "canary", "held_back_at" };
+		"paused", "idle", "isolated", "canary", "held_back_at", "stuck",
+		"stuck_ms", "failing", "error" };
 	json_t *o = json_object();
 
 	fby_json_set(o, "topic", fby_json_text(p->topic));

@@ -29,7 +29,11 @@ json_t *fby_status_json(struct fby_master *mst);
 json_t *fby_status_slot(const struct fby_ledger_slot *slot);
 json_t *fby_status_row(const struct fby_ledger_row *row);
 
-/* high - max(committed, log start), never negative; FBY_NONE: unknown. */
+/*
+ * As the row has it: high - max(committed, log start), never negative;
+ * FBY_NONE: unknown.  For a ledger without a master; of a running one the ends
+ * are asked for (ends.h).
+ */
 int64_t fby_status_lag(const struct fby_ledger_row *row);
 
 /*

@@ -177,8 +177,9 @@ struct fby_host {
 	int log_level;        /* enum fby_log_level */
 	int64_t commit_interval_ms;
 	int64_t drain_timeout_ms;
-	int64_t worker_timeout_ms; /* heartbeat older: killed */
-	int64_t max_partitions;    /* rows of the ledger */
+	int64_t worker_timeout_ms;   /* heartbeat older: killed */
+	int64_t progress_timeout_ms; /* no ack for so long: an alarm */
+	int64_t max_partitions;      /* rows of the ledger */
 	struct {
 		int64_t max_delay_ms;
 		int64_t max_future_ms;

@@ -544,6 +544,10 @@ static const struct fby_directive spec_table[] = {
 	    .dflt = "10s", .min = SECOND_MS, .max = 10 * MINUTE_MS,
 	    .help = "A worker whose loop stands still for so long is "
 		"killed and replaced."),
+	D("progressTimeout", MSEC, H(progress_timeout_ms),
+	    .flags = FBY_D_LIVE, .dflt = "30s", .min = SECOND_MS, .max = DAY_MS,
+	    .help = "A partition that has something to read, or records in "
+		"flight, and gets no further for so long is an alarm."),
 	D("maxPartitions", INT, H(max_partitions), .flags = FBY_D_RESTART,
 	    .dflt = "4096", .min = 1, .max = 1000000,
 	    .help = "Rows of the ledger: partitions that can be held."),

@@ -35,7 +35,14 @@ sub bytes
 scenario 'a batch is damaged' => sub {
 	my $b = Test::Forebay::Kafka->shared;
 	my $topic = $b->topic(4);
-	my $f = Test::Forebay->new(broker => $b, topic => $topic);
+	my $f = Test::Forebay->new(broker => $b, topic => $topic,
+	    host => { progressTimeout => '3s' });
+	my $alarm = sub {
+		my ($a) = grep { $_->{what} eq 'stuck' }
+		    @{$f->status->{alarms}};
+
+		return $a ? $a->{text} : '';
+	};
 	my $said = qr/\Q$topic\E\/2: cannot be read now/;
 	my $times = sub {
 		my $n = () = $f->log_text =~ /$_[0]/g;
@@ -63,8 +70,13 @@ scenario 'a batch is damaged' => sub {
 
 	cmp_ok($tries, '<', 8, "and tried more and more seldom ($tries times)");
 	is($f->partitions->{"$topic/2"}{acked}, 0, 'nothing is passed over');
+	like($alarm->(), qr{^\Q$topic\E/2 stands still at offset 0 since},
+	    'an alarm says so');
+	ok($f->partitions->{"$topic/2"}{stuck}, 'status, too');
+	is($f->status->{lag}, 1000, 'what it has is the lag');
 	bytes($file, $whole);
 	$f->await_caught_up;
+	is_soon { $alarm->() eq '' } 'the alarm goes';
 	is_soon { $times->(qr/\Q$topic\E\/2: can be read again/) }
 	    'the log says that it is over';
 	$f->drain;

@@ -99,13 +99,27 @@ fake_master(void **state)
 		mst.handoff.parts[row].slot = 0;
 		fby_store(&mst.shm.rows[row].read, 10 + (uint64_t)i);
 	}
+	fby_ends_init(&mst.ends, &mst);
+	fby_progress_init(&mst.progress, &mst);
 	return 0;
+}
+
+/* The ends of logs are heard of. */
+FBY_UNUSED static void
+fake_master_tick(int64_t now)
+{
+	fby_ends_tick(&mst.ends, now);
+	fby_progress_tick(&mst.progress, now);
 }
 
 FBY_UNUSED static int
 fake_master_gone(void **state)
 {
 	(void)state;
+	fby_progress_fini(&mst.progress);
+	fby_ends_fini(&mst.ends);
+	fby_failure_fini(&mst.failures);
+	fby_alarm_fini(&mst.alarms);
 	fby_handoff_fini(&mst.handoff);
 	fby_shm_close(&mst.shm);
 	return 0;

@@ -2,6 +2,7 @@
 #include "t/unit/unit.h"
 
 #include "master/metrics.h"
+#include "shared/clock.h"
 #include "shared/str.h"
 #include "t/unit/fake_master.h"
 
@@ -54,6 +55,7 @@ what_is_not_known_has_no_sample(void **state)
 	assert_true(has("monovtx_pending_raw{mvtx_name=\"demo\","
 			"mvtx_replica=\"0\"} -1"));
 	fby_store(&mst.shm.rows[0].high, 7);
+	fake_master_tick(fby_clock_mono());
 	assert_true(has("forebay_partition_lag{topic=\"orders\","
 			"partition=\"0\"} 7"));
 	assert_true(has("monovtx_pending_raw{mvtx_name=\"demo\","
