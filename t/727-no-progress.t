@@ -64,4 +64,28 @@ scenario 'the sink stands still' => sub {
 	$f->delivered_ok(produced => 24_000);
 };
 
+# A topic that is not there: librdkafka alone would wait half a minute for it.
+scenario 'the sink has no topic' => sub {
+	my $topic = $b->topic(2);
+	my $f = Test::Forebay->new(broker => $b, topic => $topic, workers => 1,
+	    sink => { kafka => { brokers => [$b->bootstrap],
+		    topic => "$topic-out" } },
+	    host => { progressTimeout => '2s' });
+
+	$f->start;
+	$f->await_held(2);
+	$b->produce($topic, 100);
+	my $said = qr/sink: topic \Q$topic\E-out: Broker: Unknown topic/;
+
+	is_soon { $f->log_text =~ $said } 'the log says which';
+	is_soon { alarm_of($f, 'sink') =~ /stand.*: topic \Q$topic\E-out: / }
+	    'and so does the alarm' or diag(explain($f->status->{alarms}));
+	unlike($f->log_text, qr/offset \d+: sink/,
+	    'before a record has failed');
+	$b->create_topic("$topic-out", 1);
+	is_soon { !@{$f->status->{alarms}} } 'it goes with the cause';
+	$f->await_caught_up;
+	$f->drain;
+};
+
 done_testing();

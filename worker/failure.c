@@ -51,6 +51,11 @@ fby_failure_send(struct fby_worker *w, struct fby_lane *ln,
 	/* The row may be somebody else's by now. */
 	if (ln && ln->state == FBY_LANE_DRAINED)
 		return;
+	if (ln) {
+		fby_store(&ln->row->error, code);
+		fby_store(&ln->row->error_role, (uint32_t)role);
+		fby_store(&ln->row->error_at, fby_clock_wall());
+	}
 	/* Librdkafka's texts of one code differ in figures only. */
 	if (is_repeated(last, code, code ? NULL : text, now) ||
 	    is_too_much(&w->failures, now))

@@ -226,6 +226,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 			    fby_mem_arena((enum fby_arena)i));
 	TAILQ_FOREACH (ln, &w->lanes, entry)
 		fby_source_tick(ln, now);
+	fby_sink_tick(w, now);
 	fby_prefetch_balance(w);
 	fby_rdkafka_login(w, now);
 }

@@ -99,3 +99,16 @@ fby_sink_group(struct fby_worker *w, const struct fby_msg_group *msg)
 	if (out->ops->group != NULL)
 		out->ops->group(out, msg);
 }
+
+/* With exactly-once one is there for several roles. */
+void
+fby_sink_tick(struct fby_worker *w, int64_t mono)
+{
+	for (int i = 0; i < FBY_SINK_N; i++) {
+		struct fby_outlet *out = w->outs[i];
+
+		if (out != NULL && out->ops->tick != NULL &&
+		    (i == FBY_SINK_PRIMARY || out != w->outs[FBY_SINK_PRIMARY]))
+			out->ops->tick(out, mono);
+	}
+}

@@ -48,6 +48,8 @@ struct fby_sink_ops {
 	void (*flush)(struct fby_outlet *out); /* or NULL */
 	/* A log-in was refused: with the secrets as they are now.  Or NULL. */
 	void (*login)(struct fby_outlet *out);
+	/* Every half second: say it if nothing is taken.  Or NULL. */
+	void (*tick)(struct fby_outlet *out, int64_t mono);
 	/* What it has taken is wanted soon: a lane drains.  Or NULL. */
 	void (*hurry)(struct fby_outlet *out);
 	/* The lane is released; the sink still has records of it.  Or NULL. */
@@ -73,6 +75,7 @@ struct fby_outlet {
 int fby_sink_open(struct fby_worker *w) FBY_MUSTCHECK;
 void fby_sink_close(struct fby_worker *w);
 void fby_sink_group(struct fby_worker *w, const struct fby_msg_group *msg);
+void fby_sink_tick(struct fby_worker *w, int64_t mono);
 
 /* For sink.c, which fills `w` and `role`.  NULL: the log says why. */
 struct fby_outlet *fby_sink_log_open(struct fby_worker *w);

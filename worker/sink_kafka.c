@@ -42,6 +42,7 @@
 #include "worker/produce.h"
 #include "worker/rdkafka.h"
 #include "worker/source.h"
+#include "worker/unanswered.h"
 #include "worker/worker.h"
 
 #define EVENT_BUDGET 25 /* for each turn of the loop */
@@ -60,7 +61,8 @@ struct sink_kafka {
 	bool refused;            /* somebody waits for room */
 	bool is_broken;          /* to be replaced */
 	int64_t replace_ms;
-	size_t open;                 /* records that have no report yet */
+	size_t open; /* records that have no report yet */
+	struct fby_unanswered unanswered;
 	struct fby_record **accused; /* in order; none is with librdkafka */
 	size_t first, naccused, accused_cap;
 	struct fby_record *alone; /* the one that is being tried */
@@ -124,6 +126,20 @@ produce(struct sink_kafka *s, struct fby_record *rec)
 		return refuse(s, (rd_kafka_resp_err_t)code);
 	s->open++;
 	return FBY_OK;
+}
+
+static void
+kafka_tick(struct fby_outlet *out, int64_t mono)
+{
+	struct sink_kafka *s = (struct sink_kafka *)out;
+	const struct fby_unanswered_topic topic = {
+		.name = out->w->m->sinks[out->role].kafka.topic,
+		.role = out->role,
+	};
+
+	if (!s->is_broken)
+		fby_unanswered_tick(&s->unanswered, s->open, s->rk, s->queue,
+		    &topic, 1, mono);
 }
 
 static enum fby_rc
@@ -197,6 +213,7 @@ on_report(struct sink_kafka *s, const rd_kafka_message_t *msg)
 	bool was_alone = s->alone == rec;
 
 	s->open--;
+	s->unanswered.reports++;
 	if (was_alone)
 		s->alone = NULL;
 	if (!msg->err) {
@@ -241,6 +258,11 @@ on_event(struct sink_kafka *s, rd_kafka_event_t *ev)
 		fby_rdkafka_on_login_error(s->out.w, rd_kafka_event_error(ev));
 		fby_rdkafka_on_trouble(s->out.w, "producer",
 		    rd_kafka_event_error(ev), rd_kafka_event_error_string(ev));
+		fby_failure_send(s->out.w, NULL, fby_failure_role(s->out.role),
+		    rd_kafka_event_error(ev), rd_kafka_event_error_string(ev));
+		break;
+	case RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT:
+		fby_unanswered_described(&s->unanswered, s->out.w, ev);
 		break;
 	default:
 		break;
@@ -335,6 +357,7 @@ replace(struct sink_kafka *s)
 	}
 	disconnect(s);
 	s->is_broken = false;
+	s->unanswered = (struct fby_unanswered){ .since = 0 };
 	if (connect_producer(s) == -1)
 		fby_loop_exit(s->out.w, FBY_EXIT_KAFKA);
 }
@@ -417,6 +440,7 @@ static const struct fby_sink_ops kafka_ops = {
 	.copies = 1,
 	.record = kafka_record,
 	.login = kafka_login,
+	.tick = kafka_tick,
 	.close = kafka_close,
 };
 

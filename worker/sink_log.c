@@ -36,6 +36,7 @@
 #define BUFFER_BYTES (256 * 1024) /* unwritten; one record may go over */
 #define LINES_MIN 256
 #define ASK_MS 2 /* when no event tells that there is room */
+#define FULL_MS 1000
 
 struct line {
 	struct fby_record *rec;
@@ -50,7 +51,8 @@ struct sink_log {
 	struct line *lines; /* ring of those not written */
 	uint64_t cap, head, tail;
 	struct fby_output output;
-	bool refused; /* somebody waits for room */
+	bool refused;    /* somebody waits for room */
+	int64_t full_at; /* monotonic: it took no more */
 	struct event ev_write, ev_ask, ev_room;
 };
 
@@ -237,6 +239,7 @@ log_flush(struct fby_outlet *out)
 
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 			wait_for_output(s);
+			s->full_at = fby_clock_mono();
 			break;
 		}
 		if (n == -1) {
@@ -250,6 +253,17 @@ log_flush(struct fby_outlet *out)
 	/* Not from here: this may be called while a lane is being fed. */
 	if (s->refused && unwritten(s) < BUFFER_BYTES / 2)
 		event_active(&s->ev_room, EV_TIMEOUT, 0);
+}
+
+/* A pipe that nobody reads is no error to anybody else. */
+static void
+log_tick(struct fby_outlet *out, int64_t mono)
+{
+	struct sink_log *s = (struct sink_log *)out;
+
+	if (is_waiting(s) && mono - s->full_at >= FULL_MS)
+		fby_failure_send(out->w, NULL, fby_failure_role(out->role), 0,
+		    "standard output takes no more");
 }
 
 static void
@@ -295,6 +309,7 @@ static const struct fby_sink_ops log_ops = {
 	.copies = 1,
 	.record = log_record,
 	.flush = log_flush,
+	.tick = log_tick,
 	.close = log_close,
 };
 

@@ -221,6 +221,23 @@ txn_forget(struct fby_outlet *out, struct fby_lane *ln)
 }
 
 static void
+txn_tick(struct fby_outlet *out, int64_t mono)
+{
+	struct fby_txn *s = (struct fby_txn *)out;
+	struct fby_unanswered_topic topics[FBY_SINK_N];
+	size_t n = 0;
+
+	for (int i = 0; i < FBY_SINK_N; i++)
+		if (s->topics[i] != NULL)
+			topics[n++] = (struct fby_unanswered_topic){
+				.name = rd_kafka_topic_name(s->topics[i]),
+				.role = (enum fby_sink_role)i,
+			};
+	fby_unanswered_tick(&s->unanswered, s->open, s->rk, s->queue, topics, n,
+	    mono);
+}
+
+static void
 txn_group(struct fby_outlet *out, const struct fby_msg_group *msg)
 {
 	fby_txn_group((struct fby_txn *)out, msg);
@@ -256,6 +273,7 @@ on_report(struct fby_txn *s, const rd_kafka_message_t *msg)
 	bool was_alone = s->alone == rec;
 
 	s->open--;
+	s->unanswered.reports++;
 	if (msg->err)
 		on_report_error(s, rec, msg->err, was_alone);
 	if (!was_alone || s->open > 0)
@@ -290,6 +308,8 @@ on_error(struct fby_txn *s, rd_kafka_event_t *ev)
 	fby_rdkafka_on_login_error(s->out.w, rd_kafka_event_error(ev));
 	fby_rdkafka_on_trouble(s->out.w, "producer", rd_kafka_event_error(ev),
 	    rd_kafka_event_error_string(ev));
+	fby_failure_send(s->out.w, NULL, FBY_FAILURE_SINK,
+	    rd_kafka_event_error(ev), rd_kafka_event_error_string(ev));
 }
 
 /* True if the queue is empty now. */
@@ -307,6 +327,9 @@ serve(struct fby_txn *s)
 			fby_rdkafka_on_log("producer", ev);
 		else if (rd_kafka_event_type(ev) == RD_KAFKA_EVENT_ERROR)
 			on_error(s, ev);
+		else if (rd_kafka_event_type(ev) ==
+		    RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT)
+			fby_unanswered_described(&s->unanswered, s->out.w, ev);
 		rd_kafka_event_destroy(ev);
 	}
 	return false;
@@ -437,6 +460,7 @@ static const struct fby_sink_ops txn_ops = {
 	.forget = txn_forget,
 	.group = txn_group,
 	.login = txn_login,
+	.tick = txn_tick,
 	.close = txn_close,
 };
 

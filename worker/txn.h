@@ -51,6 +51,7 @@
 #include "shared/proto.h"
 
 #include "worker/sink.h"
+#include "worker/unanswered.h"
 
 typedef struct rd_kafka_error_s rd_kafka_error_t;
 typedef struct rd_kafka_queue_s rd_kafka_queue_t;
@@ -97,6 +98,7 @@ struct fby_txn_failure {
 struct fby_txn {
 	struct fby_outlet out;
 	enum fby_txn_state state;
+	struct fby_unanswered unanswered;
 	rd_kafka_t *rk;
 	rd_kafka_topic_t *topics[FBY_SINK_N];
 	rd_kafka_queue_t *queue; /* reports, errors, logs */

@@ -147,6 +147,17 @@ fby_pipeline_delivered(struct fby_record *rec)
 }
 
 void
+fby_failure_send(struct fby_worker *w, struct fby_lane *ln,
+    enum fby_failure_role role, int code, const char *text)
+{
+	(void)w;
+	(void)ln;
+	(void)role;
+	(void)code;
+	(void)text;
+}
+
+void
 fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 {
 	assert_non_null(why);
