@@ -103,7 +103,8 @@ collect(struct fby_commit *c)
 		    pt->partition);
 		tp->offset = acked;
 		h->parts[i].sent_round = pt->round;
-		len = fby_metadata_encode(buf, watermark, pt->topic_id);
+		len = fby_metadata_encode(buf, watermark, pt->topic_id,
+		    pt->partitions);
 		if (len == 0)
 			continue;
 		tp->metadata = strdup(buf); /* librdkafka frees it */

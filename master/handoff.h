@@ -78,6 +78,7 @@ struct fby_part {
 	bool again;          /* resolve anew after its release */
 	bool anew;           /* what is acked is of the topic before */
 	uint64_t topic_id;   /* resolved last in that one; 0: unknown */
+	uint32_t partitions; /* of it, when the group began; 0: unknown */
 	unsigned failures;   /* times in a row that it could not be read */
 	int64_t failed_at;   /* what was acked then */
 	int64_t ask_at;      /* monotonic: not resolved before; offsets.c */

@@ -24,16 +24,19 @@
 #define RETRY_MS 500
 #define FAILED_MAX_MS 10000
 #define GROUP_MS 3000
+#define SIBLINGS_MS 3000
 #define WHAT (FBY_SURVEY_COMMITTED | FBY_SURVEY_FIRST | FBY_SURVEY_END)
 
 struct fby_offsets_part {
 	struct fby_part *pt;
 	int64_t committed, watermark; /* FBY_NONE: none */
-	int64_t first, end;
-	unsigned round; /* of the part, when it was asked for */
-	bool is_known;  /* all of this is */
-	uint64_t of;    /* topic of the committed one; 0: not said */
-	bool doubt;     /* is it this one?  Its id is asked for */
+	int64_t first, end, stable;
+	uint32_t partitions; /* its metadata say so; 0: they do not */
+	unsigned round;      /* of the part, when it was asked for */
+	bool is_known;       /* all of this is */
+	uint64_t of;         /* topic of the committed one; 0: not said */
+	bool doubt;          /* is it this one?  Its id is asked for */
+	bool is_later;       /* than the group's beginning with its topic */
 };
 
 /* ---- one round -------------------------------------------------------- */
@@ -130,6 +133,33 @@ kept(struct fby_offsets *o, const struct fby_offsets_part *op,
 	return acked;
 }
 
+/* How many partitions has the topic, as far as we know? */
+static int
+size_of(const struct fby_offsets *o, const char *topic)
+{
+	const struct fby_topics_id *id = fby_topics_find(&o->mst->topics,
+	    topic);
+	int n = id ? id->partitions : 0;
+
+	for (size_t i = 0; i < o->nparts; i++)
+		if (strcmp(o->parts[i].pt->topic, topic) == 0)
+			n = FBY_MAX(n, o->parts[i].pt->partition + 1);
+	return n;
+}
+
+/* It stays what it was when the group began: the metadata carry it. */
+static void
+keep_size(struct fby_offsets *o, const struct fby_offsets_part *op)
+{
+	struct fby_part *pt = op->pt;
+
+	if (op->committed != FBY_NONE)
+		pt->partitions = op->partitions;
+	else if (pt->resume == FBY_NONE)
+		pt->partitions = (uint32_t)size_of(o, pt->topic);
+	fby_store(&o->mst->shm.rows[pt->row].partitions, pt->partitions);
+}
+
 static void
 resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
     uint64_t topic_id, int64_t committed, int64_t start, int64_t watermark)
@@ -145,6 +175,7 @@ resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
 		fby_bump(&fby_handoff_row(h, op->pt)->future, 1);
 		watermark = believed;
 	}
+	keep_size(o, op);
 	fby_handoff_set_committed(h, op->pt, committed, op->watermark);
 	fby_handoff_set_log(h, op->pt, op->first, op->end, topic_id);
 	fby_handoff_resolved(h, op->pt, start, watermark);
@@ -210,6 +241,7 @@ decide(struct fby_offsets *o, struct fby_offsets_part *op)
 	struct fby_part *pt = op->pt;
 	const struct fby_topics_id *id;
 	int64_t start, watermark = op->watermark, acked, committed;
+	enum fby_start_reset reset = o->reset;
 	uint64_t topic_id;
 
 	/* It may have been revoked while the answers were under way. */
@@ -231,8 +263,15 @@ decide(struct fby_offsets *o, struct fby_offsets_part *op)
 	committed = FBY_MAX(op->committed, pt->resume);
 	if (pt->resume != FBY_NONE)
 		watermark = FBY_MAX(watermark, pt->watermark);
-	switch (
-	    fby_start_choose(committed, op->first, op->end, o->reset, &start)) {
+	if (op->is_later && committed == FBY_NONE) {
+		fby_notice("partition %s/%d: the group had begun with its "
+			   "topic before it was there; starting at its first "
+			   "record",
+		    pt->topic, pt->partition);
+		reset = FBY_RESET_EARLIEST;
+	}
+	switch (fby_start_choose(committed, op->first, op->end, op->stable,
+	    reset, &start)) {
 	case FBY_START_NONE:
 		fby_alarm_set(&o->mst->alarms, FBY_ALARM_OFFSETS,
 		    "%s/%d: %s, and auto.offset.reset is error", pt->topic,
@@ -287,6 +326,89 @@ finish_round(struct fby_offsets *o)
 	}
 }
 
+/* ---- is it a partition that was added? -------------------------------- */
+
+/* "latest" means from when the group was first seen, and it is asked now. */
+static bool
+is_fresh(const struct fby_offsets *o, const struct fby_offsets_part *op)
+{
+	return o->reset == FBY_RESET_LATEST && op->is_known && !op->doubt &&
+	    op->committed == FBY_NONE && op->pt->resume == FBY_NONE;
+}
+
+/*
+ * What the group has committed of another partition of the topic: did it begin
+ * with that one before this one was there?  If its metadata do not say how
+ * many there were, it may have.
+ */
+static bool
+is_before(const struct fby_offsets *o, const struct fby_offsets_part *op,
+    const rd_kafka_topic_partition_t *tp)
+{
+	const struct fby_topics_id *id = fby_topics_find(&o->mst->topics,
+	    tp->topic);
+	uint64_t of = fby_metadata_topic_id(tp->metadata, tp->metadata_size);
+
+	if (tp->offset < 0 || strcmp(tp->topic, op->pt->topic) != 0)
+		return false;
+	/* All partitions of a topic made anew are later ones. */
+	if (id && id->id != 0 && of != 0 && of != id->id)
+		return true;
+	return (uint32_t)op->pt->partition >=
+	    fby_metadata_partitions(tp->metadata, tp->metadata_size);
+}
+
+static void
+on_siblings(void *arg, rd_kafka_topic_partition_list_t *list, int err)
+{
+	struct fby_offsets *o = arg;
+
+	o->siblings = NULL;
+	if (err)
+		fby_info("offsets: committed of all partitions: %s",
+		    rd_kafka_err2str(err));
+	for (size_t i = 0; i < o->nparts; i++) {
+		struct fby_offsets_part *op = &o->parts[i];
+
+		if (!is_fresh(o, op))
+			continue;
+		for (int k = 0; k < list->cnt && op->is_known; k++) {
+			if (err || list->elems[k].err)
+				op->is_known = false; /* asked anew */
+			else
+				op->is_later |= is_before(o, op,
+				    &list->elems[k]);
+		}
+	}
+	finish_round(o);
+}
+
+static void
+ask_siblings(struct fby_offsets *o)
+{
+	rd_kafka_topic_partition_list_t *list = NULL;
+	const char *last = NULL;
+
+	for (size_t i = 0; i < o->nparts; i++) {
+		const char *topic = o->parts[i].pt->topic;
+		bool had = last != NULL && strcmp(last, topic) == 0;
+
+		if (!is_fresh(o, &o->parts[i]) || had)
+			continue;
+		last = topic;
+		if (list == NULL)
+			list = rd_kafka_topic_partition_list_new(16);
+		if (rd_kafka_topic_partition_list_find(list, topic, 0) == NULL)
+			rd_kafka_topic_partition_list_add_range(list, topic, 0,
+			    size_of(o, topic) - 1);
+	}
+	if (list)
+		o->siblings = fby_call_committed(&o->mst->calls,
+		    o->mst->group.rk, list, SIBLINGS_MS, on_siblings, o);
+	else
+		finish_round(o);
+}
+
 /* ---- of which topic? -------------------------------------------------- */
 
 static void
@@ -308,7 +430,7 @@ on_ids(void *arg, rd_kafka_event_t *ev)
 		fby_info("offsets: topic ids: %s",
 		    rd_kafka_event_error_string(ev));
 	fby_topics_described(&o->mst->topics, ev, on_id, o);
-	finish_round(o);
+	ask_siblings(o);
 }
 
 /* ---- what the broker says --------------------------------------------- */
@@ -319,12 +441,14 @@ take(struct fby_offsets *o, struct fby_offsets_part *op)
 	const struct fby_survey_part *sp = fby_survey_find(&o->survey,
 	    op->pt->topic, op->pt->partition);
 
-	if (sp == NULL || (sp->known & WHAT) != WHAT)
+	if (sp == NULL || (sp->known & o->survey.what) != o->survey.what)
 		return;
 	op->committed = sp->committed;
 	op->watermark = sp->watermark;
 	op->first = sp->first;
 	op->end = sp->end;
+	op->stable = sp->known & FBY_SURVEY_STABLE ? sp->stable : sp->end;
+	op->partitions = sp->partitions;
 	op->of = sp->of;
 	op->is_known = true;
 	op->doubt = is_in_doubt(o, op);
@@ -346,7 +470,7 @@ on_survey(void *arg, struct fby_survey *s, const char *error)
 	if (doubt)
 		fby_topics_ask(&o->mst->topics, &o->ids);
 	else
-		finish_round(o);
+		ask_siblings(o);
 }
 
 /* ---- the watermark of the group --------------------------------------- */
@@ -396,6 +520,16 @@ reset_policy(const struct fby_manifest *m)
 	if (strcmp(v, "error") == 0)
 		return FBY_RESET_ERROR;
 	return FBY_RESET_LATEST;
+}
+
+/* Who reads uncommitted records has no open transaction before him. */
+static bool
+wants_stable(const struct fby_offsets *o)
+{
+	const char *v = fby_kafka_setting(o->mst->manifest, "isolation.level");
+
+	return o->reset == FBY_RESET_LATEST &&
+	    (v == NULL || strcmp(v, "read_uncommitted") != 0);
 }
 
 /* What cannot be read is asked for more and more seldom. */
@@ -457,7 +591,8 @@ fby_offsets_resolve(struct fby_offsets *o)
 {
 	rd_kafka_topic_partition_list_t *list;
 
-	if (fby_survey_is_under_way(&o->survey) || o->ids.under_way) {
+	if (fby_survey_is_under_way(&o->survey) || o->ids.under_way ||
+	    o->siblings != NULL) {
 		o->again = true;
 		return;
 	}
@@ -466,7 +601,7 @@ fby_offsets_resolve(struct fby_offsets *o)
 	if (o->mst->group.rk == NULL || (list = gather(o)) == NULL)
 		return;
 	fby_survey_ask(&o->survey, o->mst->group.rk, o->mst->group.replies,
-	    list, WHAT);
+	    list, WHAT | (wants_stable(o) ? FBY_SURVEY_STABLE : 0));
 }
 
 static void
@@ -499,7 +634,8 @@ fby_offsets_forget(struct fby_offsets *o)
 	drop_round(o);
 	fby_survey_forget(&o->survey);
 	fby_call_forget(&o->mst->calls, o->group_call);
-	o->group_call = NULL;
+	fby_call_forget(&o->mst->calls, o->siblings);
+	o->siblings = o->group_call = NULL;
 	o->ids.under_way = false;
 	evtimer_del(&o->ev_retry);
 }

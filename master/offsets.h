@@ -38,6 +38,7 @@ struct fby_offsets {
 	bool again; /* more came meanwhile */
 	enum fby_start_reset reset;
 	struct event ev_retry;
+	struct fby_call *siblings;   /* of the round; under way, or NULL */
 	struct fby_call *group_call; /* under way, or NULL */
 	int64_t group_watermark;     /* FBY_NONE */
 	uint64_t resets;             /* out of range, or of the topic before */

@@ -22,9 +22,11 @@ enum fby_start {
 
 /*
  * committed: FBY_NONE if the group has none.  first and end: of the log, end
- * being the next offset to be written.  *start is set unless FBY_START_NONE.
+ * being the next offset to be written.  stable: where the first transaction
+ * begins that is still open, or end; "latest" is not beyond it, since what is
+ * in there is yet to be read.  *start is set unless FBY_START_NONE.
  */
 enum fby_start fby_start_choose(int64_t committed, int64_t first, int64_t end,
-    enum fby_start_reset reset, int64_t *start);
+    int64_t stable, enum fby_start_reset reset, int64_t *start);
 
 #endif

@@ -189,6 +189,8 @@ take_committed(struct fby_survey_part *sp, const rd_kafka_topic_partition_t *tp)
 	sp->committed = tp->offset;
 	sp->watermark = fby_metadata_watermark(tp->metadata, tp->metadata_size);
 	sp->of = fby_metadata_topic_id(tp->metadata, tp->metadata_size);
+	sp->partitions = fby_metadata_partitions(tp->metadata,
+	    tp->metadata_size);
 }
 
 static void

@@ -34,6 +34,7 @@ struct fby_survey_part {
 	int64_t committed, watermark; /* FBY_NONE: none */
 	uint64_t of;                  /* topic of the committed one; 0: not
 				       * said */
+	uint32_t partitions;          /* as metadata.h has it; 0: not said */
 	int64_t first, end;           /* of the log */
 	int64_t stable;               /* first open transaction, or end */
 };

@@ -66,8 +66,9 @@ struct fby_ledger_row {
 	int32_t partition;
 	_Atomic int64_t committed; /* last the broker confirmed */
 	_Atomic int64_t committed_watermark;
-	_Atomic int64_t log_start; /* first offset the broker has */
-	_Atomic uint64_t topic_id; /* some of its id; 0: unknown */
+	_Atomic int64_t log_start;   /* first offset the broker has */
+	_Atomic uint64_t topic_id;   /* some of its id; 0: unknown */
+	_Atomic uint32_t partitions; /* of it, when the group began; or 0 */
 	/* ---- the holder's lines ---- */
 	alignas(
 	    FBY_CACHELINE) _Atomic int64_t acked; /* next offset to commit */

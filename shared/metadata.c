@@ -11,12 +11,12 @@
 
 size_t
 fby_metadata_encode(char buf[FBY_METADATA_MAX], int64_t watermark,
-    uint64_t topic_id)
+    uint64_t topic_id, uint32_t partitions)
 {
 	int len = 0;
 
 	buf[0] = '\0';
-	if (watermark < 0 && topic_id == 0)
+	if (watermark < 0 && topic_id == 0 && partitions == 0)
 		return 0;
 	len = snprintf(buf, FBY_METADATA_MAX, VERSION);
 	if (watermark >= 0)
@@ -25,6 +25,9 @@ fby_metadata_encode(char buf[FBY_METADATA_MAX], int64_t watermark,
 	if (topic_id != 0)
 		len += snprintf(buf + len, FBY_METADATA_MAX - (size_t)len,
 		    " t=%016" PRIx64, topic_id);
+	if (partitions != 0)
+		len += snprintf(buf + len, FBY_METADATA_MAX - (size_t)len,
+		    " n=%" PRIu32, partitions);
 	return (size_t)len;
 }
 
@@ -71,4 +74,18 @@ fby_metadata_topic_id(const char *metadata, size_t len)
 	    strspn(value, "0123456789abcdef") != 16)
 		return 0;
 	return strtoull(value, NULL, 16);
+}
+
+uint32_t
+fby_metadata_partitions(const char *metadata, size_t len)
+{
+	char buf[TEXT_MAX], *end;
+	const char *value = find(buf, metadata, len, "n=");
+	long long n;
+
+	if (value == NULL)
+		return 0;
+	n = strtoll(value, &end, 10);
+	return *value && *end == '\0' && n > 0 && n <= INT32_MAX ? (uint32_t)n :
+								   0;
 }

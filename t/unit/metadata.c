@@ -17,12 +17,12 @@ what_is_encoded_is_decoded(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < FBY_NELEM(values); i++) {
-		size_t len = fby_metadata_encode(buf, values[i], 0);
+		size_t len = fby_metadata_encode(buf, values[i], 0, 0);
 
 		assert_true(len > 0 && len < sizeof(buf));
 		assert_true(fby_metadata_watermark(buf, len) == values[i]);
 	}
-	assert_int_equal(fby_metadata_encode(buf, FBY_NONE, 0), 0);
+	assert_int_equal(fby_metadata_encode(buf, FBY_NONE, 0, 0), 0);
 }
 
 static void
@@ -58,13 +58,19 @@ static void
 it_says_which_topic_is_meant(void **state)
 {
 	char buf[FBY_METADATA_MAX];
-	size_t len = fby_metadata_encode(buf, INT64_MAX, UINT64_MAX);
+	size_t len = fby_metadata_encode(buf, INT64_MAX, UINT64_MAX, INT32_MAX);
 
 	(void)state;
 	assert_true(len > 0 && len < sizeof(buf));
+	assert_true(len < sizeof(buf));
 	assert_true(fby_metadata_topic_id(buf, len) == UINT64_MAX);
+	assert_int_equal(fby_metadata_partitions(buf, len), INT32_MAX);
+	assert_int_equal(fby_metadata_partitions("fby1 n=0", 8), 0);
+	assert_int_equal(fby_metadata_partitions("fby1 n=-1", 9), 0);
+	assert_int_equal(fby_metadata_partitions("fby1 n=4x", 9), 0);
+	assert_int_equal(fby_metadata_partitions("fby1 w=1", 8), 0);
 	assert_true(fby_metadata_watermark(buf, len) == INT64_MAX);
-	len = fby_metadata_encode(buf, FBY_NONE, 0xabc);
+	len = fby_metadata_encode(buf, FBY_NONE, 0xabc, 0);
 	assert_string_equal(buf, "fby1 t=0000000000000abc");
 	assert_true(fby_metadata_topic_id(buf, len) == 0xabc);
 	assert_true(fby_metadata_watermark(buf, len) == FBY_NONE);

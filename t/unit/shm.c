@@ -139,6 +139,7 @@ the_layout_is_the_one_that_is_drawn(void **state)
 	AT(row, committed_watermark, 32);
 	AT(row, log_start, 40);
 	AT(row, topic_id, 48);
+	AT(row, partitions, 56);
 	AT(row, acked, 64);
 	AT(row, watermark, 72);
 	AT(row, position, 80);

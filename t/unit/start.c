@@ -4,7 +4,7 @@
 #include "master/start.h"
 
 #define CHOOSE(committed, first, end, reset) \
-	fby_start_choose(committed, first, end, reset, &start)
+	fby_start_choose(committed, first, end, end, reset, &start)
 
 static int64_t start;
 
@@ -45,6 +45,20 @@ one_out_of_range_is_a_reset_never_silent(void **state)
 	assert_int_equal(CHOOSE(21, 5, 20, FBY_RESET_ERROR), FBY_START_NONE);
 }
 
+static void
+latest_is_not_beyond_an_open_transaction(void **state)
+{
+	(void)state;
+	assert_int_equal(fby_start_choose(FBY_NONE, 5, 20, 12, FBY_RESET_LATEST,
+			     &start),
+	    FBY_START_FRESH);
+	assert_int_equal(start, 12);
+	assert_int_equal(fby_start_choose(15, 5, 20, 12, FBY_RESET_LATEST,
+			     &start),
+	    FBY_START_COMMITTED);
+	assert_int_equal(start, 15);
+}
+
 int
 main(void)
 {
@@ -53,6 +67,7 @@ main(void)
 		    a_committed_offset_that_the_broker_has_is_taken),
 		cmocka_unit_test(without_one_the_policy_decides),
 		cmocka_unit_test(one_out_of_range_is_a_reset_never_silent),
+		cmocka_unit_test(latest_is_not_beyond_an_open_transaction),
 	};
 
 	return UNIT_RUN(tests);
