@@ -126,7 +126,7 @@ fby_progress_reason(const struct fby_progress *p, uint32_t row,
 
 /* What a worker has said goes before what the state tells. */
 static const char *
-why(const struct fby_progress *p, uint32_t row)
+why(const struct fby_progress *p, uint32_t row, int64_t now)
 {
 	enum fby_failure_role role;
 	const struct fby_failure *f = fby_progress_reason(p, row, &role);
@@ -139,10 +139,15 @@ why(const struct fby_progress *p, uint32_t row)
 	case FBY_ROW_IDLE:
 		return "no worker holds it";
 	default:
-		return role == FBY_FAILURE_SOURCE ?
-		    "no record comes from the broker" :
-		    "no answer";
+		break;
 	}
+	if (role != FBY_FAILURE_SOURCE)
+		return "no answer";
+	/* It tells the ends of logs: librdkafka drops what it cannot read. */
+	return fby_ends_get(&p->mst->ends, row, now) == FBY_NONE ?
+	    "no record comes from the broker" :
+	    "the broker answers and no record comes: the batch at this offset "
+	    "may be damaged";
 }
 
 /* ---- alarms ----------------------------------------------------------- */
@@ -158,7 +163,7 @@ struct found {
  */
 static void
 set_alarm(struct fby_progress *p, enum fby_failure_role role,
-    const struct found *f)
+    const struct found *f, int64_t now)
 {
 	const struct fby_part *pt = &p->mst->handoff.parts[f->first];
 	const struct fby_progress_part *part = &p->parts[f->first];
@@ -169,21 +174,22 @@ set_alarm(struct fby_progress *p, enum fby_failure_role role,
 		fby_alarm_set(&p->mst->alarms, alarm_of[role],
 		    "%s/%d stands still at offset %" PRId64 " since %.19sZ: %s",
 		    pt->topic, pt->partition, part->acked, at,
-		    why(p, f->first));
+		    why(p, f->first, now));
 	else
 		fby_alarm_set(&p->mst->alarms, alarm_of[role],
 		    "%" PRIu32 " partitions stand still, the first of them "
 		    "%s/%d at offset %" PRId64 " since %.19sZ: %s",
 		    f->n, pt->topic, pt->partition, part->acked, at,
-		    why(p, f->first));
+		    why(p, f->first, now));
 }
 
 static void
-settle(struct fby_progress *p, const struct found found[FBY_FAILURE_NROLES])
+settle(struct fby_progress *p, const struct found found[FBY_FAILURE_NROLES],
+    int64_t now)
 {
 	for (int r = 0; r < FBY_FAILURE_NROLES; r++)
 		if (found[r].n > 0)
-			set_alarm(p, (enum fby_failure_role)r, &found[r]);
+			set_alarm(p, (enum fby_failure_role)r, &found[r], now);
 		else
 			fby_alarm_clear(&p->mst->alarms, alarm_of[r]);
 }
@@ -250,7 +256,7 @@ fby_progress_tick(struct fby_progress *p, int64_t now)
 			found[part->role].first = i;
 	}
 	p->ticked_at = now;
-	settle(p, found);
+	settle(p, found, now);
 }
 
 const struct fby_progress_part *

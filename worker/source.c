@@ -194,10 +194,22 @@ is_passing(rd_kafka_resp_err_t err)
 	}
 }
 
+/*
+ * Librdkafka asks for more and more bytes of a batch that it cannot read, and
+ * in the end takes it for too large; no broker has one of a gigabyte.
+ */
+static const char *
+reason(const rd_kafka_message_t *msg)
+{
+	return msg->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ?
+	    "the batch at this offset cannot be decoded" :
+	    rd_kafka_message_errstr(msg);
+}
+
 static void
 say(struct fby_lane *ln, const rd_kafka_message_t *msg)
 {
-	const char *text = rd_kafka_message_errstr(msg);
+	const char *text = reason(msg);
 
 	fby_rdkafka_on_trouble(ln->w, ln->name, msg->err, text);
 	fby_failure_send(ln->w, ln, FBY_FAILURE_SOURCE, msg->err, text);
