@@ -54,6 +54,13 @@ fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn, void *arg)
 	FBY_BUG_ON(true);
 }
 
+size_t
+fby_event_time_reset(struct fby_master *m)
+{
+	(void)m;
+	return 0;
+}
+
 void
 fby_reload_forget(struct fby_reload *r, void *arg)
 {
