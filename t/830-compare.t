@@ -239,13 +239,9 @@ scenario('what streams is compared as such' => sub {
 
 # Numaflow's own data plane, where somebody has it.
 scenario('beside the stock numaflow-rs' => sub {
-	my $program = $ENV{FOREBAY_NUMAFLOW_RS};
-
-	unless ($program) {
-		diag('left out: FOREBAY_NUMAFLOW_RS does not name a '
-		    . 'numaflow-rs');
-		return;
-	}
+	my $program = $ENV{FOREBAY_NUMAFLOW_RS} or return skip_for(
+	    'FOREBAY_NUMAFLOW_RS says no path of a numaflow-rs',
+	    machine => 1);
 	my $dir = scratch();
 	my $f = prepare($dir, runtimes => { rust => {
 	    command => [$program, 'processor'] } });
