@@ -129,8 +129,11 @@ fby_proc_grant(struct fby_proc *pr, const struct fby_part *pt)
 			pr->mst->handoff.has_dead_letter ?
 		    pt->poison.kills :
 		    0,
+		.topic_id = pt->topic_id,
+		.partition = pt->partition,
 	};
 
+	snprintf(msg.topic, sizeof(msg.topic), "%s", pt->topic);
 	fby_channel_send(&pr->ch, FBY_MSG_GRANT, &msg.msg, sizeof(msg), -1);
 }
 

@@ -103,9 +103,11 @@ struct fby_msg {
 };
 
 /*
- * The row of the ledger holds topic and partition; it was written before the
- * message was sent.
+ * What is to be read is said here and not taken from the ledger, which
+ * everybody can write to.  The row was written before the message was sent.
  */
+#define FBY_TOPIC_MAX 249 /* Kafka's */
+
 struct fby_msg_grant {
 	struct fby_msg msg;
 	uint32_t row;
@@ -122,6 +124,10 @@ struct fby_msg_grant {
 	 * is suspected of killing workers.  FBY_NONE: none is.
 	 */
 	int64_t isolate_until;
+	uint64_t topic_id; /* for the metadata of offsets; 0: unknown yet */
+	int32_t partition;
+	uint32_t reserved;
+	char topic[256]; /* zeros follow */
 };
 
 struct fby_msg_revoke {

@@ -112,6 +112,7 @@ lane_free(struct fby_lane *ln)
 	fby_eventtime_fini(&ln->et);
 	free(ln->failed);
 	free(ln->name);
+	free(ln->topic);
 	free(ln);
 }
 
@@ -231,8 +232,9 @@ refuse(struct fby_worker *w, const struct fby_msg_grant *msg)
 		return "the ledger has another epoch";
 	if (fby_acquire(&row->slot) != w->slot_no)
 		return "the ledger has another holder";
-	if (row->topic_off == 0)
-		return "the row names no partition";
+	if (msg->topic[0] == '\0' || msg->partition < 0 ||
+	    memchr(msg->topic, '\0', FBY_TOPIC_MAX + 1) == NULL)
+		return "it names no partition";
 	if (msg->start < 0)
 		return "the start offset is not absolute";
 	if (fby_lane_find_row(w, msg->row) != NULL)
@@ -250,8 +252,9 @@ lane_new(struct fby_worker *w, const struct fby_msg_grant *msg)
 	ln->row_no = msg->row;
 	ln->row = &w->shm.rows[msg->row];
 	ln->epoch = msg->epoch;
-	ln->topic = fby_shm_name(&w->shm, ln->row->topic_off);
-	ln->partition = ln->row->partition;
+	ln->topic = fby_strdup(msg->topic);
+	ln->partition = msg->partition;
+	ln->topic_id = msg->topic_id;
 	ln->name = fby_asprintf("%s/%" PRId32, ln->topic, ln->partition);
 	ln->fd = -1;
 	ln->isolate_until = msg->isolate_until;

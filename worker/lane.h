@@ -64,9 +64,10 @@ struct fby_lane {
 	uint32_t row_no;
 	struct fby_ledger_row *row;
 	uint64_t epoch;
-	const char *topic; /* in the ledger's names */
+	char *topic; /* heap */
 	int32_t partition;
-	char *name; /* "orders/3" */
+	uint64_t topic_id; /* when it was granted; 0: unknown yet */
+	char *name;        /* "orders/3" */
 	enum fby_release_reason reason;
 	struct event ev_deadline;
 	int64_t drain_by;      /* monotonic: when that is */

@@ -205,7 +205,8 @@ add_offset(rd_kafka_topic_partition_list_t *list, const struct fby_lane *ln)
 	rd_kafka_topic_partition_t *tp;
 	char buf[FBY_METADATA_MAX];
 	size_t len = fby_metadata_encode(buf, ln->txn.watermark,
-	    fby_load(&ln->row->topic_id), fby_load(&ln->row->partitions));
+	    ln->topic_id ? ln->topic_id : fby_load(&ln->row->topic_id),
+	    fby_load(&ln->row->partitions));
 
 	tp = rd_kafka_topic_partition_list_add(list, ln->topic, ln->partition);
 	tp->offset = ln->txn.next;

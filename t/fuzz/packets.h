@@ -4,6 +4,7 @@
  *	how	low bits: that many descriptors go along (0 to 3);
  *		4: ABI and size are made right; 8: the reader's turn after it;
  *		16: four zeros follow for each byte of the packet
+ *		32: zeros follow up to the size of a GRANT
  *	length	of the packet, without those
  * and as many bytes.
  */
@@ -26,12 +27,15 @@ packet_send(int to, uint8_t how, const uint8_t *p, size_t len)
 	union {
 		struct fby_msg msg;
 		char bytes[5 * UINT8_MAX + 1];
+		struct fby_msg_grant grant;
 	} buf = { .bytes = { 0 } };
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(PACKET_FDS * sizeof(int))];
 	} control = { .bytes = { 0 } };
-	const size_t all = how & 16 ? 5 * len : len;
+	const size_t all = how & 16 ? 5 * len :
+	    how & 32 ? FBY_MAX(len, sizeof(struct fby_msg_grant)) :
+		       len;
 	struct iovec iov = { &buf, all };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 	const int fds[PACKET_FDS] = { STDIN_FILENO, STDIN_FILENO,

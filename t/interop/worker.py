@@ -9,7 +9,7 @@ import confluent_kafka as ck
 from confluent_kafka import KafkaError as E
 
 # shared/proto.h: messages, and the method that obeys; reasons of RELEASED; exit codes
-MESSAGES = {1: ('grant', '=IIQqqq'), 2: ('revoke', '=IIQ'), 3: ('stop', '=II'),
+MESSAGES = {1: ('grant', '=IIQqqqQiI256s'), 2: ('revoke', '=IIQ'), 3: ('stop', '=II'),
             4: ('configure', '='), 5: ('reopen', '=')}
 ABI, READY, RELEASED, FAILURE, REVOKED, RANGE, FAILED = 3, 16, 17, 18, 0, 1, 2
 WHY = {E._AUTO_OFFSET_RESET: RANGE, E.OFFSET_OUT_OF_RANGE: RANGE}      # else FAILED
@@ -18,7 +18,7 @@ OK, CONFIG, BAD_ABI, PROTO, KAFKA, SETUP = 0, 2, 3, 5, 6, 7
 MAGIC, HEAD_SIZE, SLOT_SIZE, ROW_SIZE, NONE = 0x73796266, 64, 640, 256, -1
 ACKED, WATERMARK, POSITION, HIGH, IN_FLIGHT, OLDEST_AT, READ, READ_BYTES = range(8, 16)
 EPOCH, DELIVERED, LATE, DEAD_LETTERED, FUTURE = 0, 16, 18, 22, 27       # row.q
-HOLDER, TOPIC_OFF, PARTITION, FLAGS, AT_END, IDLE = 2, 4, 5, 40, 2, 4   # row.i
+HOLDER, FLAGS, AT_END, IDLE = 2, 40, 2, 4                               # row.i
 HEARTBEAT, AT_OFFSET, RECORDS, BYTES, DEAD_LETTERS = 8, 11, 12, 13, 31  # slot.q
 ALL_READ, ALL_BYTES, ALL_ACKED, WRITES, ERRORS, _, RSS, CPU = range(16, 24)
 STATE, ACTIVITY, AT_ROW, LANES = range(18, 22)                          # slot.i
@@ -83,13 +83,13 @@ class Sink:
 class Lane:
     """A partition, from GRANT to RELEASED.  How far it is stands in its row: `acked` is
     the end of the contiguous prefix of what is done; the sink answers in any order."""
-    def __init__(self, w, row, kills, epoch, start, watermark, isolate_until):
+    def __init__(self, w, row, kills, epoch, start, watermark, isolate_until, *what):
         self.w, self.row, self.epoch, self.kills = w, row, epoch, kills
         self.condemned, self.isolate_until = start if kills else NONE, isolate_until
         at = w.rows + ROW_SIZE * row    # its items are stored in one piece each
         self.q, self.i = map(memoryview(w.ledger)[at:at + ROW_SIZE].cast, 'qI')
-        topic = w.ledger[w.names + self.i[TOPIC_OFF]:].split(b'\0')[0].decode()
-        self.key, delay = (topic, self.i[PARTITION]), w.conf['watermark']['maxDelayMs']
+        self.key = (what[3].split(b'\0')[0].decode(), what[1])  # topic, partition
+        delay = w.conf['watermark']['maxDelayMs']
         self.tp = ck.TopicPartition(*self.key, start)
         self.ring, self.size, self.active = collections.deque(), 0, w.now
         self.deadline, self.newest = None, watermark + delay
@@ -189,8 +189,8 @@ class Worker:
         self.slot, self.lanes, self.again = int(slot), {}, collections.deque()
         self.channel, self.ledger = socket.socket(fileno=3), mmap.mmap(4, 0)
         self.configure(6)
-        magic, abi, head, size, _, self.nrows, slots, self.rows, self.names = \
-            struct.unpack_from('=IHHQ5I', self.ledger)
+        magic, abi, head, size, _, self.nrows, slots, self.rows = \
+            struct.unpack_from('=IHHQ4I', self.ledger)
         if (magic, head, size) != (MAGIC, HEAD_SIZE, len(self.ledger)) or \
                 not abi == self.conf['abi'] == ABI:
             say('this is not the ABI of the master', BAD_ABI)
