@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "shared/core.h"
+#include "shared/crash.h"
 #include "shared/err.h"
 #include "shared/kafka.h"
 #include "shared/log.h"
@@ -449,6 +450,7 @@ main(int argc, char **argv)
 	fby_mem_init();
 	fby_title_init(argc, argv);
 	fby_log_init("forebay");
+	fby_crash_catch();
 	json_set_alloc_funcs(fby_malloc, free);
 	status = fby_usage_run(argc, argv, commands);
 	if (fby_screen_flush() == -1 && status == 0)

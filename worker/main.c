@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shared/descriptors.h"
+#include "shared/crash.h"
 #include "shared/err.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
@@ -188,6 +189,7 @@ main(int argc, char **argv)
 	fby_title_init(argc, argv);
 	fby_mem_init();
 	fby_log_init("forebay-worker");
+	fby_crash_catch();
 	slot = slot_from_env();
 	if (slot == -1 || !have_descriptors()) {
 		fprintf(stderr,
