@@ -8,152 +8,116 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
 #include "shared/str.h"
 
-#include "master/control.h"
+#include "master/dial.h"
 #include "master/render.h"
-#include "master/rundir.h"
 #include "master/screen.h"
+#include "master/target.h"
 
-static void
-explain_connect(const char *dir)
+#define EXIT_MS 60000 /* from its last word to the end of the process */
+
+/* ---- which master ----------------------------------------------------- */
+
+/* Neither -c nor -d: it may be somebody else's that happens to be alone. */
+static bool
+is_confirmed(const struct fby_client *cl, const struct fby_dial *d,
+    const char *verb)
 {
-	switch (errno) {
-	case ENOENT:
-	case ENOTDIR:
-		fprintf(stderr, "forebay: no master is running in %s\n", dir);
-		break;
-	case ECONNREFUSED:
+	char line[16];
+
+	if (cl->yes || cl->dir || cl->nfiles > 0)
+		return true;
+	if (!isatty(STDIN_FILENO)) {
 		fprintf(stderr,
-		    "forebay: no master is running in %s any "
-		    "more; its control socket is left over\n",
-		    dir);
-		break;
-	case EACCES:
-	case EPERM:
-		fprintf(stderr,
-		    "forebay: %s/control: permission denied; only "
-		    "root and the user that the master runs as may use it\n",
-		    dir);
-		break;
-	default:
-		fprintf(stderr, "forebay: %s/control: %s\n", dir,
-		    strerror(errno));
+		    "forebay: neither -c nor -d says which master is meant; "
+		    "to %s the one in %s (pid %d), add --yes\n",
+		    verb, d->dir, d->pid);
+		return false;
 	}
+	fprintf(stderr, "forebay: %s the master in %s (pid %d)? [y/N] ", verb,
+	    d->dir, d->pid);
+	return fgets(line, sizeof(line), stdin) &&
+	    (*line == 'y' || *line == 'Y');
 }
 
-static int
-send_line(int fd, const char *line)
-{
-	size_t len = strlen(line);
-
-	while (len > 0) {
-		ssize_t n = send(fd, line, len, MSG_NOSIGNAL);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		line += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
-read_all(int fd, struct fby_str *answer)
-{
-	char buf[16384];
-	ssize_t n;
-
-	while ((n = read(fd, buf, sizeof(buf))) != 0) {
-		if (n == -1 && errno == EINTR)
-			continue;
-		/* Answered without having been read: the answer counts. */
-		if (n == -1)
-			return answer->len > 0 ? 0 : -1;
-		fby_str_add(answer, buf, (size_t)n);
-	}
-	return 0;
-}
+/* ---- its answer ------------------------------------------------------- */
 
 /* A descriptor that is readable when the other side's process has ended. */
 static int
-open_peer(int fd)
+open_peer(const struct fby_dial *d)
 {
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
 	/* 0: it is in another PID namespace. */
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1 ||
-	    peer.pid <= 0)
-		return -1;
-	return (int)syscall(SYS_pidfd_open, peer.pid, 0);
+	return d->pid <= 0 ? -1 : (int)syscall(SYS_pidfd_open, d->pid, 0);
 }
 
 /* Without a descriptor the end of the connection has to do. */
-static void
-await_peer(int pidfd)
+static bool
+has_ended(int pidfd)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int n;
 
-	while (pidfd != -1 && poll(&p, 1, -1) == -1 && errno == EINTR)
-		;
+	while (pidfd != -1 && (n = poll(&p, 1, EXIT_MS)) != 1)
+		if (n == 0 || errno != EINTR)
+			return false;
+	return true;
 }
 
-/*
- * Send the command, return the answer as JSON; NULL: said on standard error.
- * `until_exit`: come back when the process has gone.
- */
-static json_t *
-ask(const struct fby_client *cl, const char *command, bool until_exit)
-{
-	char *dir = fby_rundir_find(cl->dir, cl->files, cl->nfiles);
-	char *line = NULL;
-	struct fby_str answer;
-	json_t *o = NULL;
-	int fd = -1, pidfd = -1;
+enum how {
+	SHORT, /* answers at once */
+	LONG,  /* when it is over */
+	LAST,  /* when the process ends, for which to wait */
+};
 
-	fby_str_init(&answer);
-	if (dir == NULL)
-		goto out;
-	if ((fd = fby_control_socket(dir, false)) == -1) {
-		explain_connect(dir);
-		goto out;
+static json_t *
+converse(const struct fby_client *cl, const char *dir, const char *command,
+    enum how how, struct fby_str *why)
+{
+	struct fby_dial d;
+	json_t *o = NULL;
+	int pidfd = -1;
+
+	if (fby_dial_open(&d, dir, why) == -1)
+		return NULL;
+	if (cl->verb == NULL || is_confirmed(cl, &d, cl->verb)) {
+		if (how == LAST)
+			pidfd = open_peer(&d);
+		o = fby_dial_ask(&d, command, how != SHORT, why);
+		if (o && !has_ended(pidfd))
+			fprintf(stderr,
+			    "forebay: pid %d has said that it ends, and is "
+			    "still there\n",
+			    d.pid);
 	}
-	if (until_exit)
-		pidfd = open_peer(fd);
-	line = fby_asprintf("%s\n", command);
-	/* Who is turned away finds the connection closed. */
-	if ((send_line(fd, line) == -1 && errno != EPIPE) ||
-	    read_all(fd, &answer) == -1) {
-		if (errno == ECONNRESET)
-			errno = EACCES;
-		explain_connect(dir);
-		goto out;
-	}
-	o = json_loadb(answer.p, answer.len, 0, NULL);
-	if (o == NULL)
-		fprintf(stderr, "forebay: the master in %s %s\n", dir,
-		    answer.len == 0 ? "has gone without an answer" :
-				      "gave an answer that is no JSON");
-	/* Who was turned away has nothing to wait for. */
-	if (until_exit && o != NULL)
-		await_peer(pidfd);
-out:
 	if (pidfd != -1)
 		close(pidfd);
-	if (fd != -1)
-		close(fd);
-	fby_str_fini(&answer);
-	free(line);
+	fby_dial_close(&d);
+	return o;
+}
+
+/* The answer as JSON; NULL: said on standard error. */
+static json_t *
+ask(const struct fby_client *cl, const char *command, enum how how)
+{
+	char *dir = fby_target_find(cl->dir, cl->files, cl->nfiles);
+	struct fby_str why;
+	json_t *o = NULL;
+
+	fby_str_init(&why);
+	if (dir)
+		o = converse(cl, dir, command, how, &why);
+	if (why.len > 0) {
+		fby_screen_complain("forebay: ");
+		fby_screen_complain(why.p);
+		fby_screen_complain("\n");
+	}
+	fby_str_fini(&why);
 	free(dir);
 	return o;
 }
@@ -161,17 +125,16 @@ out:
 json_t *
 fby_client_peek(const char *dir)
 {
-	struct fby_str answer;
+	struct fby_dial d;
+	struct fby_str why;
 	json_t *o = NULL;
-	int fd = fby_control_socket(dir, false);
 
-	if (fd == -1)
-		return NULL;
-	fby_str_init(&answer);
-	if (send_line(fd, "status\n") == 0 && read_all(fd, &answer) == 0)
-		o = json_loadb(answer.p, answer.len, 0, NULL);
-	close(fd);
-	fby_str_fini(&answer);
+	fby_str_init(&why);
+	if (fby_dial_open(&d, dir, &why) == 0) {
+		o = fby_dial_ask(&d, "status", false, &why);
+		fby_dial_close(&d);
+	}
+	fby_str_fini(&why);
 	return o;
 }
 
@@ -187,8 +150,7 @@ print_result(const struct fby_client *cl, json_t *o)
 	if (cl->json)
 		fby_screen_json(o);
 	else if (text && *text)
-		fprintf(ok ? stdout : stderr, "%s%s", text,
-		    text[strlen(text) - 1] == '\n' ? "" : "\n");
+		fby_screen_lines(ok ? stdout : stderr, text);
 	json_decref(o);
 	return ok ? 0 : 1;
 }
@@ -196,7 +158,7 @@ print_result(const struct fby_client *cl, json_t *o)
 int
 fby_client_status(const struct fby_client *cl)
 {
-	json_t *o = ask(cl, "status", false);
+	json_t *o = ask(cl, "status", SHORT);
 	struct fby_render r;
 	char *text;
 
@@ -217,16 +179,27 @@ fby_client_status(const struct fby_client *cl)
 	return 0;
 }
 
+/* For what changes something it has to be clear whose master it is. */
+static int
+command(const struct fby_client *cl, const char *line, const char *verb,
+    enum how how)
+{
+	struct fby_client sure = *cl;
+
+	sure.verb = verb;
+	return print_result(cl, ask(&sure, line, how));
+}
+
 int
 fby_client_reload(const struct fby_client *cl)
 {
-	return print_result(cl, ask(cl, "reload", false));
+	return command(cl, "reload", "reload", LONG);
 }
 
 int
 fby_client_reopen(const struct fby_client *cl)
 {
-	return print_result(cl, ask(cl, "reopen", false));
+	return command(cl, "reopen", NULL, SHORT);
 }
 
 int
@@ -237,7 +210,7 @@ fby_client_skip(const struct fby_client *cl, const char *record)
 
 	/* One line is one command. */
 	line[strcspn(line, "\r\n")] = '\0';
-	status = print_result(cl, ask(cl, line, false));
+	status = command(cl, line, "skip a record of", LONG);
 	free(line);
 	return status;
 }
@@ -257,11 +230,11 @@ fby_client_watermark(const struct fby_client *cl, const char *what)
 int
 fby_client_drain(const struct fby_client *cl)
 {
-	return print_result(cl, ask(cl, "drain", true));
+	return command(cl, "drain", "drain and end", LAST);
 }
 
 int
 fby_client_stop(const struct fby_client *cl)
 {
-	return print_result(cl, ask(cl, "stop", true));
+	return command(cl, "stop", "stop", LAST);
 }

@@ -16,6 +16,8 @@ struct fby_client {
 	size_t nfiles;
 	char *dir; /* -d; NULL: not given */
 	bool json;
+	bool yes;         /* --yes: the only master that runs is meant */
+	const char *verb; /* NULL: nothing that has to be confirmed */
 };
 
 /* The status of the master in that directory; NULL: nobody answers. */

@@ -26,11 +26,13 @@
 
 #include "master/compare.h"
 #include "master/control.h"
+#include "master/rundir.h"
 #include "master/spawn.h"
 
 #define STATUS_MS 1000 /* how often it is asked how its runtime is */
+#define GRACE_MS 5000  /* on top of its drain timeout */
+#define CONNECT_MS 1000
 #define ANSWER_MS 2000
-#define GRACE_MS 5000 /* on top of its drain timeout */
 #define NAP_US 10000
 #define TAIL 1500 /* bytes of its log that are shown */
 
@@ -206,13 +208,27 @@ end_asking(struct fby_compare_child *ch)
 }
 
 /* It may not be there yet. */
+static int
+connect_to(const char *run_dir)
+{
+	struct fby_str why;
+	int dir, fd = -1;
+
+	fby_str_init(&why);
+	if ((dir = fby_rundir_open(run_dir, true, &why)) != -1) {
+		fd = fby_control_connect(dir, CONNECT_MS);
+		close(dir);
+	}
+	fby_str_fini(&why);
+	return fd;
+}
+
 static void
 begin_asking(struct fby_compare_child *ch)
 {
 	static const char ask[] = "status\n";
 
-	ch->ask_fd = fby_control_socket(ch->run_dir, false);
-	if (ch->ask_fd == -1)
+	if ((ch->ask_fd = connect_to(ch->run_dir)) == -1)
 		return;
 	ch->is_asking = true;
 	fby_str_init(&ch->answer);

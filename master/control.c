@@ -32,6 +32,7 @@
 #include "master/master.h"
 #include "master/procfs.h"
 
+#define NAME "control"
 #define CONN_MAGIC 0x6c727463u /* "ctrl" */
 #define LINE_MS 5000           /* to send the command */
 #define ANSWER_MS 10000        /* to take each part of the answer */
@@ -51,60 +52,73 @@ struct fby_control {
 	struct fby_master *mst;
 	struct evconnlistener *listener;
 	struct fby_backoff backoff;
-	char *path;
+	struct stat st; /* of the socket's file */
 	size_t nconns;
 	LIST_HEAD(, fby_control_conn) conns;
 };
 
 /* ---- the socket ------------------------------------------------------- */
 
+/*
+ * Through the descriptor of the directory: it cannot be replaced by another,
+ * and a path of more than 107 bytes would not fit into an address.
+ */
 static int
-bind_or_connect(int fd, const struct sockaddr_un *sun, bool listening)
+bind_in(int fd, int dir)
 {
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	mode_t mask;
 	int rc;
 
-	if (!listening)
-		return connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
-	if (unlink(sun->sun_path) == -1 && errno != ENOENT)
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/" NAME,
+	    dir);
+	if (unlinkat(dir, NAME, 0) == -1 && errno != ENOENT)
 		return -1;
 	mask = umask(0177);
-	rc = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	rc = bind(fd, (const struct sockaddr *)&sun, sizeof(sun));
 	umask(mask);
 	return rc;
 }
 
-/*
- * A path of more than 107 bytes does not fit into an address; through the
- * descriptor of its directory it does.
- */
-int
-fby_control_socket(const char *run_dir, bool listening)
+/* Not through a link: it could lead to the socket of anything. */
+static int
+connect_in(int fd, int dir)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int fd = -1, dir = -1, saved, n;
+	int file = openat(dir, NAME, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int rc, saved;
 
-	n = snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/control", run_dir);
-	if (n < 0 || (size_t)n >= sizeof(sun.sun_path)) {
-		dir = open(run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (dir == -1)
-			return -1;
-		snprintf(sun.sun_path, sizeof(sun.sun_path),
-		    "/proc/self/fd/%d/control", dir);
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd != -1 && bind_or_connect(fd, &sun, listening) == -1) {
+	if (file == -1)
+		return -1;
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d", file);
+	rc = connect(fd, (const struct sockaddr *)&sun, sizeof(sun));
+	saved = errno;
+	close(file);
+	errno = saved;
+	return rc;
+}
+
+static int
+make_socket(int dir, int (*use)(int fd, int dir), int64_t timeout_ms)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), saved;
+	struct timeval tv = fby_clock_tv(timeout_ms);
+
+	if (fd != -1)
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	if (fd != -1 && use(fd, dir) == -1) {
 		saved = errno;
 		close(fd);
 		errno = saved;
 		fd = -1;
 	}
-	if (dir != -1) {
-		saved = errno;
-		close(dir);
-		errno = saved;
-	}
 	return fd;
+}
+
+int
+fby_control_connect(int dir, int64_t timeout_ms)
+{
+	return make_socket(dir, connect_in, timeout_ms);
 }
 
 /* ---- conversations ---------------------------------------------------- */
@@ -356,33 +370,80 @@ on_accept_error(struct evconnlistener *listener, void *arg)
 	fby_backoff_rest(&ctl->backoff);
 }
 
+static void
+stop_listening(struct fby_control *ctl)
+{
+	if (ctl->listener == NULL)
+		return;
+	fby_backoff_fini(&ctl->backoff);
+	evconnlistener_free(ctl->listener);
+	ctl->listener = NULL;
+}
+
+/* -1 with errno: what was listened to before still is. */
+static int
+listen_in(struct fby_control *ctl, int dir)
+{
+	struct evconnlistener *listener = NULL;
+	int fd = make_socket(dir, bind_in, 0), saved;
+
+	if (fd == -1 || evutil_make_socket_nonblocking(fd) == -1 ||
+	    fstatat(dir, NAME, &ctl->st, AT_SYMLINK_NOFOLLOW) == -1)
+		goto fail;
+	listener = evconnlistener_new(ctl->mst->base, on_accept, ctl,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16, fd);
+	if (listener == NULL)
+		goto fail;
+	stop_listening(ctl);
+	ctl->listener = listener;
+	evconnlistener_set_error_cb(listener, on_accept_error);
+	fby_backoff_init(&ctl->backoff, ctl->mst->base, listener, "control");
+	return 0;
+fail:
+	saved = errno;
+	if (fd != -1)
+		close(fd);
+	errno = saved;
+	return -1;
+}
+
 struct fby_control *
 fby_control_open(struct fby_master *mst)
 {
 	struct fby_control *ctl = fby_calloc(1, sizeof(*ctl));
-	int fd = -1;
 
 	ctl->mst = mst;
 	LIST_INIT(&ctl->conns);
-	ctl->path = fby_asprintf("%s/control", mst->run_dir);
-	fd = fby_control_socket(mst->run_dir, true);
-	if (fd == -1 || evutil_make_socket_nonblocking(fd) == -1)
-		goto fail;
-	ctl->listener = evconnlistener_new(mst->base, on_accept, ctl,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16, fd);
-	if (ctl->listener == NULL)
-		goto fail;
-	evconnlistener_set_error_cb(ctl->listener, on_accept_error);
-	fby_backoff_init(&ctl->backoff, mst->base, ctl->listener, "control");
-	return ctl;
-
-fail:
-	fby_error("control socket %s: %s", ctl->path, strerror(errno));
-	if (fd != -1)
-		close(fd);
-	free(ctl->path);
+	if (listen_in(ctl, mst->rundir.fd) == 0)
+		return ctl;
+	fby_error("control socket %s/" NAME ": %s", mst->run_dir,
+	    strerror(errno));
 	free(ctl);
 	return NULL;
+}
+
+bool
+fby_control_is_there(const struct fby_control *ctl)
+{
+	struct stat st;
+
+	return fstatat(ctl->mst->rundir.fd, NAME, &st, AT_SYMLINK_NOFOLLOW) ==
+	    0 &&
+	    st.st_dev == ctl->st.st_dev && st.st_ino == ctl->st.st_ino;
+}
+
+int
+fby_control_again(struct fby_control *ctl)
+{
+	return listen_in(ctl, ctl->mst->rundir.fd);
+}
+
+/* Another master's that has come by the same name stays. */
+static void
+take_away(const struct fby_control *ctl)
+{
+	if (fby_control_is_there(ctl))
+		unlinkat(ctl->mst->rundir.fd, NAME, 0);
 }
 
 void
@@ -393,13 +454,11 @@ fby_control_close(struct fby_control *ctl)
 	if (ctl == NULL)
 		return;
 	if (ctl->listener) {
-		fby_backoff_fini(&ctl->backoff);
-		evconnlistener_free(ctl->listener);
-		unlink(ctl->path);
+		stop_listening(ctl);
+		take_away(ctl);
 	}
 	while ((conn = LIST_FIRST(&ctl->conns)) != NULL)
 		conn_free(conn);
-	free(ctl->path);
 	free(ctl);
 }
 
@@ -414,10 +473,8 @@ fby_control_finished(struct fby_control *ctl, int exit_code)
 	if (ctl == NULL || ctl->listener == NULL)
 		return;
 	/* Unlinked before anybody hears of it: the next master may come. */
-	fby_backoff_fini(&ctl->backoff);
-	evconnlistener_free(ctl->listener);
-	ctl->listener = NULL;
-	unlink(ctl->path);
+	stop_listening(ctl);
+	take_away(ctl);
 	if (exit_code == 0)
 		snprintf(text, sizeof(text),
 		    "stopped; everything that was "

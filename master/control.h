@@ -27,6 +27,13 @@ struct fby_control *fby_control_open(struct fby_master *mst);
 void fby_control_close(struct fby_control *ctl); /* may be NULL */
 
 /*
+ * Is the socket in the run directory still ours?  If not, make it anew; -1
+ * with errno.  Conversations go on.
+ */
+bool fby_control_is_there(const struct fby_control *ctl);
+int fby_control_again(struct fby_control *ctl) FBY_MUSTCHECK;
+
+/*
  * The process ends with this exit code: tell whoever waits for that.  The
  * event loop need not run any more; nothing is accepted after it.
  */
@@ -58,10 +65,7 @@ void fby_control_wait(struct fby_control_conn *conn);
 
 /* ---- for both sides --------------------------------------------------- */
 
-/*
- * A socket that is connected or, if `listening`, bound to the control socket
- * of this run directory, however long its name; -1 with errno.
- */
-int fby_control_socket(const char *run_dir, bool listening) FBY_MUSTCHECK;
+/* Connected to the control socket in this directory; -1 with errno. */
+int fby_control_connect(int dir, int64_t timeout_ms) FBY_MUSTCHECK;
 
 #endif

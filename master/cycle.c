@@ -32,7 +32,7 @@
 #include "master/master.h"
 #include "master/suspicion.h"
 #include "master/turn.h"
-#include "master/rundir.h"
+#include "master/presence.h"
 
 #define TICK_MS 1000
 
@@ -340,8 +340,8 @@ fby_cycle_workers_ready(struct fby_master *mst)
 static int
 create_ledger(struct fby_master *mst)
 {
-	char *path = fby_asprintf("%s/ledger", mst->run_dir);
-	char *fresh = fby_asprintf("%s.new", path);
+	char *path = fby_rundir_at(&mst->rundir, "ledger");
+	char *fresh = fby_rundir_at(&mst->rundir, "ledger.new");
 	const struct fby_manifest *m = mst->manifest;
 	int rc;
 
@@ -358,7 +358,7 @@ create_ledger(struct fby_master *mst)
 		rc = rename(fresh, path);
 	}
 	if (rc == -1)
-		fby_error("%s: %s", path, strerror(errno));
+		fby_error("%s/ledger: %s", mst->run_dir, strerror(errno));
 	free(fresh);
 	free(path);
 	return rc;
@@ -459,6 +459,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	fby_presence_tick(mst);
 	if (mst->state == FBY_CYCLE_RECOVERING)
 		return;
 	fby_oom_look(&mst->oom, fby_clock_mono());
@@ -519,7 +520,8 @@ fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
 static int
 identify(struct fby_master *mst)
 {
-	char *id = fby_identity(mst->run_dir, mst->manifest->name);
+	char *id = fby_identity(mst->rundir.fd, mst->rundir.path,
+	    mst->manifest->name);
 
 	if (id == NULL)
 		return -1;
@@ -541,10 +543,10 @@ open_all(struct fby_master *mst)
 		fby_error("log %s: %s", m->host.log_file, strerror(errno));
 		return -1;
 	}
-	if ((mst->lock_fd = fby_rundir_take(mst->run_dir)) == -1)
+	if (fby_rundir_take(&mst->rundir, mst->run_dir) == -1)
 		return -1;
 	if (identify(mst) == -1) {
-		fby_rundir_leave(mst->run_dir, mst->lock_fd, true);
+		fby_rundir_leave(&mst->rundir, -1);
 		return -1;
 	}
 	if ((mst->base = event_base_new()) == NULL) {
@@ -614,8 +616,8 @@ close_all(struct fby_master *mst)
 	event_del(&mst->ev_left);
 	event_del(&mst->ev_resolve);
 	event_base_free(mst->base);
+	fby_rundir_leave(&mst->rundir, keep ? -1 : mst->shm.fd);
 	fby_shm_close(&mst->shm);
-	fby_rundir_leave(mst->run_dir, mst->lock_fd, keep);
 }
 
 static void
@@ -633,7 +635,7 @@ int
 fby_cycle_run(struct fby_master *mst)
 {
 	fby_turn_start();
-	mst->lock_fd = -1;
+	mst->rundir = (struct fby_rundir)FBY_RUNDIR_INIT;
 	mst->shm = (struct fby_shm)FBY_SHM_INIT;
 	mst->state = FBY_CYCLE_RECOVERING;
 	mst->generation = 1;

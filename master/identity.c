@@ -82,14 +82,29 @@ write_number(int dir, const char *number)
 	return rc;
 }
 
+/* The process has one identity. */
+static char last[DIGITS + 1];
+
 static int
 number_of(int dir, char number[DIGITS + 1])
 {
-	if (read_number(dir, number))
+	if (!read_number(dir, number)) {
+		if (make_number(number) == -1 ||
+		    write_number(dir, number) == -1)
+			return -1;
+	}
+	memcpy(last, number, sizeof(last));
+	return 0;
+}
+
+int
+fby_identity_again(int dir)
+{
+	char number[DIGITS + 1];
+
+	if (read_number(dir, number) && strcmp(number, last) == 0)
 		return 0;
-	if (make_number(number) == -1)
-		return -1;
-	return write_number(dir, number);
+	return write_number(dir, last);
 }
 
 /* ---- where we are ----------------------------------------------------- */
@@ -122,19 +137,15 @@ hash_path(uint64_t h, const char *run_dir)
 }
 
 char *
-fby_identity(const char *run_dir, const char *name)
+fby_identity(int dir, const char *run_dir, const char *name)
 {
-	int dir = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 	char number[DIGITS + 1];
 
-	if (dir == -1 || number_of(dir, number) == -1) {
+	if (number_of(dir, number) == -1) {
 		fby_error("%s/" FILE_NAME ": %s", run_dir, strerror(errno));
-		if (dir != -1)
-			close(dir);
 		return NULL;
 	}
-	close(dir);
 	h = hash(hash_path(hash_machine(h), run_dir), number, DIGITS);
 	return fby_asprintf("forebay-%016" PRIx64 "-%s", h, name);
 }

@@ -19,9 +19,17 @@
 #include "shared/fby.h"
 
 /*
- * "forebay-<16 hex digits>-<name>", heap.  The file is made if it is missing,
- * and anew if it is not one of ours.  NULL: said in the log.
+ * "forebay-<16 hex digits>-<name>", heap.  `dir` is the directory, open, and
+ * run_dir its path.  The file is made if it is missing, and anew if it is not
+ * one of ours.  NULL: said in the log.
  */
-char *fby_identity(const char *run_dir, const char *name) FBY_MUSTCHECK;
+char *fby_identity(int dir, const char *run_dir,
+    const char *name) FBY_MUSTCHECK;
+
+/*
+ * The directory was made anew: put the number of the last fby_identity() into
+ * it, so that the next master is still this one.  -1 with errno.
+ */
+int fby_identity_again(int dir) FBY_MUSTCHECK;
 
 #endif

@@ -36,6 +36,7 @@
 #include "master/signal.h"
 #include "master/status.h"
 #include "master/stdout.h"
+#include "master/target.h"
 #include "master/usage.h"
 #include "master/version.h"
 
@@ -291,7 +292,7 @@ cmd_shm(const struct fby_options *o)
 {
 	char *dir = o->arg ?
 	    fby_strdup(o->arg) :
-	    fby_rundir_find(o->client.dir, o->client.files, o->client.nfiles);
+	    fby_target_find(o->client.dir, o->client.files, o->client.nfiles);
 	int status;
 
 	if (dir == NULL)
@@ -361,9 +362,14 @@ cmd_help(const struct fby_options *o)
 	"manifest;\nwithout both, by $RUNTIME_DIRECTORY or in " FBY_RUNDIR_DEFAULT \
 	"."
 
+#define SURE_MORE                                                   \
+	"\nWhat is found there is named, and has to be confirmed; " \
+	"without a terminal, by --yes."
+
 enum {
 	FIND = FBY_TAKES_FILES | FBY_TAKES_DIR,
 	JSON = FBY_TAKES_JSON,
+	YES = FBY_TAKES_YES,
 };
 
 /* clang-format off */
@@ -389,23 +395,24 @@ static const struct fby_command commands[] = {
 	{ "status", FIND | JSON, NULL,
 	    "Show workers, partitions, lag and watermarks", MASTER_MORE,
 	    cmd_status },
-	{ "reload", FIND | JSON, NULL,
+	{ "reload", FIND | JSON | YES, NULL,
 	    "Read the manifest again, and wait for the result",
 	    "A manifest with mistakes changes nothing; the exit status is 1 "
-	    "then.\n" MASTER_MORE, cmd_reload },
-	{ "drain", FIND | JSON, NULL,
+	    "then.\n" MASTER_MORE SURE_MORE, cmd_reload },
+	{ "drain", FIND | JSON | YES, NULL,
 	    "Finish what is in flight, commit, leave; wait for the end",
-	    MASTER_MORE, cmd_drain },
-	{ "stop", FIND | JSON, NULL,
+	    MASTER_MORE SURE_MORE, cmd_drain },
+	{ "stop", FIND | JSON | YES, NULL,
 	    "Like drain, but do not wait long for what is in flight",
-	    MASTER_MORE, cmd_stop },
+	    MASTER_MORE SURE_MORE, cmd_stop },
 	{ "reopen", FIND | JSON, NULL, "Open the log file anew",
 	    MASTER_MORE, cmd_reopen },
-	{ "skip", FIND | JSON | FBY_TAKES_ARG, "TOPIC/PARTITION@OFFSET",
+	{ "skip", FIND | JSON | YES | FBY_TAKES_ARG, "TOPIC/PARTITION@OFFSET",
 	    "Go on without a record that cannot be delivered",
 	    "It has to be the next record to be acknowledged of a partition "
 	    "that is held back\nby it, or held up.  The record is counted as "
-	    "dropped; the log says who did it.\n" MASTER_MORE, cmd_skip },
+	    "dropped; the log says who did it.\n" MASTER_MORE
+	    SURE_MORE, cmd_skip },
 	{ "watermark", FIND | JSON | FBY_TAKES_ARG, "reset",
 	    "Forget watermarks that records from the future have raised",
 	    "Those of the partitions that this host holds begin anew, from "

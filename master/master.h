@@ -31,6 +31,7 @@
 #include "master/progress.h"
 #include "master/recover.h"
 #include "master/reload.h"
+#include "master/rundir.h"
 #include "master/runtime.h"
 #include "master/scrape.h"
 #include "master/supervisor.h"
@@ -80,7 +81,7 @@ struct fby_master {
 	size_t nfiles;
 	const char *run_dir; /* heap */
 	const char *libexec; /* worker program; NULL: search */
-	int lock_fd;         /* <run_dir>/pid */
+	struct fby_rundir rundir;
 
 	struct fby_manifest *manifest; /* in force */
 	int manifest_fd;               /* its sealed texts */

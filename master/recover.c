@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/clock.h"
@@ -28,26 +29,18 @@
 #define AGAIN_MS 1000
 #define GIVE_UP_MS 30000 /* after SIGKILL */
 
-static char *
-ledger_path(const struct fby_master *mst)
-{
-	return fby_asprintf("%s/ledger", mst->run_dir);
-}
-
 /* Out of the way, but kept for whoever wants to look. */
 static void
 put_aside(const struct fby_master *mst, const char *why)
 {
-	char *path = ledger_path(mst);
-	char *aside = fby_asprintf("%s.refused", path);
+	int dir = mst->rundir.fd;
 
-	if (rename(path, aside) == -1)
-		fby_error("%s: %s; and rename to %s: %s", path, why, aside,
-		    strerror(errno));
+	if (renameat(dir, "ledger", dir, "ledger.refused") == -1)
+		fby_error("%s/ledger: %s; and rename to ledger.refused: %s",
+		    mst->run_dir, why, strerror(errno));
 	else
-		fby_error("%s: %s; not used, moved to %s", path, why, aside);
-	free(aside);
-	free(path);
+		fby_error("%s/ledger: %s; not used, moved to %s/ledger.refused",
+		    mst->run_dir, why, mst->run_dir);
 }
 
 /*
@@ -209,10 +202,29 @@ is_shortage(int error)
 	return error == EMFILE || error == ENFILE || error == ENOMEM;
 }
 
+/* What somebody else has written, or can write, says nothing of our acks. */
+static bool
+is_trusted(int fd, struct fby_str *why)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		fby_str_puts(why, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		fby_str_puts(why, "not a plain file");
+	else if (st.st_uid != 0 && st.st_uid != geteuid())
+		fby_str_printf(why, "belongs to user %u", (unsigned)st.st_uid);
+	else if (st.st_mode & (S_IWGRP | S_IWOTH))
+		fby_str_printf(why, "others may write to it (mode %04o)",
+		    (unsigned)st.st_mode & 07777);
+	return why->len == 0;
+}
+
 int
 fby_recover_start(struct fby_recover *r, struct fby_master *mst)
 {
-	char *path = ledger_path(mst);
+	struct fby_str why;
+	int rc = 0;
 
 	memset(r, 0, sizeof(*r));
 	r->mst = mst;
@@ -220,15 +232,22 @@ fby_recover_start(struct fby_recover *r, struct fby_master *mst)
 	r->give_up_at = r->kill_at + GIVE_UP_MS;
 	r->look_at = FBY_MIN(fby_clock_mono() + SAY_MS, r->kill_at);
 	evtimer_assign(&r->ev_wait, mst->base, on_wait, r);
-	r->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	r->fd = openat(mst->rundir.fd, "ledger",
+	    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	fby_str_init(&why);
 	if (r->fd == -1 && is_shortage(errno)) {
-		fby_error("%s: %s", path, strerror(errno));
-		free(path);
-		return -1;
-	}
-	if (r->fd == -1 && errno != ENOENT)
+		fby_error("%s/ledger: %s", mst->run_dir, strerror(errno));
+		rc = -1;
+	} else if (r->fd == -1 && errno != ENOENT) {
 		put_aside(mst, strerror(errno));
-	free(path);
+	} else if (r->fd != -1 && !is_trusted(r->fd, &why)) {
+		put_aside(mst, why.p);
+		close(r->fd);
+		r->fd = -1;
+	}
+	fby_str_fini(&why);
+	if (rc == -1)
+		return -1;
 	if (r->fd == -1)
 		fby_cycle_recovered(mst);
 	else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The run directory: which one is meant, and whose it is; see rundir.h.
+ * The run directory; see rundir.h.
  */
 #include "shared/fby.h"
 
@@ -8,171 +8,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shared/err.h"
 #include "shared/log.h"
-#include "shared/manifest.h"
 #include "shared/mem.h"
 #include "shared/str.h"
-#include "shared/yaml.h"
 
-/* ---- a manifest with mistakes ----------------------------------------- */
+#include "master/claim.h"
 
-/*
- * What a manifest says of the run directory when the rest of it does not
- * matter: a reload of a broken one has to find its master, too, to be told
- * what is broken.
- */
-struct glimpse {
-	const char *name, *dir;
-};
-
-static const char *
-scalar(const struct fby_node *node)
-{
-	return node && node->kind == FBY_NODE_SCALAR ? node->text : NULL;
-}
-
-static void
-glimpse_document(struct glimpse *g, const struct fby_node *doc)
-{
-	const char *kind = scalar(fby_yaml_find(doc, "kind"));
-
-	if (kind && strcmp(kind, "MonoVertex") == 0)
-		g->name = scalar(
-		    fby_yaml_find(fby_yaml_find(doc, "metadata"), "name"));
-	if (kind && strcmp(kind, "Host") == 0)
-		g->dir = scalar(
-		    fby_yaml_find(fby_yaml_find(doc, "spec"), "runDirectory"));
-}
-
-static void
-glimpse_file(struct glimpse *g, struct fby_pool *pool, const char *file)
-{
-	struct fby_node **docs = NULL;
-	FILE *in = fopen(file, "re");
-	struct fby_str text;
-	struct fby_err err;
-	char buf[4096];
-	size_t n = 0;
-
-	if (in == NULL)
-		return;
-	fby_str_init(&text);
-	fby_err_init(&err);
-	while ((n = fread(buf, 1, sizeof(buf), in)) > 0)
-		fby_str_add(&text, buf, n);
-	fclose(in);
-	n = 0;
-	if (fby_yaml_parse(pool, file, text.p, text.len, &docs, &n, &err) == 0)
-		for (size_t i = 0; i < n; i++)
-			glimpse_document(g, docs[i]);
-	fby_err_fini(&err);
-	fby_str_fini(&text);
-}
-
-/* Heap, or NULL. */
-static char *
-from_broken(char *const *files, size_t nfiles)
-{
-	struct fby_pool *pool = fby_pool_new(FBY_ARENA_CONFIG);
-	struct glimpse g = { 0 };
-	const char *env = getenv("RUNTIME_DIRECTORY");
-	char *dir = NULL;
-
-	for (size_t i = 0; i < nfiles; i++)
-		glimpse_file(&g, pool, files[i]);
-	if (g.dir)
-		dir = fby_strdup(g.dir);
-	else if (env && *env)
-		dir = fby_strndup(env, strcspn(env, ":"));
-	else if (g.name)
-		dir = fby_asprintf(FBY_RUNDIR_DEFAULT "/%s", g.name);
-	fby_pool_free(pool);
-	return dir;
-}
-
-static char *
-from_manifest(char *const *files, size_t nfiles)
-{
-	struct fby_manifest *m;
-	struct fby_err err;
-	char *dir, *text;
-
-	fby_err_init(&err);
-	m = fby_manifest_load(files, nfiles, &err);
-	if (m) {
-		dir = fby_strdup(fby_manifest_run_dir(m));
-		fby_manifest_free(m);
-	} else if ((dir = from_broken(files, nfiles)) == NULL) {
-		text = fby_err_text(&err);
-		fprintf(stderr,
-		    "%sforebay: so the run directory is not known; "
-		    "-d DIR says it, too\n",
-		    text);
-		free(text);
-	}
-	fby_err_fini(&err);
-	return dir;
-}
-
-/* ---- nothing said ----------------------------------------------------- */
-
-/* Masters that run, or have run, under the usual directory. */
-static char *
-from_default(void)
-{
-	char *dir = NULL, *slash;
-	glob_t g;
-
-	if (glob(FBY_RUNDIR_DEFAULT "/control", 0, NULL, &g) == 0) {
-		globfree(&g);
-		return fby_strdup(FBY_RUNDIR_DEFAULT);
-	}
-	if (glob(FBY_RUNDIR_DEFAULT "/*/control", 0, NULL, &g) != 0) {
-		fprintf(stderr,
-		    "forebay: no master is running in " FBY_RUNDIR_DEFAULT
-		    "; say which one is meant with "
-		    "-c FILE or -d DIR\n");
-		return NULL;
-	}
-	if (g.gl_pathc == 1) {
-		dir = fby_strdup(g.gl_pathv[0]);
-		if ((slash = strrchr(dir, '/')) != NULL)
-			*slash = '\0';
-	} else {
-		fprintf(stderr,
-		    "forebay: there are several; say which one is "
-		    "meant with -d DIR:\n");
-		for (size_t i = 0; i < g.gl_pathc; i++)
-			fprintf(stderr, "\t%.*s\n",
-			    (int)(strlen(g.gl_pathv[i]) - strlen("/control")),
-			    g.gl_pathv[i]);
-	}
-	globfree(&g);
-	return dir;
-}
-
-char *
-fby_rundir_find(const char *dir, char *const *files, size_t nfiles)
-{
-	const char *env = getenv("RUNTIME_DIRECTORY");
-
-	if (dir)
-		return fby_strdup(dir);
-	if (nfiles > 0)
-		return from_manifest(files, nfiles);
-	/* systemd separates several with colons; ours is the first. */
-	if (env && *env)
-		return fby_strndup(env, strcspn(env, ":"));
-	return from_default();
-}
-
-/* ---- taken and left --------------------------------------------------- */
+/* ---- the directory ---------------------------------------------------- */
 
 static int
 make_dirs(const char *path)
@@ -192,58 +38,267 @@ make_dirs(const char *path)
 	return rc;
 }
 
+/* A slash at the end would have a link followed. */
+static char *
+strip(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return fby_strndup(path, len);
+}
+
+static bool
+is_ours(uid_t uid)
+{
+	return uid == 0 || uid == geteuid();
+}
+
+static bool
+is_fit(const char *path, const struct stat *st, bool any_owner,
+    struct fby_str *why)
+{
+	if (!any_owner && !is_ours(st->st_uid))
+		fby_str_printf(why,
+		    "%s: belongs to user %u; it has to belong to root or to "
+		    "user %u, whom this forebay runs as",
+		    path, (unsigned)st->st_uid, (unsigned)geteuid());
+	else if (st->st_mode & (S_IWGRP | S_IWOTH))
+		fby_str_printf(why,
+		    "%s: others may write to it (mode %04o), and could put "
+		    "in what forebay believes; chmod go-w",
+		    path, (unsigned)st->st_mode & 07777);
+	return why->len == 0;
+}
+
+int
+fby_rundir_open(const char *path, bool any_owner, struct fby_str *why)
+{
+	char *bare = strip(path);
+	struct stat st;
+	int fd, saved;
+
+	fd = open(bare, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	saved = errno;
+	if (fd == -1 && lstat(bare, &st) == 0 && S_ISLNK(st.st_mode)) {
+		fby_str_printf(why, "%s: is a link, and not followed", path);
+		saved = ELOOP;
+	}
+	if (why->len == 0 && fd == -1)
+		fby_str_printf(why, "%s: %s", path, strerror(saved));
+	else if (fd != -1 && fstat(fd, &st) == -1)
+		fby_str_printf(why, "%s: %s", path, strerror(errno));
+	else if (fd != -1)
+		is_fit(path, &st, any_owner, why);
+	free(bare);
+	if (why->len > 0 && fd != -1) {
+		close(fd);
+		fd = -1;
+		saved = EPERM;
+	}
+	if (fd == -1)
+		errno = saved;
+	return fd;
+}
+
+char *
+fby_rundir_at(const struct fby_rundir *rd, const char *name)
+{
+	return fby_asprintf("/proc/self/fd/%d/%s", rd->fd, name);
+}
+
+static bool
+same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool
+has(int dir, const char *name, int fd)
+{
+	struct stat there, here;
+
+	return fstat(fd, &here) == 0 &&
+	    fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    same_file(&there, &here);
+}
+
+bool
+fby_rundir_has(const struct fby_rundir *rd, const char *name, int fd)
+{
+	return has(rd->fd, name, fd);
+}
+
+/* ---- its file `pid` --------------------------------------------------- */
+
+/* What lies there by that name must be a file of ours and nothing else. */
+static bool
+is_plain(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink <= 1 &&
+	    is_ours(st.st_uid);
+}
+
+static int
+write_pid(int fd)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	errno = ENOSPC;
+	return ftruncate(fd, 0) == -1 || pwrite(fd, text, (size_t)n, 0) != n ?
+	    -1 :
+	    0;
+}
+
 /* Its lock lasts as long as the master, and says so to a second one. */
 static int
-lock_dir(const char *dir)
+lock_pid(int dir, const char *path, struct fby_str *why)
 {
-	char *path = fby_asprintf("%s/pid", dir);
-	char text[16];
-	int n, fd;
+	int fd;
 
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (fd == -1)
-		goto fail;
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		if (errno != EWOULDBLOCK)
+	for (;;) {
+		fd = openat(dir, "pid",
+		    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
+			O_CLOEXEC,
+		    0644);
+		if (fd == -1 && errno != ELOOP)
 			goto fail;
-		fby_error("%s: another forebay runs here", dir);
-		goto out;
+		if (fd == -1 || !is_plain(fd)) {
+			fby_str_printf(why,
+			    "%s/pid: not a plain file of ours; not touched",
+			    path);
+			goto out;
+		}
+		if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+			if (errno != EWOULDBLOCK)
+				goto fail;
+			fby_str_printf(why, "%s: another forebay runs here",
+			    path);
+			goto out;
+		}
+		/* Locked, but taken away before: whoever has the name counts.
+		 */
+		if (has(dir, "pid", fd))
+			break;
+		close(fd);
 	}
-	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	if (ftruncate(fd, 0) == -1 || pwrite(fd, text, (size_t)n, 0) != n)
+	if (write_pid(fd) == -1)
 		goto fail;
-	free(path);
 	return fd;
 fail:
-	fby_error("%s: %s", path, strerror(errno));
+	fby_str_printf(why, "%s/pid: %s", path, strerror(errno));
 out:
 	if (fd != -1)
 		close(fd);
-	free(path);
+	return -1;
+}
+
+/* ---- taken ------------------------------------------------------------ */
+
+/* Both descriptors, or neither. */
+static int
+take_both(const char *path, int *dir, int *pid, struct fby_str *why)
+{
+	*dir = *pid = -1;
+	if (make_dirs(path) == -1)
+		fby_str_printf(why, "%s: %s", path, strerror(errno));
+	else if ((*dir = fby_rundir_open(path, false, why)) != -1)
+		*pid = lock_pid(*dir, path, why);
+	if (*pid != -1)
+		return 0;
+	if (*dir != -1)
+		close(*dir);
+	*dir = -1;
+	return -1;
+}
+
+/* Somebody's whose directory, or `pid`, was taken away. */
+static int
+claim(struct fby_rundir *rd)
+{
+	struct stat st;
+	int pid;
+
+	if (fstat(rd->fd, &st) == -1 ||
+	    fby_claim_take(rd->path, st.st_dev, &rd->claim_fd, &pid) == 0)
+		return 0;
+	fby_error("%s: another forebay runs here (pid %d), though its file "
+		  "`pid` is gone; it makes it anew",
+	    rd->path, pid);
 	return -1;
 }
 
 int
-fby_rundir_take(const char *dir)
+fby_rundir_take(struct fby_rundir *rd, const char *path)
 {
-	if (make_dirs(dir) == 0)
-		return lock_dir(dir);
-	fby_error("%s: %s", dir, strerror(errno));
-	return -1;
+	struct fby_str why;
+	int rc = 0;
+
+	*rd = (struct fby_rundir)FBY_RUNDIR_INIT;
+	rd->path = strip(path);
+	fby_str_init(&why);
+	if (take_both(rd->path, &rd->fd, &rd->pid_fd, &why) == -1) {
+		fby_error("%s", why.p);
+		rc = -1;
+	} else if (claim(rd) == -1) {
+		rc = -1;
+	}
+	fby_str_fini(&why);
+	if (rc == -1)
+		fby_rundir_leave(rd, -1);
+	return rc;
+}
+
+/* ---- is it still there ------------------------------------------------ */
+
+bool
+fby_rundir_is_there(const struct fby_rundir *rd)
+{
+	struct stat here, there;
+
+	return fstat(rd->fd, &here) == 0 && lstat(rd->path, &there) == 0 &&
+	    same_file(&here, &there) && has(rd->fd, "pid", rd->pid_fd);
+}
+
+int
+fby_rundir_again(struct fby_rundir *rd, struct fby_str *why)
+{
+	int dir, pid;
+
+	if (take_both(rd->path, &dir, &pid, why) == -1)
+		return -1;
+	close(rd->pid_fd);
+	close(rd->fd);
+	rd->fd = dir;
+	rd->pid_fd = pid;
+	return 0;
+}
+
+/* ---- left ------------------------------------------------------------- */
+
+static void
+take_away(const struct fby_rundir *rd, const char *name, int fd)
+{
+	if (fd != -1 && has(rd->fd, name, fd))
+		unlinkat(rd->fd, name, 0);
 }
 
 void
-fby_rundir_leave(const char *dir, int fd, bool keep_ledger)
+fby_rundir_leave(struct fby_rundir *rd, int ledger_fd)
 {
-	char *path;
-
-	if (!keep_ledger) {
-		path = fby_asprintf("%s/ledger", dir);
-		unlink(path);
-		free(path);
+	if (rd->fd != -1) {
+		take_away(rd, "ledger", ledger_fd);
+		take_away(rd, "pid", rd->pid_fd);
+		close(rd->fd);
 	}
-	path = fby_asprintf("%s/pid", dir);
-	unlink(path);
-	free(path);
-	close(fd);
+	if (rd->pid_fd != -1)
+		close(rd->pid_fd);
+	if (rd->claim_fd != -1)
+		close(rd->claim_fd);
+	free(rd->path);
+	*rd = (struct fby_rundir)FBY_RUNDIR_INIT;
 }

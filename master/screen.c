@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
+#include "shared/str.h"
 
 #include "master/render.h"
 
@@ -39,10 +40,47 @@ fby_screen_text(const char *text)
 	fputs(text, stdout);
 }
 
+static void
+put_lines(FILE *out, const char *text)
+{
+	struct fby_str s;
+
+	fby_str_init(&s);
+	for (; *text; text += *text == '\n') {
+		size_t len = strcspn(text, "\n");
+
+		fby_str_printable(&s, text, len);
+		text += len;
+		if (*text == '\n')
+			fby_str_puts(&s, "\n");
+	}
+	fputs(s.p, out);
+	fby_str_fini(&s);
+}
+
+void
+fby_screen_lines(FILE *out, const char *text)
+{
+	size_t len = strlen(text);
+
+	put_lines(out, text);
+	if (len == 0 || text[len - 1] != '\n')
+		fputc('\n', out);
+}
+
+void
+fby_screen_complain(const char *text)
+{
+	put_lines(stderr, text);
+}
+
 void
 fby_screen_json(const json_t *o)
 {
-	json_dumpf(o, stdout, JSON_INDENT(2));
+	/* Beyond ASCII there are control characters, too. */
+	size_t plain = isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0;
+
+	json_dumpf(o, stdout, JSON_INDENT(2) | plain);
 	fputc('\n', stdout);
 }
 

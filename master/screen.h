@@ -18,6 +18,12 @@ void fby_screen_init(struct fby_render *r);
 void fby_screen_text(const char *text);
 void fby_screen_json(const json_t *o);
 
+/* What somebody else has said, escaped line by line; a line feed ends it. */
+void fby_screen_lines(FILE *out, const char *text);
+
+/* The same to standard error, without the line feed. */
+void fby_screen_complain(const char *text);
+
 /* Everything has been written, or -1 and it is said on standard error. */
 int fby_screen_flush(void) FBY_MUSTCHECK;
 

@@ -12,14 +12,17 @@
 #include "master/shmdump.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "shared/shm.h"
 #include "shared/str.h"
 
 #include "master/json.h"
 #include "master/render.h"
+#include "master/rundir.h"
 #include "master/screen.h"
 #include "master/status.h"
 
@@ -82,30 +85,59 @@ fby_shmdump_json(const struct fby_shm *shm)
 	/* clang-format on */
 }
 
-/* `ledger` in it if it is a directory; heap. */
-static char *
-ledger_path(const char *path)
+/* Neither through a link nor from a pipe that nobody writes to. */
+static enum fby_shm_verdict
+open_at(struct fby_shm *shm, int dir)
 {
+	char *path = fby_asprintf("/proc/self/fd/%d/ledger", dir);
+	enum fby_shm_verdict v = FBY_SHM_ERRNO;
 	struct stat st;
 
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return fby_asprintf("%s/ledger", path);
-	return fby_asprintf("%s", path);
+	if (fstatat(dir, "ledger", &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EINVAL;
+		if (S_ISREG(st.st_mode))
+			v = fby_shm_open(shm, path);
+	}
+	free(path);
+	return v;
+}
+
+/* -1: said on standard error.  A directory's is the ledger in it. */
+static int
+open_ledger(struct fby_shm *shm, const char *where)
+{
+	enum fby_shm_verdict v;
+	struct fby_str why;
+	struct stat st;
+	bool in_dir = stat(where, &st) == 0 && S_ISDIR(st.st_mode);
+	int dir = -1;
+
+	fby_str_init(&why);
+	if (in_dir && (dir = fby_rundir_open(where, true, &why)) == -1) {
+		fprintf(stderr, "forebay: %s\n", why.p);
+		fby_str_fini(&why);
+		return -1;
+	}
+	fby_str_fini(&why);
+	v = in_dir ? open_at(shm, dir) : fby_shm_open(shm, where);
+	if (dir != -1)
+		close(dir);
+	if (v != FBY_SHM_GOOD)
+		fprintf(stderr, "forebay: %s%s: %s\n", where,
+		    in_dir ? "/ledger" : "", fby_shm_verdict(v));
+	return v == FBY_SHM_GOOD ? 0 : -1;
 }
 
 int
 fby_shmdump(const char *where, bool json)
 {
 	struct fby_shm shm = FBY_SHM_INIT;
-	char *path = ledger_path(where), *text;
 	struct fby_render r;
-	json_t *o = NULL;
-	enum fby_shm_verdict v = fby_shm_open(&shm, path);
+	char *text;
+	json_t *o;
 
-	if (v != FBY_SHM_GOOD) {
-		fprintf(stderr, "forebay: %s: %s\n", path, fby_shm_verdict(v));
-		goto out;
-	}
+	if (open_ledger(&shm, where) == -1)
+		return 1;
 	o = fby_shmdump_json(&shm);
 	if (json) {
 		fby_screen_json(o);
@@ -115,9 +147,7 @@ fby_shmdump(const char *where, bool json)
 		fby_screen_text(text);
 		free(text);
 	}
-out:
 	json_decref(o);
 	fby_shm_close(&shm);
-	free(path);
-	return v == FBY_SHM_GOOD ? 0 : 1;
+	return 0;
 }

@@ -15,7 +15,14 @@
 
 #include "master/signal.h"
 
-enum { OPT_JSON = 256, OPT_LIBEXEC, OPT_NO_SECRETS, OPT_IGNORED, OPT_COMPARE };
+enum {
+	OPT_JSON = 256,
+	OPT_LIBEXEC,
+	OPT_YES,
+	OPT_NO_SECRETS,
+	OPT_IGNORED,
+	OPT_COMPARE
+};
 
 /* clang-format off */
 static const struct option long_options[] = {
@@ -23,6 +30,7 @@ static const struct option long_options[] = {
 	{ "directory", required_argument, NULL, 'd' },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "libexec", required_argument, NULL, OPT_LIBEXEC },
+	{ "yes", no_argument, NULL, OPT_YES },
 	{ "no-secrets", no_argument, NULL, OPT_NO_SECRETS },
 	{ "ignored", no_argument, NULL, OPT_IGNORED },
 #define O(id, name, arg, help)                                  \
@@ -47,6 +55,8 @@ static const struct {
 	    "JSON instead of text" },
 	{ FBY_TAKES_LIBEXEC, " [--libexec DIR]", "    --libexec DIR",
 	    "where forebay-worker is" },
+	{ FBY_TAKES_YES, " [--yes]", "    --yes",
+	    "the only master that runs is meant: do not ask" },
 	{ FBY_TAKES_TEST, NULL, "    --no-secrets",
 	    "on another machine than the one it is for" },
 	{ FBY_TAKES_TEST, NULL, "    --ignored",
@@ -184,6 +194,10 @@ read_options(struct line *l, int argc, char **argv)
 		case OPT_LIBEXEC:
 			l->given |= FBY_TAKES_LIBEXEC;
 			l->o.libexec = optarg;
+			break;
+		case OPT_YES:
+			l->given |= FBY_TAKES_YES;
+			l->o.client.yes = true;
 			break;
 		case OPT_NO_SECRETS:
 			l->given |= FBY_TAKES_TEST;

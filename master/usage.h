@@ -18,6 +18,7 @@ enum fby_takes {
 	FBY_TAKES_LIBEXEC = 8,    /* --libexec DIR */
 	FBY_TAKES_ARG = 16,       /* one argument */
 	FBY_TAKES_SIGNALS = 32,   /* it lets in what main() holds by itself */
+	FBY_TAKES_YES = 64,       /* --yes */
 	FBY_TAKES_TEST = 1 << 24, /* what only `test` takes */
 	FBY_TAKES_COMPARE = 256   /* and up: what only `compare` takes */
 };

@@ -22,7 +22,7 @@ sub mounted
 	my ($dir, $options) = @_;
 
 	mkdir($dir);
-	my ($status) = run(['mount', '-t', 'tmpfs', '-o', $options, 'forebay',
+	my ($status) = run(['mount', '-t', 'tmpfs', '-o', "mode=750,$options", 'forebay',
 	    $dir]);
 
 	return $status ? undef : Test::Forebay::Mount->new($dir);

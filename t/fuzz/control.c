@@ -12,6 +12,7 @@
 #include "t/unit/fake_master.h"
 
 #include <event2/event.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -109,7 +110,7 @@ connect_client(void)
 	if (nclients % 8 == 7)
 		turn();
 	if (nclients == CLIENTS ||
-	    (c->fd = fby_control_socket(dir, false)) == -1)
+	    (c->fd = fby_control_connect(mst.rundir.fd, 0)) == -1)
 		return NULL;
 	c->asked = c->is_end = false;
 	nclients++;
@@ -252,5 +253,6 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 		abort();
 	atexit(remove_dir);
 	mst.run_dir = dir;
+	mst.rundir.fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return 0;
 }

@@ -13,6 +13,18 @@
 
 #include "shared/str.h"
 
+/* Of a directory by its path. */
+static char *
+identity_in(const char *dir, const char *name)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char *id = fby_identity(fd, dir, name);
+
+	if (fd != -1)
+		close(fd);
+	return id;
+}
+
 static char base[] = "/tmp/fby-identity-XXXXXX";
 static char *a, *b, *file_a, *file_b;
 
@@ -50,8 +62,8 @@ tear_down(void **state)
 static bool
 is_same(const char *dir, const char *dir_too)
 {
-	char *x = fby_identity(dir, "orders"),
-	     *y = fby_identity(dir_too, "orders");
+	char *x = identity_in(dir, "orders"),
+	     *y = identity_in(dir_too, "orders");
 	bool same;
 
 	assert_non_null(x);
@@ -66,7 +78,7 @@ static void
 the_same_directory_is_the_same_master(void **state)
 {
 	char *dotted = fby_asprintf("%s/../a/.", a);
-	char *id = fby_identity(a, "orders");
+	char *id = identity_in(a, "orders");
 
 	(void)state;
 	assert_memory_equal(id, "forebay-", 8);
@@ -88,11 +100,11 @@ another_directory_is_another_master(void **state)
 static void
 the_number_alone_makes_the_difference(void **state)
 {
-	char *before = fby_identity(a, "orders"), *after;
+	char *before = identity_in(a, "orders"), *after;
 
 	(void)state;
 	assert_int_equal(unlink(file_a), 0);
-	after = fby_identity(a, "orders");
+	after = identity_in(a, "orders");
 	assert_string_not_equal(before, after);
 	free(before);
 	free(after);
@@ -145,7 +157,7 @@ static void
 a_directory_that_is_missing_is_said(void **state)
 {
 	(void)state;
-	assert_null(fby_identity("/nonexistent", "orders"));
+	assert_null(identity_in("/nonexistent", "orders"));
 }
 
 int

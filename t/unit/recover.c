@@ -78,6 +78,7 @@ set_up(void **state)
 	snprintf(path, sizeof(path), "%s/ledger", dir);
 	assert_int_equal(mkdir(dir, 0700), 0);
 	mst.run_dir = dir;
+	mst.rundir.fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	mst.shm = (struct fby_shm)FBY_SHM_INIT;
 	assert_int_equal(fby_shm_create(&mst.shm, path, 2, 4, "demo", "g"), 0);
 	holder = open(path, O_RDWR | O_CLOEXEC);
@@ -92,6 +93,7 @@ tear_down(void **state)
 	fby_recover_fini(&mst.recover);
 	fby_shm_close(&mst.shm);
 	close(holder);
+	close(mst.rundir.fd);
 	unlink(path);
 	event_base_free(mst.base);
 	return rmdir(dir);

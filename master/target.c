@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which master is meant; see target.h.
+ */
+#include "shared/fby.h"
+
+#include "master/target.h"
+
+#include <glob.h>
+
+#include "shared/err.h"
+#include "shared/manifest.h"
+#include "shared/mem.h"
+#include "shared/str.h"
+#include "shared/yaml.h"
+
+#include "master/rundir.h"
+
+/* ---- a manifest with mistakes ----------------------------------------- */
+
+/*
+ * What a manifest says of the run directory when the rest of it does not
+ * matter: a reload of a broken one has to find its master, too, to be told
+ * what is broken.
+ */
+struct glimpse {
+	const char *name, *dir;
+};
+
+static const char *
+scalar(const struct fby_node *node)
+{
+	return node && node->kind == FBY_NODE_SCALAR ? node->text : NULL;
+}
+
+static void
+glimpse_document(struct glimpse *g, const struct fby_node *doc)
+{
+	const char *kind = scalar(fby_yaml_find(doc, "kind"));
+
+	if (kind && strcmp(kind, "MonoVertex") == 0)
+		g->name = scalar(
+		    fby_yaml_find(fby_yaml_find(doc, "metadata"), "name"));
+	if (kind && strcmp(kind, "Host") == 0)
+		g->dir = scalar(
+		    fby_yaml_find(fby_yaml_find(doc, "spec"), "runDirectory"));
+}
+
+static void
+glimpse_file(struct glimpse *g, struct fby_pool *pool, const char *file)
+{
+	struct fby_node **docs = NULL;
+	FILE *in = fopen(file, "re");
+	struct fby_str text;
+	struct fby_err err;
+	char buf[4096];
+	size_t n = 0;
+
+	if (in == NULL)
+		return;
+	fby_str_init(&text);
+	fby_err_init(&err);
+	while ((n = fread(buf, 1, sizeof(buf), in)) > 0)
+		fby_str_add(&text, buf, n);
+	fclose(in);
+	n = 0;
+	if (fby_yaml_parse(pool, file, text.p, text.len, &docs, &n, &err) == 0)
+		for (size_t i = 0; i < n; i++)
+			glimpse_document(g, docs[i]);
+	fby_err_fini(&err);
+	fby_str_fini(&text);
+}
+
+/* Heap, or NULL. */
+static char *
+from_broken(char *const *files, size_t nfiles)
+{
+	struct fby_pool *pool = fby_pool_new(FBY_ARENA_CONFIG);
+	struct glimpse g = { 0 };
+	const char *env = getenv("RUNTIME_DIRECTORY");
+	char *dir = NULL;
+
+	for (size_t i = 0; i < nfiles; i++)
+		glimpse_file(&g, pool, files[i]);
+	if (g.dir)
+		dir = fby_strdup(g.dir);
+	else if (env && *env)
+		dir = fby_strndup(env, strcspn(env, ":"));
+	else if (g.name)
+		dir = fby_asprintf(FBY_RUNDIR_DEFAULT "/%s", g.name);
+	fby_pool_free(pool);
+	return dir;
+}
+
+static char *
+from_manifest(char *const *files, size_t nfiles)
+{
+	struct fby_manifest *m;
+	struct fby_err err;
+	char *dir, *text;
+
+	fby_err_init(&err);
+	m = fby_manifest_load(files, nfiles, &err);
+	if (m) {
+		dir = fby_strdup(fby_manifest_run_dir(m));
+		fby_manifest_free(m);
+	} else if ((dir = from_broken(files, nfiles)) == NULL) {
+		text = fby_err_text(&err);
+		fprintf(stderr,
+		    "%sforebay: so the run directory is not known; "
+		    "-d DIR says it, too\n",
+		    text);
+		free(text);
+	}
+	fby_err_fini(&err);
+	return dir;
+}
+
+/* ---- nothing said ----------------------------------------------------- */
+
+/* Masters that run, or have run, under the usual directory. */
+static char *
+from_default(void)
+{
+	char *dir = NULL, *slash;
+	glob_t g;
+
+	if (glob(FBY_RUNDIR_DEFAULT "/control", 0, NULL, &g) == 0) {
+		globfree(&g);
+		return fby_strdup(FBY_RUNDIR_DEFAULT);
+	}
+	if (glob(FBY_RUNDIR_DEFAULT "/*/control", 0, NULL, &g) != 0) {
+		fprintf(stderr,
+		    "forebay: no master is running in " FBY_RUNDIR_DEFAULT
+		    "; say which one is meant with "
+		    "-c FILE or -d DIR\n");
+		return NULL;
+	}
+	if (g.gl_pathc == 1) {
+		dir = fby_strdup(g.gl_pathv[0]);
+		if ((slash = strrchr(dir, '/')) != NULL)
+			*slash = '\0';
+	} else {
+		fprintf(stderr,
+		    "forebay: there are several; say which one is "
+		    "meant with -d DIR:\n");
+		for (size_t i = 0; i < g.gl_pathc; i++)
+			fprintf(stderr, "\t%.*s\n",
+			    (int)(strlen(g.gl_pathv[i]) - strlen("/control")),
+			    g.gl_pathv[i]);
+	}
+	globfree(&g);
+	return dir;
+}
+
+char *
+fby_target_find(const char *dir, char *const *files, size_t nfiles)
+{
+	const char *env = getenv("RUNTIME_DIRECTORY");
+
+	if (dir)
+		return fby_strdup(dir);
+	if (nfiles > 0)
+		return from_manifest(files, nfiles);
+	/* systemd separates several with colons; ours is the first. */
+	if (env && *env)
+		return fby_strndup(env, strcspn(env, ":"));
+	return from_default();
+}
