@@ -157,7 +157,8 @@ keep_size(struct fby_offsets *o, const struct fby_offsets_part *op)
 		pt->partitions = op->partitions;
 	else if (pt->resume == FBY_NONE)
 		pt->partitions = (uint32_t)size_of(o, pt->topic);
-	fby_store(&o->mst->shm.rows[pt->row].partitions, pt->partitions);
+	fby_store(&fby_handoff_row(&o->mst->handoff, pt)->partitions,
+	    pt->partitions);
 }
 
 static void

@@ -275,10 +275,17 @@ fby_handoff_set_log(struct fby_handoff *h, struct fby_part *pt,
 {
 	struct fby_ledger_row *row = fby_handoff_row(h, pt);
 
+	/*
+	 * A kill between these stores must not leave acks of one topic under
+	 * the id of another.  The row is asked, since it may be of a master
+	 * before; nobody holds it.
+	 */
+	if (fby_load(&row->topic_id) != topic_id)
+		fby_release(&row->acked, FBY_NONE);
 	pt->log_start = log_start;
 	pt->high = high;
 	pt->topic_id = topic_id;
 	fby_store(&row->log_start, log_start);
 	fby_store(&row->high, high);
-	fby_store(&row->topic_id, topic_id);
+	fby_release(&row->topic_id, topic_id);
 }

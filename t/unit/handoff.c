@@ -5,9 +5,11 @@
 #include "t/unit/unit.h"
 
 #include "master/handoff.h"
+#include "master/handoff_own.h"
 #include "master/skip.h"
 #include "master/suspicion.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shared/str.h"
@@ -768,6 +770,39 @@ no_holder_gets_a_billion_times_a_thousand_records_further(void **state)
 	assert_int_equal(w->h.parts[0].acked, 100);
 }
 
+/* As another master would see it if this one were killed there. */
+static void
+acks_of_one_topic_are_never_under_the_id_of_another(void **state)
+{
+	struct world *w = *state;
+	const uint64_t turns = 300000;
+	struct fby_part *pt;
+	uint64_t id = 0;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(fby_handoff_assign(&w->h, "t", 0), 0);
+	pt = &w->h.parts[0];
+	if ((pid = fork()) == 0) {
+		for (uint64_t i = 1; i <= turns; i++) {
+			fby_handoff_set_log(&w->h, pt, 0, (int64_t)i, i);
+			pt->acked = (int64_t)i;
+			fby_handoff_write(&w->h, pt);
+		}
+		_exit(0);
+	}
+	while (id < turns) {
+		int64_t acked;
+
+		id = fby_acquire(&row(w, 0)->topic_id);
+		acked = fby_acquire(&row(w, 0)->acked);
+		if (fby_load(&row(w, 0)->topic_id) == id)
+			assert_true(acked == FBY_NONE || acked == (int64_t)id);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 /* ---- without a row ----------------------------------------------------- */
 
 static void
@@ -1265,6 +1300,7 @@ main(void)
 		TEST(what_the_master_knows_is_not_read_back_from_the_ledger),
 		TEST(what_nobody_holds_is_granted_as_the_master_knows_it),
 		TEST(no_holder_gets_a_billion_times_a_thousand_records_further),
+		TEST(acks_of_one_topic_are_never_under_the_id_of_another),
 		TEST(what_has_no_row_is_known_and_given_to_nobody),
 		TEST(after_a_holder_the_broker_is_asked_if_it_knows_best),
 		TEST(a_move_goes_on_after_the_broker_was_asked),
