@@ -183,7 +183,6 @@ static bool
 has_ended(struct fby_txn_call *c)
 {
 	struct pollfd pfd = { .fd = c->done, .events = POLLIN };
-
 	uint64_t n;
 
 	/* What the thread wrote before is visible after this read. */
