@@ -35,6 +35,7 @@ use Test::Forebay::Kafka;
 use Test::Forebay::Storm::Dice;
 use Test::Forebay::Storm::Faults;
 use Test::Forebay::Storm::Ledger;
+use Test::Forebay::Storm::Outside;
 use Test::Forebay::Storm::Watch;
 use Test::Forebay::Util;
 
@@ -105,7 +106,11 @@ sub start_broker
 		$self->{topics}[$i] = $b->topic($PARTITIONS{$i});
 		$self->{partitions}[$i] = $PARTITIONS{$i};
 	}
-	$self->{copy} = $b->topic(6, output => 1)
+	push @{$self->{topics}}, $self->{clock} =
+	    Test::Forebay::Storm::Outside::clock_topic($b);
+	push @{$self->{partitions}}, 1;
+	$self->{copy} = $b->topic(6, output => 1, settings =>
+	    ['message.timestamp.after.max.ms=9223372036854775807'])
 	    if $self->{sink} eq 'kafka';
 	return;
 }
@@ -113,10 +118,10 @@ sub start_broker
 sub start_producers
 {
 	my ($self) = @_;
-	my $all = sum0(@{$self->{partitions}});
+	my @steady = sort keys %PARTITIONS;
 
-	$self->{share} = $self->{rate} / $all;
-	for my $i (0 .. $#{$self->{topics}}) {
+	$self->{share} = $self->{rate} / sum0(@{$self->{partitions}}[@steady]);
+	for my $i (@steady) {
 		$self->add_producer($i,
 		    rate => int($self->{share} * $self->{partitions}[$i]));
 	}
@@ -283,7 +288,7 @@ sub add_host
 		version => 0, since => time };
 
 	$self->{group} //= $f->{group};
-	$self->add_relay($h) if $self->{sink} eq 'log';
+	$self->add_output($h, $n) if $self->{sink} eq 'log';
 	push @{$self->{h}}, $h;
 	return;
 }
@@ -296,6 +301,18 @@ sub keep_in
 	-d $self->{keep} || mkdir($self->{keep}) || die "$self->{keep}: $!\n";
 	mkdir($dir) || die "$dir: $!\n";
 	return $dir;
+}
+
+# Of two hosts one writes into a pipe, and one into a file on a small disk.
+sub add_output
+{
+	my ($self, $h, $n) = @_;
+
+	return $self->add_relay($h)
+	    unless $n % 2 && Test::Forebay::Storm::Outside::can_mount();
+	$h->{disk} = Test::Forebay::Storm::Outside::add_disk($h->{f}{dir});
+	$h->{log} = $h->{f}{out} = "$h->{disk}/out";
+	return;
 }
 
 # What the host writes goes through a pipe, so that somebody can stop taking
@@ -455,7 +472,7 @@ sub is_troubled
 {
 	my ($self) = @_;
 
-	return grep { $_->{name} =~ /^pause-|^kill-broker|^freeze/ &&
+	return grep { $_->{name} =~ /^pause-|^kill-broker|^freeze|^full-disk/ &&
 	    $_->{time} + $_->{lasts} + $FELT > time } @{$self->{applied}};
 }
 
@@ -651,8 +668,10 @@ sub hindrance
 
 	return "the broker is $self->{broker_state}"
 	    if $row->{needs} eq 'broker' && $self->{broker_state} ne 'up';
-	return "it is $h->{state}" if $row->{needs} =~ /^(?:up|log)$/ &&
+	return "it is $h->{state}" if $row->{needs} =~ /^(?:up|log|disk)$/ &&
 	    $h->{state} ne 'up';
+	return 'it has no pipe' if $row->{needs} eq 'log' && !$h->{relay};
+	return 'it has no disk' if $row->{needs} eq 'disk' && !$h->{disk};
 	return;
 }
 
@@ -764,6 +783,14 @@ sub recovered
 			return $s->{manifest}{reload} eq 'IDLE' &&
 			    $h->{f}->worker_pids == $h->{workers};
 		} "host $h->{name} has its $h->{workers} workers", 120;
+		my @alarms;
+
+		is_soon {
+			@alarms = @{($h->{f}->status //
+			    { alarms => [{ text => 'no status' }] })->{alarms}};
+			return !@alarms;
+		} "host $h->{name}: no alarm stays", 120
+		    or diag(map { "$_->{text}\n" } @alarms);
 	}
 	$_->close for @{$self->{producers}};
 	wait_until {
@@ -862,6 +889,8 @@ sub DESTROY
 	for my $h (@{$self->{h} // []}) {
 		kill('CONT', pids_in($h->{f}{dir}), $h->{relay} // ());
 		kill_pid($h->{relay}) if $h->{relay};
+		Test::Forebay::Storm::Outside::remove_disk($h->{disk})
+		    if $h->{disk};
 	}
 	return;
 }

@@ -4,7 +4,8 @@
 #
 #	name	as printed, and for --only
 #	weight	how often
-#	needs	of the host: `up`, or `any`; of all: `broker`, `log` (the sink)
+#	needs	of the host: `up`, or `any`; of all: `broker`, `log` (the sink
+#		writes into a pipe), `disk` (or into a file on a small disk)
 #	draw	what is left to chance, a hash; drawn when the plan is made
 #	code	does it; gets storm, host, and what was drawn
 #	calm	neither keeps others from draining and committing nor moves
@@ -29,6 +30,7 @@ use strict;
 use warnings;
 
 use Test::Forebay::Storm::Dice;
+use Test::Forebay::Storm::Outside;
 use Test::Forebay::Util;
 
 # The session's timeout is 6 s; a heartbeat goes out each second.
@@ -83,6 +85,20 @@ my @TABLE = (
 	{ name => 'pause-sink', weight => 4, needs => 'log',
 	    draw => sub { { secs => $_[0]->between(1, 8) } },
 	    code => \&pause_sink },
+	{ name => 'full-disk', weight => 3, needs => 'disk',
+	    draw => sub { { secs => $_[0]->between(1, 6) } },
+	    code => \&full_disk },
+	{ name => 'join', weight => 2, needs => 'broker',
+	    draw => sub { { secs => $_[0]->between(2, 10) } },
+	    code => \&join_group },
+	{ name => 'trim', weight => 2, needs => 'broker', calm => 1,
+	    draw => sub { { topic => $_[0]->below(2) } },
+	    code => \&trim },
+	{ name => 'future', weight => 2, needs => 'broker', calm => 1,
+	    code => \&future },
+	{ name => 'slow-http', weight => 3, needs => 'up', calm => 1,
+	    draw => sub { { secs => $_[0]->between(1, 15) } },
+	    code => \&slow_http },
 	{ name => 'ask', weight => 8, needs => 'any', calm => 1,
 	    draw => sub { { what => $_[0]->pick([2, 'status'], [1, 'shm'],
 		[2, 'metrics']) } },
@@ -103,7 +119,7 @@ sub plan
 	my $dice = Test::Forebay::Storm::Dice->new($opt{seed});
 	my %only = map { $_ => 1 } @{$opt{only} // []};
 	my @rows = grep { (!%only || $only{$_->{name}}) &&
-	    ($_->{needs} ne 'log' || $opt{sink} eq 'log') } @TABLE;
+	    ($_->{needs} !~ /^(?:log|disk)$/ || $opt{sink} eq 'log') } @TABLE;
 	my $at = 0;
 	my @plan;
 
@@ -316,6 +332,50 @@ sub pause_sink
 
 	$storm->pause($h->{relay}, $args->{secs});
 	return [0, $storm->in_flight_of($h), $args->{secs}];
+}
+
+# Back-pressure again: no line may be glued to a fragment of another.
+sub full_disk
+{
+	my ($storm, $h, $args) = @_;
+	my $why = Test::Forebay::Storm::Outside::fill_disk($storm, $h,
+	    $args->{secs});
+
+	return $why // [0, $storm->in_flight_of($h), $args->{secs}];
+}
+
+# It gets nothing of ours, but all partitions are given out anew, twice.
+sub join_group
+{
+	my ($storm, $h, $args) = @_;
+
+	Test::Forebay::Storm::Outside::join_group($storm, $args->{secs});
+	return [0, $storm->in_flight_of_all, $args->{secs} + $SESSION];
+}
+
+sub trim
+{
+	my ($storm, $h, $args) = @_;
+	my $why = Test::Forebay::Storm::Outside::trim($storm, $args->{topic});
+
+	return $why // [0, 0, 0];
+}
+
+sub future
+{
+	my ($storm) = @_;
+	my $why = Test::Forebay::Storm::Outside::produce_far($storm);
+
+	return $why // [0, 0, 0];
+}
+
+sub slow_http
+{
+	my ($storm, $h, $args) = @_;
+	my $why = Test::Forebay::Storm::Outside::slow_clients($storm, $h,
+	    $args->{secs});
+
+	return $why // [0, 0, $args->{secs}];
 }
 
 # An answer, or a sentence why there is none; either in time.
