@@ -28,6 +28,7 @@ struct fby_notify;
 	A(TOPIC, "topic", true)              \
 	A(GROUP, "group", true)              \
 	A(INSTANCE, "instance", true)        \
+	A(UNASSIGNED, "unassigned", true)    \
 	A(OFFSETS, "offsets", true)          \
 	A(COMMIT, "commit", true)            \
 	A(LEDGER, "ledger", true)            \

@@ -392,6 +392,7 @@ fby_cycle_recovered(struct fby_master *mst)
 	fby_progress_init(&mst->progress, mst);
 	fby_commit_init(&mst->commit, mst);
 	fby_topics_init(&mst->topics, mst);
+	fby_unassigned_init(&mst->unassigned, mst);
 	fby_cycle_set_state(mst, FBY_CYCLE_RUNNING, "started");
 	fby_cycle_start_moving(mst);
 	/* What came before there was anything to be reloaded. */
@@ -473,6 +474,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_progress_tick(&mst->progress, fby_clock_mono());
 	fby_child_tick(&mst->child);
 	fby_child_tick(&mst->canary);
+	fby_unassigned_tick(&mst->unassigned);
 	if (mst->state == FBY_CYCLE_RUNNING) {
 		const char *unready = fby_cycle_unready(mst);
 		const char *poison = fby_alarm_text(&mst->alarms,
@@ -596,6 +598,7 @@ close_all(struct fby_master *mst)
 	if (mst->commit.mst) {
 		fby_commit_fini(&mst->commit);
 		fby_topics_fini(&mst->topics);
+		fby_unassigned_fini(&mst->unassigned);
 		fby_offsets_fini(&mst->offsets);
 		fby_progress_fini(&mst->progress);
 		fby_ends_fini(&mst->ends);

@@ -711,6 +711,20 @@ fby_group_open(struct fby_group *g)
 	return 0;
 }
 
+void
+fby_group_join_anew(struct fby_group *g)
+{
+	if (g->rk == NULL || g->state != FBY_GROUP_STEADY)
+		return;
+	fby_notice("group %s: leaving, and joining anew",
+	    g->mst->manifest->source.group);
+	/* librdkafka subscribes when what this revokes has left. */
+	if (rd_kafka_unsubscribe(g->rk) || subscribe(g) == -1) {
+		close_client(g);
+		open_later(g);
+	}
+}
+
 static void
 on_gone(void *arg)
 {

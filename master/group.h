@@ -101,6 +101,12 @@ void fby_group_answered(struct fby_group *g);
 /* Each second: the alarms of group_health.h. */
 void fby_group_look(struct fby_group *g);
 
+/*
+ * Leave and join once more, so that the group shares out everything anew.  A
+ * static member that only joins gets what it had.
+ */
+void fby_group_join_anew(struct fby_group *g);
+
 /* Every partition of the REVOKE has left: answer it. */
 void fby_group_unassign(struct fby_group *g);
 

@@ -36,6 +36,7 @@
 #include "master/scrape.h"
 #include "master/supervisor.h"
 #include "master/topics.h"
+#include "master/unassigned.h"
 #include "master/alarm.h"
 #include "master/event_time.h"
 #include "shared/shm.h"
@@ -106,6 +107,7 @@ struct fby_master {
 	struct fby_group group;
 	struct fby_offsets offsets;
 	struct fby_topics topics;
+	struct fby_unassigned unassigned;
 	struct fby_handoff handoff;
 	struct fby_commit commit;
 	struct fby_event_time event_time;
