@@ -167,7 +167,7 @@ scenario 'status, as text and as JSON' => sub {
 	$f->await_caught_up;
 	my $status;
 
-	is_soon { ($status = $f->status)->{lag} == 0 &&
+	is_soon { (($status = $f->status)->{lag} // -1) == 0 &&
 	    $status->{counters}{read} == 300 } 'all is counted';
 	is($status->{state}, 'RUNNING', 'state');
 	is($status->{pid}, $f->{pid}, 'pid');
