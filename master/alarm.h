@@ -22,28 +22,29 @@ struct fby_notify;
  * does not keep records from flowing, does not: all others go on, and nobody
  * would be helped by taking us out.
  */
-#define FBY_ALARMS(A)                        \
-	A(BROKER, "broker", true)            \
-	A(AUTH, "authorization", true)       \
-	A(TOPIC, "topic", true)              \
-	A(GROUP, "group", true)              \
-	A(INSTANCE, "instance", true)        \
-	A(UNASSIGNED, "unassigned", true)    \
-	A(OFFSETS, "offsets", true)          \
-	A(COMMIT, "commit", true)            \
-	A(LEDGER, "ledger", true)            \
-	A(WORKERS, "workers", true)          \
-	A(RUNTIME, "runtime", true)          \
-	A(RELOAD, "reload", true)            \
-	A(STUCK, "stuck", false)             \
-	A(POISON, "poison", false)           \
-	A(SINK, "sink", false)               \
-	A(FALLBACK, "fallback", false)       \
-	A(ON_SUCCESS, "onSuccess", false)    \
-	A(DEAD_LETTER, "dead letter", false) \
-	A(EVENT_TIME, "event time", false)   \
-	A(CANARY, "canary", false)           \
-	A(RUN_DIR, "run directory", false)   \
+#define FBY_ALARMS(A)                                  \
+	A(BROKER, "broker", true)                      \
+	A(AUTH, "authorization", true)                 \
+	A(TOPIC, "topic", true)                        \
+	A(GROUP, "group", true)                        \
+	A(INSTANCE, "instance", true)                  \
+	A(UNASSIGNED, "unassigned", true)              \
+	A(OFFSETS, "offsets", true)                    \
+	A(COMMIT, "commit", true)                      \
+	A(PARTITION_COMMIT, "partition commit", false) \
+	A(LEDGER, "ledger", true)                      \
+	A(WORKERS, "workers", true)                    \
+	A(RUNTIME, "runtime", true)                    \
+	A(RELOAD, "reload", true)                      \
+	A(STUCK, "stuck", false)                       \
+	A(POISON, "poison", false)                     \
+	A(SINK, "sink", false)                         \
+	A(FALLBACK, "fallback", false)                 \
+	A(ON_SUCCESS, "onSuccess", false)              \
+	A(DEAD_LETTER, "dead letter", false)           \
+	A(EVENT_TIME, "event time", false)             \
+	A(CANARY, "canary", false)                     \
+	A(RUN_DIR, "run directory", false)             \
 	A(LOG, "log", false)
 
 enum fby_alarm {

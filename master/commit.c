@@ -74,6 +74,17 @@ let_go(struct fby_commit *c, const struct fby_part *pt, const char *why)
 	fby_handoff_let_go(&c->mst->handoff, pt->row);
 }
 
+/* Topic by topic: of the one that this request is for, once in a round. */
+static bool
+is_of_turn(const struct fby_commit *c, const struct fby_part *pt,
+    const char *topic)
+{
+	if (!c->by_topic)
+		return true;
+	return pt->tried_at != c->round_at &&
+	    (topic == NULL || strcmp(pt->topic, topic) == 0);
+}
+
 static rd_kafka_topic_partition_list_t *
 collect(struct fby_commit *c)
 {
@@ -81,6 +92,7 @@ collect(struct fby_commit *c)
 	int64_t now = fby_clock_mono(), acked, watermark;
 	bool watermarks = now >= c->watermark_at;
 	rd_kafka_topic_partition_list_t *list = NULL;
+	const char *topic = NULL;
 
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		const struct fby_part *pt = &h->parts[i];
@@ -95,10 +107,13 @@ collect(struct fby_commit *c)
 				let_go(c, pt, "it is not believed");
 			continue;
 		}
-		if (!is_due(pt, acked, watermark, watermarks))
+		if (!is_due(pt, acked, watermark, watermarks) ||
+		    !is_of_turn(c, pt, topic))
 			continue;
 		if (list == NULL)
 			list = rd_kafka_topic_partition_list_new(16);
+		topic = pt->topic;
+		h->parts[i].tried_at = c->round_at;
 		tp = rd_kafka_topic_partition_list_add(list, pt->topic,
 		    pt->partition);
 		tp->offset = acked;
@@ -110,7 +125,7 @@ collect(struct fby_commit *c)
 		tp->metadata = strdup(buf); /* librdkafka frees it */
 		tp->metadata_size = tp->metadata ? len : 0;
 	}
-	if (watermarks)
+	if (watermarks && !c->by_topic)
 		c->watermark_at = now + WATERMARK_MS;
 	return list;
 }
@@ -148,8 +163,38 @@ rearm(struct fby_commit *c, int64_t ms)
 	evtimer_add(&c->ev_timer, &tv);
 }
 
-void
-fby_commit_now(struct fby_commit *c)
+static void look(struct fby_commit *c);
+static bool is_any_refused(const struct fby_handoff *h);
+static size_t give_up(struct fby_commit *c);
+
+/* What was refused may have been committed by others, or taken back. */
+static void
+forget_refusals(struct fby_handoff *h)
+{
+	for (uint32_t i = 0; i < h->nparts; i++)
+		if (!is_ours(&h->parts[i]) ||
+		    fby_handoff_acked(h, &h->parts[i]) <= h->parts[i].committed)
+			h->parts[i].refusals = 0;
+}
+
+/* Nothing is due, or nothing that was not tried in this round. */
+static void
+end_round(struct fby_commit *c)
+{
+	struct fby_handoff *h = &c->mst->handoff;
+	bool soon = give_up(c) > 0;
+
+	forget_refusals(h);
+	if (!is_any_refused(h)) {
+		c->by_topic = false;
+		c->refusal = 0;
+	}
+	look(c);
+	rearm(c, soon ? RETRY_MS : c->mst->manifest->host.commit_interval_ms);
+}
+
+static void
+send_next(struct fby_commit *c)
 {
 	rd_kafka_topic_partition_list_t *list;
 	struct fby_group *g = &c->mst->group;
@@ -165,13 +210,9 @@ fby_commit_now(struct fby_commit *c)
 		return;
 	}
 	c->again = false;
-	if (g->rk == NULL ||
-	    (g->state != FBY_GROUP_STEADY && g->state != FBY_GROUP_REVOKING) ||
-	    (list = collect(c)) == NULL) {
-		/* What was refused may have been committed by others. */
-		if (fby_commit_behind(c) == 0)
-			fby_alarm_clear(&c->mst->alarms, FBY_ALARM_COMMIT);
-		rearm(c, c->mst->manifest->host.commit_interval_ms);
+	if (g->rk == NULL || g->state == FBY_GROUP_CLOSED ||
+	    g->state == FBY_GROUP_LEAVING || (list = collect(c)) == NULL) {
+		end_round(c);
 		return;
 	}
 	c->request.under_way = true;
@@ -184,81 +225,189 @@ fby_commit_now(struct fby_commit *c)
 	}
 }
 
+void
+fby_commit_now(struct fby_commit *c)
+{
+	c->round_at = FBY_MAX(fby_clock_mono(), c->round_at + 1);
+	send_next(c);
+}
+
 /* ---- the broker's answer ---------------------------------------------- */
 
+/* We are no member any more: trying again does not help. */
 static bool
-is_membership(rd_kafka_resp_err_t err)
+is_final(rd_kafka_resp_err_t err)
 {
 	return err == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
-	    err == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
 	    err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ||
-	    err == RD_KAFKA_RESP_ERR_FENCED_MEMBER_EPOCH ||
-	    err == RD_KAFKA_RESP_ERR_STALE_MEMBER_EPOCH;
+	    err == RD_KAFKA_RESP_ERR_FENCED_MEMBER_EPOCH;
 }
 
-static void
-confirm(struct fby_commit *c, const rd_kafka_topic_partition_t *tp)
+/*
+ * The broker answers a connection's requests one after the other, so a commit
+ * waits behind a join, and comes with the generation before.  The next one
+ * comes with the new one.
+ */
+static bool
+is_overtaken(rd_kafka_resp_err_t err)
 {
-	struct fby_handoff *h = &c->mst->handoff;
-	uint32_t i = fby_handoff_find(h, tp->topic, tp->partition);
-
-	if (FBY_COUNT_IF(i == FBY_NOROW))
-		return;
-	fby_handoff_confirmed(h, i, h->parts[i].sent_round, tp->offset,
-	    fby_metadata_watermark(tp->metadata, tp->metadata_size));
+	return err == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
+	    err == RD_KAFKA_RESP_ERR_STALE_MEMBER_EPOCH ||
+	    err == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
 }
 
-static void
-give_up(struct fby_commit *c, const char *why)
+/* May be that of a topic, while others are committed. */
+static bool
+is_of_topic(rd_kafka_resp_err_t err)
 {
-	struct fby_handoff *h = &c->mst->handoff;
-
-	for (uint32_t i = 0; i < h->nparts; i++)
-		if (h->parts[i].state == FBY_ROW_RELEASED)
-			let_go(c, &h->parts[i], why);
+	return err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+	    err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+	    err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID ||
+	    err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION ||
+	    err == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE ||
+	    err == RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE;
 }
 
-static rd_kafka_resp_err_t
+static bool
+has_several_topics(const rd_kafka_topic_partition_list_t *list)
+{
+	for (int i = 1; list && i < list->cnt; i++)
+		if (strcmp(list->elems[i].topic, list->elems[0].topic) != 0)
+			return true;
+	return false;
+}
+
+/* What a request was answered, noted where it belongs. */
+static void
 take_answer(struct fby_commit *c, rd_kafka_event_t *ev)
 {
-	rd_kafka_topic_partition_list_t
+	const rd_kafka_topic_partition_list_t
 	    *list = rd_kafka_event_topic_partition_list(ev);
+	struct fby_handoff *h = &c->mst->handoff;
 	rd_kafka_resp_err_t err = rd_kafka_event_error(ev);
 
 	for (int i = 0; list && i < list->cnt; i++) {
-		if (list->elems[i].err)
-			err = list->elems[i].err;
-		else if (!rd_kafka_event_error(ev))
-			confirm(c, &list->elems[i]);
+		const rd_kafka_topic_partition_t *tp = &list->elems[i];
+		uint32_t n = fby_handoff_find(h, tp->topic, tp->partition);
+		struct fby_part *pt;
+
+		if (FBY_COUNT_IF(n == FBY_NOROW))
+			continue;
+		pt = &h->parts[n];
+		pt->refusal = err;
+		pt->refusals = err ? pt->refusals + 1 : 0;
+		if (!err)
+			fby_handoff_confirmed(h, n, pt->sent_round, tp->offset,
+			    fby_metadata_watermark(tp->metadata,
+				tp->metadata_size));
 	}
-	return err;
+}
+
+/*
+ * Those that wait for their last commit, and whose refusal will not go.
+ * Returns how many still wait after one.
+ */
+static size_t
+give_up(struct fby_commit *c)
+{
+	struct fby_handoff *h = &c->mst->handoff;
+	size_t waiting = 0;
+
+	for (uint32_t i = 0; i < h->nparts; i++) {
+		const struct fby_part *pt = &h->parts[i];
+
+		if (pt->state != FBY_ROW_RELEASED || pt->refusals == 0)
+			continue;
+		if (is_final(pt->refusal) || pt->refusals >= TRIES_MAX)
+			let_go(c, pt, rd_kafka_err2str(pt->refusal));
+		else
+			waiting++;
+	}
+	return waiting;
+}
+
+/* ---- alarms ----------------------------------------------------------- */
+
+/*
+ * By what is refused now: all of it, or some partitions while others are
+ * committed.  What was overtaken once is no failure.
+ */
+static void
+look(struct fby_commit *c)
+{
+	struct fby_alarms *alarms = &c->mst->alarms;
+	const struct fby_handoff *h = &c->mst->handoff;
+	const struct fby_part *first = NULL;
+	size_t refused = 0, committed = 0;
+	char others[32] = "";
+
+	for (uint32_t i = 0; i < h->nparts; i++) {
+		const struct fby_part *pt = &h->parts[i];
+
+		if (!is_ours(pt))
+			continue;
+		committed += pt->refusals == 0 && pt->committed >= 0;
+		if (pt->refusals <= (is_overtaken(pt->refusal) ? 1u : 0u))
+			continue;
+		if (refused++ == 0)
+			first = pt;
+	}
+	if (c->refusal && !is_overtaken(c->refusal))
+		committed = 0;
+	if (first == NULL || committed > 0)
+		fby_alarm_clear(alarms, FBY_ALARM_COMMIT);
+	else
+		fby_alarm_set(alarms, FBY_ALARM_COMMIT, "%s",
+		    rd_kafka_err2str(first->refusal));
+	if (refused > 1)
+		snprintf(others, sizeof(others), " and %zu more", refused - 1);
+	if (first == NULL || committed == 0)
+		fby_alarm_clear(alarms, FBY_ALARM_PARTITION_COMMIT);
+	else
+		fby_alarm_set(alarms, FBY_ALARM_PARTITION_COMMIT,
+		    "%s/%d%s: %s; the others are committed", first->topic,
+		    first->partition, others, rd_kafka_err2str(first->refusal));
+}
+
+/* Is there a partition whose last commit was refused? */
+static bool
+is_any_refused(const struct fby_handoff *h)
+{
+	for (uint32_t i = 0; i < h->nparts; i++)
+		if (is_ours(&h->parts[i]) && h->parts[i].refusals > 0)
+			return true;
+	return false;
 }
 
 static void
 on_answer(void *arg, rd_kafka_event_t *ev)
 {
 	struct fby_commit *c = arg;
-	rd_kafka_resp_err_t err = take_answer(c, ev);
-	const char *why = rd_kafka_err2str(err);
+	rd_kafka_resp_err_t err = rd_kafka_event_error(ev);
+	size_t waiting;
 
-	fby_handoff_committed(&c->mst->handoff);
-	if (!err) {
-		c->commits++;
-		c->failures = 0;
-		fby_alarm_clear(&c->mst->alarms, FBY_ALARM_COMMIT);
-		if (c->again)
-			fby_commit_now(c);
-		else
-			rearm(c, c->mst->manifest->host.commit_interval_ms);
+	if (is_of_topic(err) && !c->by_topic &&
+	    has_several_topics(rd_kafka_event_topic_partition_list(ev))) {
+		c->by_topic = true;
+		fby_commit_now(c);
 		return;
 	}
-	c->errors++;
-	fby_alarm_set(&c->mst->alarms, FBY_ALARM_COMMIT, "%s", why);
-	if (is_membership(err) || ++c->failures >= TRIES_MAX) {
-		give_up(c, why);
-		c->failures = 0;
-	}
-	rearm(c, RETRY_MS);
+	take_answer(c, ev);
+	fby_handoff_committed(&c->mst->handoff);
+	c->commits += !err;
+	c->errors += err != 0;
+	c->refusal = is_of_topic(err) ? 0 : err;
+	waiting = give_up(c);
+	look(c);
+	if (!err && c->again)
+		fby_commit_now(c);
+	else if (c->by_topic)
+		send_next(c); /* of the next topic, or the round is over */
+	else
+		rearm(c,
+		    err || waiting > 0 ?
+			RETRY_MS :
+			c->mst->manifest->host.commit_interval_ms);
 }
 
 /* ---- life ------------------------------------------------------------- */
@@ -292,7 +441,7 @@ void
 fby_commit_forget(struct fby_commit *c)
 {
 	c->request.under_way = c->again = false;
-	c->failures = 0;
+	c->by_topic = false;
 	fby_commit_rearm(c);
 }
 

@@ -4,6 +4,10 @@
  * with its watermark as metadata; on an interval, before a partition leaves,
  * and at exit.  One is under way at a time.
  *
+ * librdkafka tells the error of one partition as that of all.  So after an
+ * error that may be of a topic, each topic is committed by itself until none is
+ * refused, and a refusal concerns one topic alone.
+ *
  * With exactly-once it is the workers that commit, and nothing is sent here.
  *
  * What the ledger says is checked before it is believed: not below what is
@@ -23,7 +27,9 @@ struct fby_commit {
 	struct fby_request request;
 	struct event ev_timer;
 	bool again;               /* asked for while under way */
-	unsigned failures;        /* in a row */
+	bool by_topic;            /* one is refused, or may be */
+	int64_t round_at;         /* monotonic: all are tried once in it */
+	int refusal;              /* of the last, if not a topic's; 0: none */
 	int64_t watermark_at;     /* monotonic: next without */
 	uint64_t commits, errors; /*   new offsets */
 	uint64_t refused;         /* rows that were not believed */

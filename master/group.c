@@ -536,13 +536,17 @@ static void
 check_join(struct fby_group *g)
 {
 	struct fby_master *mst = g->mst;
-	int64_t now = fby_clock_mono();
+	int64_t now = fby_clock_mono(), wait;
 
 	if (fby_alarm_text(&mst->alarms, FBY_ALARM_BROKER) ||
 	    fby_alarm_text(&mst->alarms, FBY_ALARM_AUTH) ||
 	    fby_alarm_text(&mst->alarms, FBY_ALARM_TOPIC))
 		g->since = now;
-	if (now - g->since < JOIN_MS + mst->manifest->host.drain_timeout_ms)
+	/* What stayed with us is read and committed meanwhile. */
+	wait = fby_handoff_ours(&mst->handoff) > 0 ?
+	    FBY_MAX(g->max_poll_ms, mst->manifest->host.drain_timeout_ms) :
+	    mst->manifest->host.drain_timeout_ms;
+	if (now - g->since < JOIN_MS + wait)
 		return;
 	fby_warn("group %s: no answer to the join; joining anew",
 	    mst->manifest->source.group);

@@ -83,6 +83,8 @@ set_free(struct fby_handoff *h, struct fby_part *pt, const char *why)
 	pt->moving_to = FBY_NOSLOT;
 	pt->resume = FBY_NONE;
 	pt->failures = 0;
+	pt->refusal = 0;
+	pt->refusals = 0;
 	fby_poison_clear(&pt->poison);
 	if (pt->quarantined) {
 		pt->quarantined = false;

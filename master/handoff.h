@@ -74,6 +74,9 @@ struct fby_part {
 	bool wanted;         /* leaving, and ours again already */
 	unsigned round;      /* how often it has been RESOLVING */
 	unsigned sent_round; /* when its commit was sent; commit.c */
+	int32_t refusal;     /* of its last commit, Kafka's code; 0: none */
+	unsigned refusals;   /* in a row */
+	int64_t tried_at;    /* monotonic: in which round; commit.c */
 	int64_t resume;      /* acked before that, or FBY_NONE */
 	bool again;          /* resolve anew after its release */
 	bool anew;           /* what is acked is of the topic before */

@@ -109,4 +109,36 @@ for my $what (qw(topic group)) {
 	};
 }
 
+# It is assigned, and can be neither read nor committed.
+scenario 'one topic of two may only be described' => sub {
+	my ($good, $bad) = ($b->topic(2), $b->topic(2));
+	my $f = Test::Forebay->new(broker => $b, topic => [$good, $bad],
+	    group => "half-$$", secured($b, my $dir = scratch()));
+
+	allow(topic => $good);
+	allow(topic => $bad, 'describe');
+	allow(group => $f->{group});
+	$b->produce($_, 1000) for $good, $bad;
+	$f->start;
+	wait_until { $b->is_caught_up($f->{group}, $good) }
+	    'the other is committed', 60;
+	is_soon { grep { $_->{what} =~ /commit|stuck|topic|authorization/ &&
+	    $_->{text} =~ /\Q$bad\E/ } @{$f->status->{alarms}} }
+	    'an alarm names the one';
+	is_deeply([grep { $_->{text} =~ /\Q$good\E/ }
+	    @{$f->status->{alarms}}], [], 'and not the other');
+	is_soon { ($f->http('/readyz'))[0] == 204 } 'ready, for the other';
+	my $said = length $f->log_text;
+
+	$b->produce($good, 1000);
+	wait_until { $b->is_caught_up($f->{group}, $good) }
+	    'more of the other is committed', 60;
+	$f->{no_ledger} = 'one topic is refused';
+	$f->signal('QUIT');
+	is($f->await_exit, 0, 'exits with 0');
+	unlike(substr($f->log_text, $said),
+	    qr/\Q$good\E.*will be repeated/, 'nothing will be repeated');
+	$f->delivered_ok(topic => $good, produced => 2000);
+};
+
 done_testing();

@@ -9,7 +9,8 @@
  *	topic grow NAME PARTITIONS
  *	topic trim NAME OFFSET	deletes the records before it, everywhere
  *	topic leader NAME	for each partition a line: PARTITION NODE
- *	acl allow|deny USER topic|group NAME
+ *	acl allow|deny|describe USER topic|group NAME
+ *				describe: nothing else is allowed
  *	acl clear USER		all of that user's are removed
  *	coordinator GROUP	the node that it is
  *	ping			exit status 0 once the broker answers
@@ -235,7 +236,8 @@ topic_leader(struct tool *t, const char *name)
 static void
 acl_set(struct tool *t, char **argv)
 {
-	bool allow = strcmp(argv[1], "allow") == 0;
+	bool deny = strcmp(argv[1], "deny") == 0;
+	bool describe = strcmp(argv[1], "describe") == 0;
 	bool topic = strcmp(argv[3], "topic") == 0;
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(t->rk);
 	const rd_kafka_acl_result_t **results;
@@ -248,9 +250,10 @@ acl_set(struct tool *t, char **argv)
 	acl = rd_kafka_AclBinding_new(topic ? RD_KAFKA_RESOURCE_TOPIC :
 					      RD_KAFKA_RESOURCE_GROUP,
 	    argv[4], RD_KAFKA_RESOURCE_PATTERN_LITERAL, user, "*",
-	    RD_KAFKA_ACL_OPERATION_ALL,
-	    allow ? RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW :
-		    RD_KAFKA_ACL_PERMISSION_TYPE_DENY,
+	    describe ? RD_KAFKA_ACL_OPERATION_DESCRIBE :
+		       RD_KAFKA_ACL_OPERATION_ALL,
+	    deny ? RD_KAFKA_ACL_PERMISSION_TYPE_DENY :
+		   RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW,
 	    err, sizeof(err));
 	if (!acl)
 		helper_die("acl: %s", err);
@@ -489,7 +492,8 @@ main(int argc, char **argv)
 	else if (is(argv, argc, "topic", "leader", 1))
 		topic_leader(&t, argv[2]);
 	else if (is(argv, argc, "acl", "allow", 3) ||
-	    is(argv, argc, "acl", "deny", 3))
+	    is(argv, argc, "acl", "deny", 3) ||
+	    is(argv, argc, "acl", "describe", 3))
 		acl_set(&t, argv);
 	else if (is(argv, argc, "acl", "clear", 1))
 		acl_clear(&t, argv[2]);
