@@ -79,6 +79,14 @@ fby_ends_is_last(const struct fby_ends *e, uint32_t row, int64_t offset,
 	    p->stable <= offset;
 }
 
+int64_t
+fby_ends_open_since(const struct fby_ends *e, uint32_t row)
+{
+	return row < e->nparts && e->parts[row].open_since ?
+	    e->parts[row].open_since :
+	    FBY_NONE;
+}
+
 /* ---- answers ---------------------------------------------------------- */
 
 static void
@@ -97,8 +105,14 @@ take_end(struct fby_ends *e, uint32_t row, int64_t end)
 static void
 take_stable(struct fby_ends *e, uint32_t row, int64_t end)
 {
-	e->parts[row].stable = end;
-	e->parts[row].stable_at = fby_clock_mono();
+	struct fby_end *p = &e->parts[row];
+
+	p->stable = end;
+	p->stable_at = fby_clock_mono();
+	if (end >= p->end)
+		p->open_since = 0;
+	else if (p->open_since == 0)
+		p->open_since = fby_clock_wall();
 }
 
 static void
@@ -206,6 +220,9 @@ look(struct fby_ends *e, int64_t now)
 			p->high = p->end = high;
 			p->at = now;
 		}
+		if (h->parts[i].state != FBY_ROW_FREE &&
+		    !is_behind_transaction(e, i))
+			p->open_since = 0;
 	}
 }
 

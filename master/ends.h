@@ -26,6 +26,7 @@ struct fby_end {
 	int64_t high;   /* the row's, at the last look */
 	int64_t stable; /* where an open transaction begins, or the end */
 	int64_t stable_at;
+	int64_t open_since; /* wall clock: seen to be open; 0: it is not */
 };
 
 struct fby_ends {
@@ -60,5 +61,11 @@ int64_t fby_ends_lag(const struct fby_ends *e, uint32_t row, int64_t now);
  */
 bool fby_ends_is_last(const struct fby_ends *e, uint32_t row, int64_t offset,
     int64_t now);
+
+/*
+ * Since when an open transaction has been seen to keep back what is in the log
+ * already (wall clock, ms); FBY_NONE: there is none.
+ */
+int64_t fby_ends_open_since(const struct fby_ends *e, uint32_t row);
 
 #endif

@@ -383,6 +383,19 @@ runtimes(struct fby_str *s, const json_t *list, const struct fby_render *r)
 
 /* ---- partitions ------------------------------------------------------- */
 
+/* The worker is at the end of what may be read, and the log goes on. */
+static const char *
+behind_transaction(const json_t *o)
+{
+	static char buf[64];
+	char at[FBY_CLOCK_TEXT];
+
+	fby_clock_text(number(o, "transaction_open_since"), at);
+	snprintf(buf, sizeof(buf), "behind an open transaction since %.19sZ",
+	    at);
+	return buf;
+}
+
 /* What is odd about a partition, in a word or two. */
 static const char *
 note(const json_t *o)
@@ -399,6 +412,8 @@ note(const json_t *o)
 		return "canary";
 	if (is_true(o, "paused"))
 		return "paused";
+	if (!is_null(o, "transaction_open_since"))
+		return behind_transaction(o);
 	if (is_true(o, "idle"))
 		return "idle";
 	return is_true(o, "at_end") ? "at end" : "";

@@ -164,6 +164,8 @@ add_progress(json_t *o, const struct fby_master *mst, uint32_t row)
 	    fby_json_known(fby_ends_get(&mst->ends, row, now)));
 	fby_json_set(o, "lag",
 	    fby_json_known(fby_ends_lag(&mst->ends, row, now)));
+	fby_json_set(o, "transaction_open_since",
+	    fby_json_known(fby_ends_open_since(&mst->ends, row)));
 	fby_json_set(o, "stuck", json_boolean(is_stuck));
 	fby_json_set(o, "stuck_ms",
 	    is_stuck ? json_integer(now - p->since) : json_null());
@@ -226,7 +228,7 @@ observed(const struct fby_observe_part *p)
 		"delivered", "fallback", "dead_lettered", "dropped", "returned",
 		"held", "read_bytes", "late", "future", "stale", "at_end",
 		"paused", "idle", "isolated", "canary", "held_back_at", "stuck",
-		"stuck_ms", "failing", "error" };
+		"stuck_ms", "failing", "error", "transaction_open_since" };
 	json_t *o = json_object();
 
 	fby_json_set(o, "topic", fby_json_text(p->topic));
