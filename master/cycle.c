@@ -439,16 +439,28 @@ fby_cycle_reap(struct fby_master *mst)
 static void
 look_at_rows(struct fby_master *mst)
 {
-	size_t n = fby_handoff_rowless(&mst->handoff);
+	const struct fby_handoff *h = &mst->handoff;
+	struct fby_str why;
+	size_t n;
 
-	if (n == 0)
+	fby_handoff_seek_rows(&mst->handoff);
+	n = fby_handoff_rowless(h);
+	if (n == 0) {
 		fby_alarm_clear(&mst->alarms, FBY_ALARM_LEDGER);
+		return;
+	}
+	fby_str_init(&why);
+	if (h->row_error)
+		fby_str_printf(&why, "%s/ledger: %s", mst->run_dir,
+		    strerror(h->row_error));
 	else
-		fby_alarm_set(&mst->alarms, FBY_ALARM_LEDGER,
-		    "%zu partition%s no row in the ledger, which has %u, and "
-		    "%s not read: raise spec.maxPartitions and restart",
-		    n, n == 1 ? " has" : "s have", mst->shm.nrows,
-		    n == 1 ? "is" : "are");
+		fby_str_printf(&why,
+		    "there are %u: raise spec.maxPartitions and restart",
+		    mst->shm.nrows);
+	fby_alarm_set(&mst->alarms, FBY_ALARM_LEDGER,
+	    "%zu partition%s no row in the ledger and %s not read; %s", n,
+	    n == 1 ? " has" : "s have", n == 1 ? "is" : "are", why.p);
+	fby_str_fini(&why);
 }
 
 /* ---- every second ----------------------------------------------------- */
@@ -505,7 +517,9 @@ fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
 	mst->generation = generation;
 	mst->sup.manifest_fd = fd;
 	fby_log_set_level((enum fby_log_level)m->host.log_level);
-	mst->shm.head->group_off = fby_shm_intern(&mst->shm, m->source.group);
+	if (mst->shm.head && strcmp(m->source.group, old->source.group) &&
+	    fby_shm_set_group(&mst->shm, m->source.group) == -1)
+		fby_error("%s/ledger: %s", mst->run_dir, strerror(errno));
 	if (mst->state != FBY_CYCLE_RECOVERING && mst->commit.mst) {
 		fby_commit_rearm(&mst->commit);
 		set_policy(mst);

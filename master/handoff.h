@@ -57,7 +57,8 @@ struct fby_part {
 	uint32_t row;
 	char *topic; /* heap */
 	int32_t partition;
-	bool has_row; /* else it waits for a larger ledger */
+	bool has_row;      /* else the ledger has no room for it */
+	uint32_t name_off; /* of the topic, in the ledger; 0: not there */
 	enum fby_row_state state;
 	uint32_t slot;      /* holder, or who held it last */
 	uint32_t moving_to; /* next holder, or FBY_NOSLOT */
@@ -126,6 +127,7 @@ struct fby_handoff {
 	uint32_t *index; /* by topic and partition; 0 or 1 + number */
 	uint32_t index_size;
 	struct fby_ledger_row *nowhere; /* of parts without a row */
+	int row_error;                  /* why one could not be made, or 0 */
 	uint64_t epoch;                 /* last that was given out */
 	bool ask; /* what is acked is no start: the broker is asked */
 	int64_t watermark_limit; /* later ones are not believed; 0: all are */
@@ -268,6 +270,12 @@ void fby_handoff_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms);
 size_t fby_handoff_count(const struct fby_handoff *h, enum fby_row_state state);
 size_t fby_handoff_count_slot(const struct fby_handoff *h, uint32_t slot);
 size_t fby_handoff_ours(const struct fby_handoff *h);
+
+/*
+ * Every second: rows for those that have none though there would be room; a
+ * full disk may be less full now.
+ */
+void fby_handoff_seek_rows(struct fby_handoff *h);
 
 /* Ours, and without a row: nobody reads them. */
 size_t fby_handoff_rowless(const struct fby_handoff *h);

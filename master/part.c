@@ -6,6 +6,7 @@
 
 #include "master/handoff.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 
 #include "shared/mem.h"
@@ -111,6 +112,17 @@ fby_handoff_find(const struct fby_handoff *h, const char *topic,
 	return at == 0 ? FBY_NOROW : at - 1;
 }
 
+/* Partitions of one topic mostly come together, and share its name. */
+static uint32_t
+name_of(const struct fby_handoff *h, const struct fby_part *pt)
+{
+	const struct fby_part *last = pt->row > 0 ? pt - 1 : NULL;
+
+	if (last && last->name_off && strcmp(last->topic, pt->topic) == 0)
+		return last->name_off;
+	return fby_shm_add_name(h->shm, pt->topic);
+}
+
 /*
  * Its row is made with it, if there is room.  What has none is known and
  * counted, and nobody can hold it: what is to be in its row goes nowhere.
@@ -118,8 +130,14 @@ fby_handoff_find(const struct fby_handoff *h, const char *topic,
 static void
 make_row(struct fby_handoff *h, struct fby_part *pt)
 {
-	pt->has_row = pt->row < h->shm->nrows &&
-	    fby_shm_make_row(h->shm, pt->row, pt->topic, pt->partition) == 0;
+	bool fits = pt->row < h->shm->nrows;
+
+	if (fits && pt->name_off == 0)
+		pt->name_off = name_of(h, pt);
+	pt->has_row = fits && pt->name_off != 0 &&
+	    fby_shm_make_row(h->shm, pt->row, pt->name_off, pt->partition) == 0;
+	if (fits && !pt->has_row)
+		h->row_error = errno;
 }
 
 uint32_t
@@ -184,6 +202,40 @@ fby_handoff_write(struct fby_handoff *h, const struct fby_part *pt)
 	fby_store(&row->oldest_at, 0);
 	fby_release(&row->acked, pt->acked);
 	fby_release(&row->watermark, pt->watermark);
+}
+
+static void
+write_own(struct fby_handoff *h, const struct fby_part *pt)
+{
+	struct fby_ledger_row *row = fby_handoff_row(h, pt);
+
+	fby_release(&row->epoch, pt->epoch);
+	fby_release(&row->slot,
+	    fby_handoff_is_held(pt) ? pt->slot : FBY_NOSLOT);
+	fby_store(&row->state, pt->state);
+	fby_store(&row->partitions, pt->partitions);
+}
+
+void
+fby_handoff_seek_rows(struct fby_handoff *h)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < FBY_MIN(h->nparts, h->shm->nrows); i++) {
+		struct fby_part *pt = &h->parts[i];
+
+		if (pt->has_row)
+			continue;
+		make_row(h, pt);
+		if (!pt->has_row)
+			return;
+		fby_handoff_write(h, pt);
+		write_own(h, pt);
+		found = true;
+	}
+	h->row_error = 0;
+	if (found)
+		h->ops->plan(h->arg);
 }
 
 int64_t

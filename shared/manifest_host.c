@@ -549,8 +549,9 @@ static const struct fby_directive spec_table[] = {
 	    .help = "A partition that has something to read, or records in "
 		"flight, and gets no further for so long is an alarm."),
 	D("maxPartitions", INT, H(max_partitions), .flags = FBY_D_RESTART,
-	    .dflt = "4096", .min = 1, .max = 1000000,
-	    .help = "Rows of the ledger: partitions that can be held."),
+	    .dflt = "65536", .min = 1, .max = 1000000,
+	    .help = "Rows of the ledger: partitions that can be held. Those "
+		"that are not used take no memory."),
 	D("watermark", BLOCK, .flags = FBY_D_LIVE, .arg = watermark_table,
 	    .help = "Event time."),
 	D("memory", BLOCK, .flags = FBY_D_ROLL, .arg = memory_table,

@@ -4,6 +4,8 @@
  *
  * A name is never removed and a row is never given to another partition, so
  * whoever has found one may keep its number for the life of the segment.
+ * Hence the same inode is kept as it fills: a second, larger file would need a
+ * time in which some workers have one and some the other, or none at all.
  */
 #include "shared/fby.h"
 
@@ -17,7 +19,13 @@
 
 #include "shared/proto.h"
 
-#define NAMES_BYTES (64 * 1024)
+/* A row, and the name of a topic that has no other partition. */
+#define NAME_BYTES 250
+#define NAMES_SPARE (64 * 1024)
+
+/* So much more gets blocks at once, and at first. */
+#define ROWS_STEP (1024 * 1024)
+#define NAMES_STEP (256 * 1024)
 
 /* b_i = 100 µs · (9e8 / 100)^(i/9), as numaflow's exponential_buckets_range. */
 const double fby_hist_bounds[FBY_HIST_BOUNDS] = {
@@ -105,57 +113,169 @@ point(struct fby_shm *shm, const struct fby_ledger_head *head)
 	shm->names_size = head->names_size;
 }
 
+/* ---- made ------------------------------------------------------------- */
+
+/*
+ * Blocks for the first n bytes of a part of it, which has them up to *have; -1:
+ * errno.  Its result is the error number, and errno is left alone.
+ */
+static int
+reserve(const struct fby_shm *shm, size_t from, size_t *have, size_t n,
+    size_t step, size_t max)
+{
+	size_t to = FBY_MIN((n + step - 1) / step * step, max);
+
+	if (n <= *have)
+		return 0;
+	errno = n > max ? ENOSPC :
+			  posix_fallocate(shm->fd, (off_t)(from + *have),
+			      (off_t)(to - *have));
+	if (errno != 0)
+		return -1;
+	*have = to;
+	return 0;
+}
+
+static int
+reserve_rows(struct fby_shm *shm, size_t n)
+{
+	const size_t row = sizeof(struct fby_ledger_row);
+
+	return reserve(shm, shm->own.rows_off, &shm->rows_bytes, n * row,
+	    ROWS_STEP, shm->nrows * row);
+}
+
+static int
+reserve_names(struct fby_shm *shm, size_t bytes)
+{
+	return reserve(shm, shm->own.names_off, &shm->names_bytes, bytes,
+	    NAMES_STEP, shm->names_size);
+}
+
+static void
+lay_out(struct fby_ledger_head *head, uint32_t nslots, uint32_t nrows)
+{
+	*head = (struct fby_ledger_head){
+		.magic = FBY_LEDGER_MAGIC,
+		.abi = FBY_ABI,
+		.head_size = sizeof(*head),
+		.nslots = nslots,
+		.nrows = nrows,
+		.names_size = NAMES_SPARE + nrows * NAME_BYTES,
+	};
+	head->slots_off = sizeof(*head);
+	head->rows_off = head->slots_off +
+	    nslots * (uint32_t)sizeof(struct fby_ledger_slot);
+	head->names_off = head->rows_off +
+	    nrows * (uint32_t)sizeof(struct fby_ledger_row);
+	head->size = (uint64_t)head->names_off + head->names_size;
+}
+
+/* The file has its size; what is sure to be used has blocks. */
+static int
+make_file(struct fby_shm *shm)
+{
+	if (ftruncate(shm->fd, (off_t)shm->size) == -1)
+		return -1;
+	errno = posix_fallocate(shm->fd, 0, (off_t)shm->own.rows_off);
+	if (errno != 0)
+		return -1;
+	return reserve_rows(shm, FBY_MIN(shm->nrows, 1u)) == -1 ||
+		reserve_names(shm, 1) == -1 ?
+	    -1 :
+	    0;
+}
+
 int
 fby_shm_create(struct fby_shm *shm, const char *path, uint32_t nslots,
     uint32_t nrows, const char *name, const char *group)
 {
-	struct fby_ledger_head head = {
-		.magic = FBY_LEDGER_MAGIC,
-		.abi = FBY_ABI,
-		.head_size = sizeof(head),
-		.nslots = nslots,
-		.nrows = nrows,
-		.names_size = NAMES_BYTES,
-	};
 	int saved;
 
-	head.slots_off = sizeof(head);
-	head.rows_off = head.slots_off +
-	    nslots * (uint32_t)sizeof(struct fby_ledger_slot);
-	head.names_off = head.rows_off +
-	    nrows * (uint32_t)sizeof(struct fby_ledger_row);
-	head.size = (uint64_t)head.names_off + head.names_size;
-	shm->head = NULL;
-	shm->size = head.size;
+	*shm = (struct fby_shm)FBY_SHM_INIT;
+	lay_out(&shm->own, nslots, nrows);
+	shm->size = shm->own.size;
+	shm->nrows = nrows;
+	shm->names_size = shm->own.names_size;
 	if (unlink(path) == -1 && errno != ENOENT)
 		return -1;
 	shm->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (shm->fd == -1)
 		return -1;
-	/* Its result is the error number; errno is left alone. */
-	if ((errno = posix_fallocate(shm->fd, 0, (off_t)shm->size)) != 0)
+	if (make_file(shm) == -1)
 		goto fail;
 	shm->head = mmap(NULL, shm->size, PROT_READ | PROT_WRITE, MAP_SHARED,
 	    shm->fd, 0);
 	if (shm->head == MAP_FAILED)
 		goto fail;
-	memcpy(shm->head, &head, sizeof(head));
-	point(shm, &head);
-	fby_store(&shm->head->names_used, 1);
-	shm->head->name_off = fby_shm_intern(shm, name);
-	shm->head->group_off = fby_shm_intern(shm, group);
-	for (uint32_t i = 0; i < nrows; i++)
-		fby_store(&shm->rows[i].slot, FBY_NOSLOT);
+	memcpy(shm->head, &shm->own, sizeof(shm->own));
+	point(shm, &shm->own);
+	shm->names_used = 1;
+	shm->own.name_off = fby_shm_add_name(shm, name);
+	shm->head->name_off = shm->own.name_off;
+	if (shm->own.name_off == 0 || fby_shm_set_group(shm, group) == -1)
+		goto fail;
 	return 0;
 
 fail:
 	saved = errno;
-	shm->head = NULL;
+	if (shm->head == MAP_FAILED)
+		shm->head = NULL;
 	fby_shm_close(shm);
 	unlink(path);
 	errno = saved;
 	return -1;
 }
+
+uint32_t
+fby_shm_add_name(struct fby_shm *shm, const char *name)
+{
+	uint32_t off = shm->names_used;
+	size_t len = strlen(name) + 1;
+
+	if (reserve_names(shm, off + len) == -1)
+		return 0;
+	memcpy(shm->names + off, name, len);
+	shm->names_used += (uint32_t)len;
+	fby_release(&shm->head->names_used, shm->names_used);
+	return off;
+}
+
+int
+fby_shm_set_group(struct fby_shm *shm, const char *group)
+{
+	uint32_t off = fby_shm_add_name(shm, group);
+
+	if (off == 0)
+		return -1;
+	shm->own.group_off = shm->head->group_off = off;
+	return 0;
+}
+
+int
+fby_shm_make_row(struct fby_shm *shm, uint32_t n, uint32_t topic_off,
+    int32_t partition)
+{
+	struct fby_ledger_row *row = &shm->rows[n];
+
+	if (reserve_rows(shm, (size_t)n + 1) == -1)
+		return -1;
+	row->partition = partition;
+	fby_store(&row->slot, FBY_NOSLOT);
+	fby_store(&row->committed, FBY_NONE);
+	fby_store(&row->committed_watermark, FBY_NONE);
+	fby_store(&row->acked, FBY_NONE);
+	fby_store(&row->watermark, FBY_NONE);
+	fby_store(&row->position, FBY_NONE);
+	fby_store(&row->high, FBY_NONE);
+	fby_store(&row->leader_epoch, -1);
+	/* Last: it is what says that the row is in use. */
+	atomic_thread_fence(memory_order_release);
+	row->topic_off = topic_off;
+	return 0;
+}
+
+/* ---- read ------------------------------------------------------------- */
 
 static enum fby_shm_verdict
 check(const struct fby_ledger_head *head, size_t size)
@@ -181,13 +301,12 @@ check(const struct fby_ledger_head *head, size_t size)
 	return FBY_SHM_GOOD;
 }
 
-/* All of the file, or errno is set. */
+/* Bytes from..to of the file, or errno is set. */
 static int
-copy(void *to, size_t size, int fd)
+copy_part(char *base, off_t from, off_t to, int fd)
 {
-	for (size_t done = 0; done < size;) {
-		ssize_t n = pread(fd, (char *)to + done, size - done,
-		    (off_t)done);
+	while (from < to) {
+		ssize_t n = pread(fd, base + from, (size_t)(to - from), from);
 
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -195,9 +314,36 @@ copy(void *to, size_t size, int fd)
 			errno = n == 0 ? ENODATA : errno;
 			return -1;
 		}
-		done += (size_t)n;
+		from += n;
 	}
 	return 0;
+}
+
+/* All of the file, whose size is known; its holes are zeros already. */
+static int
+copy(char *base, off_t size, int fd)
+{
+	struct stat st;
+
+	for (off_t at = 0, hole; at < size; at = hole) {
+		off_t data = lseek(fd, at, SEEK_DATA);
+
+		if (data == -1 && errno == ENXIO)
+			break;
+		hole = data == -1 ? size : lseek(fd, data, SEEK_HOLE);
+		if (data == -1)
+			data = at;
+		if (hole == -1)
+			return -1;
+		hole = FBY_MIN(hole, size);
+		if (copy_part(base, data, hole, fd) == -1)
+			return -1;
+	}
+	if (fstat(fd, &st) == -1)
+		return -1;
+	/* Cut short meanwhile. */
+	errno = ENODATA;
+	return st.st_size < size ? -1 : 0;
 }
 
 static enum fby_shm_verdict
@@ -221,7 +367,7 @@ map(struct fby_shm *shm, int fd, bool is_copy)
 		shm->head = NULL;
 		return FBY_SHM_ERRNO;
 	}
-	if (is_copy && copy(shm->head, shm->size, fd) == -1)
+	if (is_copy && copy((char *)shm->head, st.st_size, fd) == -1)
 		return errno == ENODATA ? FBY_SHM_SHORT : FBY_SHM_ERRNO;
 	/* It may change between the look and the use. */
 	memcpy(&head, shm->head, sizeof(head));
@@ -272,8 +418,6 @@ fby_shm_close(struct fby_shm *shm)
 	*shm = (struct fby_shm)FBY_SHM_INIT;
 }
 
-/* ---- names and rows --------------------------------------------------- */
-
 const char *
 fby_shm_name(const struct fby_shm *shm, uint32_t off)
 {
@@ -285,75 +429,17 @@ fby_shm_name(const struct fby_shm *shm, uint32_t off)
 	return shm->names + off;
 }
 
-static uint32_t
-find_name(const struct fby_shm *shm, const char *name)
-{
-	uint32_t used = fby_load(&shm->head->names_used);
-
-	for (uint32_t off = 1; off < used;) {
-		const char *s = fby_shm_name(shm, off);
-
-		if (strcmp(s, name) == 0)
-			return off;
-		off += (uint32_t)strlen(s) + 1;
-	}
-	return 0;
-}
-
-uint32_t
-fby_shm_intern(struct fby_shm *shm, const char *name)
-{
-	uint32_t used = fby_load(&shm->head->names_used);
-	uint32_t off = find_name(shm, name);
-	size_t len = strlen(name) + 1;
-
-	if (off != 0)
-		return off;
-	if (used > shm->names_size || len > shm->names_size - used)
-		return 0;
-	memcpy(shm->names + used, name, len);
-	fby_release(&shm->head->names_used, used + (uint32_t)len);
-	return used;
-}
-
 uint32_t
 fby_shm_find(const struct fby_shm *shm, const char *topic, int32_t partition)
 {
-	uint32_t off = find_name(shm, topic);
-
-	for (uint32_t i = 0; off && i < shm->nrows; i++) {
+	for (uint32_t i = 0; i < shm->nrows; i++) {
 		const struct fby_ledger_row *row = &shm->rows[i];
 
-		if (row->topic_off == 0)
-			break;
-		if (row->topic_off == off && row->partition == partition)
+		if (row->topic_off != 0 && row->partition == partition &&
+		    strcmp(fby_shm_name(shm, row->topic_off), topic) == 0)
 			return i;
 	}
 	return FBY_NOROW;
-}
-
-int
-fby_shm_make_row(struct fby_shm *shm, uint32_t n, const char *topic,
-    int32_t partition)
-{
-	struct fby_ledger_row *row = &shm->rows[n];
-	uint32_t off = fby_shm_intern(shm, topic);
-
-	if (off == 0)
-		return -1;
-	row->partition = partition;
-	fby_store(&row->slot, FBY_NOSLOT);
-	fby_store(&row->committed, FBY_NONE);
-	fby_store(&row->committed_watermark, FBY_NONE);
-	fby_store(&row->acked, FBY_NONE);
-	fby_store(&row->watermark, FBY_NONE);
-	fby_store(&row->position, FBY_NONE);
-	fby_store(&row->high, FBY_NONE);
-	fby_store(&row->leader_epoch, -1);
-	/* Last: it is what says that the row is in use. */
-	atomic_thread_fence(memory_order_release);
-	row->topic_off = off;
-	return 0;
 }
 
 void
@@ -399,13 +485,15 @@ uint32_t
 fby_shm_row(struct fby_shm *shm, const char *topic, int32_t partition)
 {
 	uint32_t i = fby_shm_find(shm, topic, partition);
+	uint32_t off;
 
 	if (i != FBY_NOROW)
 		return i;
 	for (i = 0; i < shm->nrows; i++)
 		if (shm->rows[i].topic_off == 0)
 			break;
-	if (i == shm->nrows || fby_shm_make_row(shm, i, topic, partition) == -1)
+	if (i == shm->nrows || (off = fby_shm_add_name(shm, topic)) == 0 ||
+	    fby_shm_make_row(shm, i, off, partition) == -1)
 		return FBY_NOROW;
 	return i;
 }

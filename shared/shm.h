@@ -2,10 +2,15 @@
 /*
  * The segment that holds the ledger: a file on tmpfs, mapped by all.
  *
- * The master creates or adopts it, workers attach by descriptor, `forebay
- * shm` opens it read-only, live or after a crash.  Its blocks are allocated
- * when it is made, so that a full tmpfs is an error at start and never a
- * SIGBUS later; its size never changes.
+ * The master creates it, workers attach by descriptor, `forebay shm` copies
+ * it, live or after a crash.
+ *
+ * Its size never changes, so what is mapped once stays valid, and no worker
+ * has to be told of a larger one.  Most of it is a hole: blocks are allocated
+ * for the first rows and names when it is made, and for more before they are
+ * used.  So a full tmpfs is an error at start, or of the one partition that
+ * would need more, and never a SIGBUS later; and it costs nothing to have room
+ * for far more partitions than there are.
  */
 #ifndef FBY_SHM_H
 #define FBY_SHM_H
@@ -26,6 +31,10 @@ struct fby_shm {
 	struct fby_ledger_slot *slots;
 	struct fby_ledger_row *rows;
 	char *names;
+	/* Of the creator alone. */
+	struct fby_ledger_head own; /* what the head says; name offsets */
+	uint32_t names_used;
+	size_t rows_bytes, names_bytes; /* of them that have blocks */
 };
 
 #define FBY_SHM_INIT     \
@@ -46,7 +55,8 @@ const char *fby_shm_verdict(enum fby_shm_verdict v);
 
 /*
  * Make a new segment at path (a file of that name is replaced, so that old
- * workers keep theirs) and map it.  All rows are free.
+ * workers keep theirs) and map it.  All rows are free; there is room for nrows
+ * of them, each with a topic of its own.
  */
 int fby_shm_create(struct fby_shm *shm, const char *path, uint32_t nslots,
     uint32_t nrows, const char *name, const char *group) FBY_MUSTCHECK;
@@ -65,12 +75,20 @@ void fby_shm_close(struct fby_shm *shm);
 /* The string at an offset of the names; "" if it is out of bounds. */
 const char *fby_shm_name(const struct fby_shm *shm, uint32_t off);
 
-/* Offset of the string, which is added if it is new; 0 if there is no room. */
-uint32_t fby_shm_intern(struct fby_shm *shm, const char *name);
+/* ---- the creator's ---------------------------------------------------- */
 
-/* Row n becomes that partition's.  -1: its topic has no room in the names. */
-int fby_shm_make_row(struct fby_shm *shm, uint32_t n, const char *topic,
+/*
+ * Offset of the string, which is added; 0: errno, ENOSPC if there is no room.
+ * Nothing is looked for: who adds a name twice has two.
+ */
+uint32_t fby_shm_add_name(struct fby_shm *shm, const char *name);
+
+/* Row n becomes that partition's.  -1: errno, no blocks for it. */
+int fby_shm_make_row(struct fby_shm *shm, uint32_t n, uint32_t topic_off,
     int32_t partition) FBY_MUSTCHECK;
+
+/* Another group; -1 as above. */
+int fby_shm_set_group(struct fby_shm *shm, const char *group) FBY_MUSTCHECK;
 
 /*
  * A row as it is now: `acked` is not ahead of the counters, the watermark not

@@ -9,6 +9,7 @@
 #include "master/skip.h"
 #include "master/suspicion.h"
 
+#include <errno.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -829,6 +830,51 @@ what_has_no_row_is_known_and_given_to_nobody(void **state)
 	assert_int_equal(fby_handoff_rowless(&w->h), 0);
 }
 
+/* A full disk: there is room for rows, but there are no blocks. */
+static void
+what_has_no_row_gets_one_as_soon_as_there_is_room(void **state)
+{
+	struct world *w = *state;
+	char path[] = "/tmp/forebay-handoff-XXXXXX";
+	const uint32_t before = w->grants;
+	struct fby_shm shm;
+	uint32_t last = 0;
+	int fd;
+
+	assert_int_not_equal(fd = mkstemp(path), -1);
+	close(fd);
+	assert_int_equal(fby_shm_create(&shm, path, 4, 20000, "o", "g"), 0);
+	unlink(path);
+	w->h.shm = &shm;
+	fd = shm.fd;
+	shm.fd = -1;
+	while (fby_handoff_rowless(&w->h) == 0) {
+		assert_int_equal(fby_handoff_assign(&w->h, "t", (int32_t)last),
+		    0);
+		last++;
+	}
+	last--;
+	fby_handoff_set_log(&w->h, &w->h.parts[last], 0, 1000, 0);
+	fby_handoff_resolved(&w->h, &w->h.parts[last], 7, FBY_NONE);
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->grants, before);
+	assert_int_equal(w->h.row_error, EBADF);
+	fby_handoff_seek_rows(&w->h);
+	assert_int_equal(fby_handoff_rowless(&w->h), 1);
+
+	shm.fd = fd;
+	fby_handoff_seek_rows(&w->h);
+	assert_int_equal(fby_handoff_rowless(&w->h), 0);
+	assert_int_equal(w->h.row_error, 0);
+	assert_int_equal(fby_load(&shm.rows[last].acked), 7);
+	assert_int_equal(fby_load(&shm.rows[last].state), FBY_ROW_IDLE);
+	assert_string_equal(fby_shm_name(&shm, shm.rows[last].topic_off), "t");
+	plan(w, slot2, yes, 1);
+	assert_int_equal(w->grants, before + 1);
+	w->h.shm = &w->shm;
+	fby_shm_close(&shm);
+}
+
 /* ---- deaths ----------------------------------------------------------- */
 
 /* Partition `p` is read up to `position` and acked up to `acked`. */
@@ -1302,6 +1348,7 @@ main(void)
 		TEST(no_holder_gets_a_billion_times_a_thousand_records_further),
 		TEST(acks_of_one_topic_are_never_under_the_id_of_another),
 		TEST(what_has_no_row_is_known_and_given_to_nobody),
+		TEST(what_has_no_row_gets_one_as_soon_as_there_is_room),
 		TEST(after_a_holder_the_broker_is_asked_if_it_knows_best),
 		TEST(a_move_goes_on_after_the_broker_was_asked),
 		TEST(an_assigned_partition_is_resolved_then_granted),

@@ -97,7 +97,7 @@ the_least_manifest_has_all_defaults(void **state)
 	assert_int_equal(m->host.commit_interval_ms, 1000);
 	assert_int_equal(m->host.drain_timeout_ms, 30000);
 	assert_int_equal(m->host.worker_timeout_ms, 10000);
-	assert_int_equal(m->host.max_partitions, 4096);
+	assert_int_equal(m->host.max_partitions, 65536);
 	assert_int_equal(m->host.watermark.max_delay_ms, 0);
 	assert_false(m->host.watermark.idle.present);
 	assert_int_equal(m->host.memory.budget_bytes, 64 << 20);

@@ -4,6 +4,7 @@
 #include "shared/shm.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,6 +70,36 @@ a_row_is_found_again_and_the_table_can_be_full(void **state)
 	assert_int_equal(fby_shm_find(&shm, "u", 1), FBY_NOROW);
 	assert_int_not_equal(fby_shm_row(&shm, "u", 1), FBY_NOROW);
 	assert_int_equal(fby_shm_row(&shm, "u", 2), FBY_NOROW);
+}
+
+static void
+each_row_can_have_a_long_name_and_costs_nothing_before(void **state)
+{
+	enum { ROWS = 9000 };
+	char topic[250];
+	struct stat st;
+	off_t before;
+
+	(void)state;
+	fby_shm_close(&shm);
+	assert_int_equal(fby_shm_create(&shm, path, 2, ROWS, "o", "g"), 0);
+	assert_int_equal(fstat(shm.fd, &st), 0);
+	before = (off_t)st.st_blocks * 512;
+	assert_true(before < st.st_size / 2);
+	for (int i = 0; i < ROWS; i++) {
+		uint32_t off;
+
+		snprintf(topic, sizeof(topic), "%0249d", i);
+		off = fby_shm_add_name(&shm, topic);
+		assert_int_not_equal(off, 0);
+		assert_int_equal(fby_shm_make_row(&shm, (uint32_t)i, off, 0),
+		    0);
+	}
+	/* All that was touched had been allocated. */
+	assert_int_equal(fstat(shm.fd, &st), 0);
+	assert_true((off_t)st.st_blocks * 512 > before);
+	assert_int_equal(fby_shm_find(&shm, topic, 0), ROWS - 1);
+	assert_int_equal(look(), FBY_SHM_GOOD);
 }
 
 static void
@@ -225,6 +256,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_ledger_is_good_and_knows_whose_it_is),
 		TEST(a_row_is_found_again_and_the_table_can_be_full),
+		TEST(each_row_can_have_a_long_name_and_costs_nothing_before),
 		TEST(names_out_of_bounds_are_empty),
 		TEST(every_truncation_and_damage_of_the_head_is_recognised),
 		TEST(the_layout_is_the_one_that_is_drawn),
