@@ -305,7 +305,13 @@ static const char md_config[] =
     "Numaflow's sink). The Java client has murmur2: where it writes\nto the "
     "topic, too, `partitioner: murmur2_random` in `config` sends each key to "
     "the partition that\nJava chooses. "
-    "[MIGRATION.md](MIGRATION.md) says what else differs from Numaflow.\n";
+    "[MIGRATION.md](MIGRATION.md) says what else differs from Numaflow.\n"
+    "\n"
+    "A Kafka sink writes each record with its own timestamp in milliseconds, "
+    "-1 (\"none\") and what\nis before 1970, too. librdkafka takes 0 for "
+    "\"now\": a record whose timestamp is 0 is written\nwith 1 and the "
+    "header `forebay-timestamp: 0`. A topic with `message.timestamp.type: "
+    "LogAppendTime`\ngets the broker's time instead.\n";
 
 char *
 fby_manifest_reference(void)

@@ -15,7 +15,6 @@
 
 #include "worker/batch.h"
 #include "worker/lane.h"
-#include "worker/source.h"
 #include "worker/worker.h"
 
 static void add(rd_kafka_headers_t *headers, const char *name,
@@ -37,7 +36,8 @@ rd_kafka_headers_t *
 fby_dead_letter_headers(const struct fby_record *rec)
 {
 	const struct fby_lane *ln = rec->b->ln;
-	int64_t timestamp = fby_source_event_time(rec->msg, FBY_NONE);
+	rd_kafka_timestamp_type_t type;
+	int64_t timestamp = rd_kafka_message_timestamp(rec->msg, &type);
 	rd_kafka_headers_t *own, *headers;
 	char host[256] = "";
 
@@ -50,7 +50,7 @@ fby_dead_letter_headers(const struct fby_record *rec)
 	add(headers, "forebay.source.topic", "%s", ln->topic);
 	add(headers, "forebay.source.partition", "%" PRId32, ln->partition);
 	add(headers, "forebay.source.offset", "%" PRId64, rec->msg->offset);
-	if (timestamp == FBY_NONE)
+	if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || timestamp == -1)
 		add(headers, "forebay.source.timestamp", "%s", "");
 	else
 		add(headers, "forebay.source.timestamp", "%" PRId64, timestamp);

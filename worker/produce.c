@@ -11,7 +11,6 @@
 #include "worker/batch.h"
 #include "worker/dead_letter.h"
 #include "worker/lane.h"
-#include "worker/source.h"
 #include "worker/worker.h"
 
 bool
@@ -44,6 +43,30 @@ headers_of(enum fby_sink_role role, const struct fby_record *rec)
 	return rd_kafka_headers_copy(headers);
 }
 
+/*
+ * The record's own, -1 ("none") and those before 1970, too.  librdkafka takes
+ * 0 for "now", so 0 becomes the next millisecond, and a header says so.  What
+ * a dead letter was is in its headers already.
+ */
+static int64_t
+timestamp_of(enum fby_sink_role role, const rd_kafka_message_t *msg,
+    rd_kafka_headers_t **headers)
+{
+	rd_kafka_timestamp_type_t type;
+	int64_t ms = rd_kafka_message_timestamp(msg, &type);
+
+	if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE)
+		return -1;
+	if (ms != 0)
+		return ms;
+	if (role == FBY_SINK_DEAD_LETTER)
+		return 1;
+	if (*headers == NULL)
+		*headers = rd_kafka_headers_new(1);
+	rd_kafka_header_add(*headers, "forebay-timestamp", -1, "0", -1);
+	return 1;
+}
+
 int
 fby_produce(rd_kafka_t *rk, rd_kafka_topic_t *topic, enum fby_sink_role role,
     struct fby_record *rec)
@@ -60,7 +83,7 @@ fby_produce(rd_kafka_t *rk, rd_kafka_topic_t *topic, enum fby_sink_role role,
 		    .u.mem = { msg->payload, msg->len } },
 		{ .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = rec },
 		{ .vtype = RD_KAFKA_VTYPE_TIMESTAMP,
-		    .u.i64 = fby_source_event_time(msg, 0) },
+		    .u.i64 = timestamp_of(role, msg, &headers) },
 	};
 	size_t n = 5;
 

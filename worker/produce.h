@@ -2,6 +2,9 @@
 /*
  * From a record to a producer: byte for byte what it was, bound for the topic
  * of its role.  What the two Kafka sinks have in common.
+ *
+ * One timestamp is beyond librdkafka: 0 is written as 1, with the header
+ * `forebay-timestamp: 0`.
  */
 #ifndef FBY_PRODUCE_H
 #define FBY_PRODUCE_H

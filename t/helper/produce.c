@@ -53,7 +53,7 @@ struct producer {
 	int partitions, only;
 	size_t size;
 	enum key_kind key;
-	bool headers, open;
+	bool headers, open, has_event_time;
 
 	rd_kafka_t *rk, *group_rk;
 	rd_kafka_topic_t *rkt;
@@ -246,8 +246,8 @@ produce_one(struct producer *p, int partition)
 	rd_kafka_resp_err_t err;
 
 	snprintf(r.topic, sizeof(r.topic), "%s", p->topic);
-	r.time_ms = p->event_time >= 0 ? p->event_time + ln->next * p->step :
-					 helper_now_us(CLOCK_REALTIME) / 1000;
+	r.time_ms = p->has_event_time ? p->event_time + ln->next * p->step :
+					helper_now_us(CLOCK_REALTIME) / 1000;
 	r.envelope = record_envelope(0, &r.time_ms, sizeof(r.time_ms));
 	if (!tombstone) {
 		if (has_key)
@@ -447,7 +447,9 @@ read_options(struct producer *p, int argc, char **argv)
 			p->tombstones = helper_number(optarg, 0, INT32_MAX);
 			break;
 		case EVENT_TIME:
-			p->event_time = helper_number(optarg, 0, INT64_MAX);
+			p->event_time = helper_number(optarg, INT64_MIN,
+			    INT64_MAX);
+			p->has_event_time = true;
 			break;
 		case STEP:
 			p->step = helper_number(optarg, 0, INT32_MAX);
@@ -484,7 +486,6 @@ main(int argc, char **argv)
 		.size = 100,
 		.key = KEY_TEXT,
 		.only = -1,
-		.event_time = -1,
 		.step = 1,
 	};
 
