@@ -2,9 +2,9 @@
 /*
  * The HTTP listener; see http.h.
  *
- * Who is not local can be made to reach it by the manifest, so it answers
- * small things only: no bodies, short headers, and a time limit for a client
- * that does not go on.
+ * A manifest can let clients of other machines reach it, so it answers small
+ * things only: no bodies, short headers, a limit of time and number
+ * (http_guard.h), and one request to a connection.
  */
 #include "shared/fby.h"
 
@@ -26,8 +26,9 @@
 #include "shared/str.h"
 
 #include "master/backoff.h"
+#include "master/exposition.h"
+#include "master/http_guard.h"
 #include "master/master.h"
-#include "master/metrics.h"
 
 #define CLIENT_S 10 /* a client may be silent for this long */
 #define HEADERS_BYTES 8192
@@ -35,6 +36,8 @@
 struct fby_http {
 	struct fby_master *mst;
 	struct fby_backoff backoff;
+	struct fby_http_guard guard;
+	struct fby_exposition exposition;
 	struct evhttp *evhttp; /* NULL: turned off */
 	char address[NI_MAXHOST + 10];
 };
@@ -44,24 +47,33 @@ static struct fby_http *opened;
 
 /* ---- answers ---------------------------------------------------------- */
 
-/* `type` NULL: without a body. */
-static void
-reply(struct evhttp_request *req, int code, const char *reason,
-    const char *type, const char *body, size_t len)
+/* HEAD has the headers of GET and no body. */
+static bool
+has_body(struct evhttp_request *req)
 {
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
-	struct evbuffer *out = evhttp_request_get_output_buffer(req);
+	return evhttp_request_get_command(req) != EVHTTP_REQ_HEAD;
+}
+
+static void
+add_header(struct evhttp_request *req, const char *name, const char *value)
+{
+	evhttp_add_header(evhttp_request_get_output_headers(req), name, value);
+}
+
+static void
+add_length(struct evhttp_request *req, size_t len)
+{
 	char length[24];
 
-	evhttp_add_header(headers, "Cache-Control", "no-store");
-	if (type) {
-		/* HEAD has the headers of GET and no body. */
-		snprintf(length, sizeof(length), "%zu", len);
-		evhttp_add_header(headers, "Content-Type", type);
-		evhttp_add_header(headers, "Content-Length", length);
-		if (evhttp_request_get_command(req) != EVHTTP_REQ_HEAD)
-			evbuffer_add(out, body, len);
-	}
+	snprintf(length, sizeof(length), "%zu", len);
+	add_header(req, "Content-Length", length);
+}
+
+static void
+finish(struct evhttp_request *req, int code, const char *reason)
+{
+	add_header(req, "Cache-Control", "no-store");
+	add_header(req, "Connection", "close");
 	evhttp_send_reply(req, code, reason, NULL);
 }
 
@@ -69,19 +81,31 @@ static void
 reply_text(struct evhttp_request *req, int code, const char *reason,
     const char *text)
 {
-	reply(req, code, reason, "text/plain; charset=utf-8", text,
-	    strlen(text));
+	add_header(req, "Content-Type", "text/plain; charset=utf-8");
+	add_length(req, strlen(text));
+	if (has_body(req))
+		evbuffer_add(evhttp_request_get_output_buffer(req), text,
+		    strlen(text));
+	finish(req, code, reason);
 }
 
 static void
 get_metrics(struct fby_master *mst, struct evhttp_request *req)
 {
-	struct fby_str s;
+	struct evkeyvalq *in = evhttp_request_get_input_headers(req);
+	enum fby_exposition_format format = fby_exposition_choose(
+	    evhttp_find_header(in, "Accept"));
+	bool gzip = fby_exposition_may_gzip(
+	    evhttp_find_header(in, "Accept-Encoding"));
 
-	fby_str_init(&s);
-	fby_metrics_write(&s, mst);
-	reply(req, HTTP_OK, "OK", FBY_METRICS_TYPE, s.p, s.len);
-	fby_str_fini(&s);
+	add_header(req, "Content-Type", fby_exposition_type(format));
+	add_header(req, "Vary", "Accept, Accept-Encoding");
+	if (gzip)
+		add_header(req, "Content-Encoding", "gzip");
+	add_length(req,
+	    fby_exposition_write(&opened->exposition, mst, format, gzip,
+		has_body(req) ? evhttp_request_get_output_buffer(req) : NULL));
+	finish(req, HTTP_OK, "OK");
 }
 
 /* The loop turns, or nobody would answer. */
@@ -89,7 +113,7 @@ static void
 get_livez(struct fby_master *mst, struct evhttp_request *req)
 {
 	(void)mst;
-	reply(req, HTTP_NOCONTENT, "No Content", NULL, NULL, 0);
+	finish(req, HTTP_NOCONTENT, "No Content");
 }
 
 static void
@@ -99,7 +123,7 @@ get_readyz(struct fby_master *mst, struct evhttp_request *req)
 	struct fby_str s;
 
 	if (reason == NULL) {
-		reply(req, HTTP_NOCONTENT, "No Content", NULL, NULL, 0);
+		finish(req, HTTP_NOCONTENT, "No Content");
 		return;
 	}
 	fby_str_init(&s);
@@ -118,7 +142,8 @@ static const struct {
 	const char	*help;
 } pages[] = {
 	{ "/", get_index, "this page" },
-	{ "/metrics", get_metrics, "OpenMetrics" },
+	{ "/metrics", get_metrics,
+	    "OpenMetrics, or Prometheus' text for Accept: text/plain" },
 	{ "/livez", get_livez, "204: the master's loop turns" },
 	{ "/readyz", get_readyz,
 	    "204: records can flow; 503 and the reason: they cannot" },
@@ -146,6 +171,13 @@ on_request(struct evhttp_request *req, void *arg)
 	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
 	struct fby_http *http = arg;
 
+	if (evhttp_request_get_command(req) != EVHTTP_REQ_GET &&
+	    has_body(req)) {
+		add_header(req, "Allow", "GET, HEAD");
+		reply_text(req, HTTP_BADMETHOD, "Method Not Allowed",
+		    "GET and HEAD are allowed\n");
+		return;
+	}
 	if (path == NULL || *path == '\0')
 		path = "/";
 	for (size_t i = 0; i < FBY_NELEM(pages); i++)
@@ -278,8 +310,13 @@ fby_http_open(struct fby_master *mst)
 	fby_backoff_init(&http->backoff, mst->base,
 	    evhttp_bound_socket_get_listener(bound), "http");
 	evconnlistener_set_error_cb(http->backoff.listener, on_accept_error);
+	/* on_request() refuses the others; libevent would say 501. */
 	evhttp_set_allowed_methods(http->evhttp,
-	    EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+	    EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST |
+		EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+		EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
+	fby_http_guard_init(&http->guard, mst->base, http->evhttp,
+	    http->backoff.listener);
 	evhttp_set_max_headers_size(http->evhttp, HEADERS_BYTES);
 	evhttp_set_max_body_size(http->evhttp, HEADERS_BYTES);
 	evhttp_set_timeout(http->evhttp, CLIENT_S);
@@ -295,9 +332,11 @@ fby_http_close(struct fby_http *http)
 	if (http == NULL)
 		return;
 	fby_backoff_fini(&http->backoff);
+	fby_http_guard_fini(&http->guard);
 	opened = NULL;
 	if (http->evhttp)
 		evhttp_free(http->evhttp);
+	fby_exposition_fini(&http->exposition);
 	free(http);
 }
 

@@ -92,6 +92,29 @@ own_mvtx_sum(struct fby_metrics_out *o, const struct fby_metric *m)
 	    (double)sum + fby_totals_sum(&o->mst->scrape.totals, m->total));
 }
 
+/* What only another runtime counts. */
+static void
+own_mvtx_total(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	fby_om_sample(o->s, &m->f, o->mvtx,
+	    fby_totals_sum(&o->mst->scrape.totals, m->total));
+}
+
+static void
+own_mvtx_critical(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	struct fby_str labels;
+
+	fby_str_init(&labels);
+	fby_str_puts(&labels, o->mvtx);
+	fby_om_label(&labels, "reason", "mvtx_runtime_error");
+	fby_om_sample(o->s, &m->f, labels.p,
+	    (double)o->mst->sup.deaths +
+		fby_totals_sum(&o->mst->scrape.totals,
+		    FBY_TOTAL_CRITICAL_ERROR));
+	fby_str_fini(&labels);
+}
+
 static void
 own_mvtx_hist(struct fby_metrics_out *o, const struct fby_metric *m)
 {
@@ -133,6 +156,9 @@ own_mvtx_batch_size(struct fby_metrics_out *o, const struct fby_metric *m)
 	{ F("monovtx_" name, COUNTER, NULL, help), .own = own_mvtx_sum,       \
 	    .labels = MVTX, .offset = offsetof(struct fby_ledger_slot,        \
 	    field), .total = FBY_TOTAL_##which }
+#define TOTAL(name, which, help)                                              \
+	{ F("monovtx_" name, COUNTER, NULL, help), .own = own_mvtx_total,     \
+	    .labels = MVTX, .total = FBY_TOTAL_##which }
 #define HIST(name, which, help)                                               \
 	{ F("monovtx_" name, HISTOGRAM, NULL, help), .own = own_mvtx_hist,    \
 	    .labels = MVTX, .offset = offsetof(struct fby_ledger_slot,        \
@@ -147,6 +173,17 @@ const struct fby_metric fby_metrics_of_numaflow[] = {
 	SUM("sink_write_errors", sink_errors, SINK_WRITE_ERRORS, "Attempts that the sink "
 	    "refused."),
 	SUM("sink_dropped", sink_drops, SINK_DROPPED, "Records dropped by retryStrategy."),
+	SUM("fallback_sink_write", fallback_writes, FALLBACK_SINK_WRITE,
+	    "Records that the fallback sink has taken."),
+	SUM("onsuccess_sink_write", success_writes, ONSUCCESS_SINK_WRITE,
+	    "Records that the onSuccess sink has taken."),
+	TOTAL("nack", NACK, "Records that user code refused; counted for "
+	    "runtimes of protocol numaflow."),
+	TOTAL("dropped", DROPPED, "Records dropped because they were in "
+	    "flight already; counted for runtimes of protocol numaflow."),
+	OWN("monovtx_critical_error", COUNTER, NULL, MVTX ", reason",
+	    own_mvtx_critical, "Workers that died, and what a runtime of "
+	    "protocol numaflow counts by this name."),
 	OWN("monovtx_pending_raw", GAUGE, NULL, MVTX, own_mvtx_pending,
 	    "Records of this host's partitions that are not committed; -1 "
 	    "while that is unknown."),
@@ -158,6 +195,10 @@ const struct fby_metric fby_metrics_of_numaflow[] = {
 	HIST("sink_time", SINK, "Microseconds that the sink took for a "
 	    "batch."),
 	HIST("ack_time", ACK, "Microseconds that acknowledging took."),
+	HIST("fallback_sink_time", FALLBACK, "Microseconds from the first "
+	    "record of a batch that goes to the fallback sink to its last."),
+	HIST("onsuccess_sink_time", SUCCESS, "The same for the onSuccess "
+	    "sink."),
 	{ .labels = NULL }
 };
 /* clang-format on */

@@ -146,6 +146,8 @@ enum fby_hist {
 	FBY_HIST_READ,       /* taking a batch from the queue */
 	FBY_HIST_SINK,       /* from the sink's taking to its completion */
 	FBY_HIST_ACK,        /* advancing the ledger */
+	FBY_HIST_FALLBACK,   /* as SINK, for the fallback sink */
+	FBY_HIST_SUCCESS,    /* and for onSuccess */
 	FBY_HIST_N
 };
 

@@ -69,6 +69,7 @@ fby_batch_get(struct fby_batches *bs, struct fby_lane *ln,
 	b->n = b->open = n;
 	b->next = 0;
 	b->read_us = b->sink_us = 0;
+	b->fallback_us = b->success_us = 0;
 	for (size_t i = 0; i < n; i++)
 		b->rec[i] = (struct fby_record){
 			.b = b,

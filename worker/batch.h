@@ -47,6 +47,8 @@ struct fby_batch {
 	size_t next;              /* first that no sink has seen */
 	size_t open;              /* not complete */
 	int64_t read_us, sink_us; /* monotonic */
+	/* Monotonic: the first record goes there; 0: none has. */
+	int64_t fallback_us, success_us;
 	struct fby_record rec[];
 };
 

@@ -55,6 +55,12 @@ batch_unhold(struct fby_batch *b)
 	now = fby_clock_mono_us();
 	fby_hist_add(&w->slot->hist[FBY_HIST_SINK], now - b->sink_us);
 	fby_hist_add(&w->slot->hist[FBY_HIST_PROCESSING], now - b->read_us);
+	if (b->fallback_us)
+		fby_hist_add(&w->slot->hist[FBY_HIST_FALLBACK],
+		    now - b->fallback_us);
+	if (b->success_us)
+		fby_hist_add(&w->slot->hist[FBY_HIST_SUCCESS],
+		    now - b->success_us);
 	fby_batch_put(&w->pl.batches, b);
 	ln->nbatches--;
 	/* Its last batch frees a released lane. */
@@ -187,6 +193,10 @@ static bool hand_over(struct fby_lane *ln, struct fby_record *rec);
 static void
 route(struct fby_record *rec, enum fby_sink_role role)
 {
+	if (role == FBY_SINK_FALLBACK && rec->b->fallback_us == 0)
+		rec->b->fallback_us = fby_clock_mono_us();
+	if (role == FBY_SINK_SUCCESS && rec->b->success_us == 0)
+		rec->b->success_us = fby_clock_mono_us();
 	rec->role = (uint8_t)role;
 	rec->tries = 0;
 	if (!hand_over(rec->b->ln, rec))
