@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
+#include "shared/crash.h"
 #include "shared/descriptors.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
@@ -32,6 +33,7 @@
 #include "master/master.h"
 #include "master/suspicion.h"
 #include "master/turn.h"
+#include "master/upkeep.h"
 #include "master/presence.h"
 
 #define TICK_MS 1000
@@ -352,6 +354,7 @@ create_ledger(struct fby_master *mst)
 		rc = flock(mst->shm.fd, LOCK_EX | LOCK_NB);
 	if (rc == 0) {
 		fby_store(&mst->shm.head->master_pid, (uint32_t)getpid());
+		fby_crash_guard(mst->shm.head, mst->shm.size);
 		fby_handoff_init(&mst->handoff, &mst->shm, &handoff_ops, mst);
 		fby_recover_carry_over(&mst->recover, &mst->handoff);
 		/* The old one, and its news, are there until now. */
@@ -435,34 +438,6 @@ fby_cycle_reap(struct fby_master *mst)
 	}
 }
 
-/* Partitions that are ours and that nobody can read. */
-static void
-look_at_rows(struct fby_master *mst)
-{
-	const struct fby_handoff *h = &mst->handoff;
-	struct fby_str why;
-	size_t n;
-
-	fby_handoff_seek_rows(&mst->handoff);
-	n = fby_handoff_rowless(h);
-	if (n == 0) {
-		fby_alarm_clear(&mst->alarms, FBY_ALARM_LEDGER);
-		return;
-	}
-	fby_str_init(&why);
-	if (h->row_error)
-		fby_str_printf(&why, "%s/ledger: %s", mst->run_dir,
-		    strerror(h->row_error));
-	else
-		fby_str_printf(&why,
-		    "there are %u: raise spec.maxPartitions and restart",
-		    mst->shm.nrows);
-	fby_alarm_set(&mst->alarms, FBY_ALARM_LEDGER,
-	    "%zu partition%s no row in the ledger and %s not read; %s", n,
-	    n == 1 ? " has" : "s have", n == 1 ? "is" : "are", why.p);
-	fby_str_fini(&why);
-}
-
 /* ---- every second ----------------------------------------------------- */
 
 static void
@@ -479,7 +454,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_supervisor_tick(&mst->sup);
 	fby_notify_watchdog(&mst->notify);
 	fby_cycle_check_deadline(mst);
-	look_at_rows(mst);
+	fby_upkeep_tick(mst);
 	fby_event_time_look(mst);
 	fby_group_look(&mst->group);
 	fby_ends_tick(&mst->ends, fby_clock_mono());
@@ -634,6 +609,7 @@ close_all(struct fby_master *mst)
 	event_del(&mst->ev_resolve);
 	event_base_free(mst->base);
 	fby_rundir_leave(&mst->rundir, keep ? -1 : mst->shm.fd);
+	fby_crash_guard(NULL, 0);
 	fby_shm_close(&mst->shm);
 }
 

@@ -304,6 +304,7 @@ fby_handoff_resolved(struct fby_handoff *h, struct fby_part *pt, int64_t start,
 	pt->anew = false;
 	fby_poison_moved(&pt->poison, start);
 	fby_store(&fby_handoff_row(h, pt)->flags, 0);
+	pt->carried = false;
 	fby_handoff_write(h, pt);
 	fby_handoff_set_state(h, pt, FBY_ROW_IDLE, "start offset known");
 	h->ops->plan(h->arg);

@@ -58,6 +58,7 @@ struct fby_part {
 	char *topic; /* heap */
 	int32_t partition;
 	bool has_row;      /* else the ledger has no room for it */
+	bool carried;      /* its row has what the master before left in it */
 	uint32_t name_off; /* of the topic, in the ledger; 0: not there */
 	enum fby_row_state state;
 	uint32_t slot;      /* holder, or who held it last */
@@ -276,6 +277,13 @@ size_t fby_handoff_ours(const struct fby_handoff *h);
  * full disk may be less full now.
  */
 void fby_handoff_seek_rows(struct fby_handoff *h);
+
+/*
+ * Every second: whatever others have written over it, the ledger says again of
+ * the master's what the master knows.  How many rows did not.  `cut`: the
+ * holders' part of rows that nobody holds is gone, too.
+ */
+uint32_t fby_handoff_restore(struct fby_handoff *h, bool cut);
 
 /* Ours, and without a row: nobody reads them. */
 size_t fby_handoff_rowless(const struct fby_handoff *h);

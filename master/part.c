@@ -204,16 +204,68 @@ fby_handoff_write(struct fby_handoff *h, const struct fby_part *pt)
 	fby_release(&row->watermark, pt->watermark);
 }
 
-static void
-write_own(struct fby_handoff *h, const struct fby_part *pt)
+/* It says that already, or not: then it does now, and that is a change. */
+#define RESTORE(field, value)               \
+	(fby_load(&row->field) == (value) ? \
+		false :                     \
+		(fby_store(&row->field, (value)), true))
+
+/* What does not change; the name is looked at with the first that has it. */
+static bool
+restore_place(struct fby_handoff *h, const struct fby_part *pt)
 {
 	struct fby_ledger_row *row = fby_handoff_row(h, pt);
+	bool first = pt->row == 0 || pt[-1].name_off != pt->name_off;
+	bool changed = first &&
+	    fby_shm_restore_name(h->shm, pt->name_off, pt->topic);
 
-	fby_release(&row->epoch, pt->epoch);
-	fby_release(&row->slot,
-	    fby_handoff_is_held(pt) ? pt->slot : FBY_NOSLOT);
-	fby_store(&row->state, pt->state);
-	fby_store(&row->partitions, pt->partitions);
+	changed |= row->topic_off != pt->name_off ||
+	    row->partition != pt->partition;
+	row->topic_off = pt->name_off;
+	row->partition = pt->partition;
+	return changed;
+}
+
+/* The rest of the master's line. */
+static bool
+restore_line(struct fby_handoff *h, const struct fby_part *pt)
+{
+	struct fby_ledger_row *row = fby_handoff_row(h, pt);
+	bool held = fby_handoff_is_held(pt), changed = false;
+
+	changed |= RESTORE(epoch, pt->epoch);
+	changed |= RESTORE(slot, held ? pt->slot : FBY_NOSLOT);
+	if (pt->carried)
+		return changed;
+	changed |= RESTORE(state, pt->state);
+	changed |= RESTORE(committed, pt->committed);
+	changed |= RESTORE(committed_watermark, pt->committed_watermark);
+	changed |= RESTORE(log_start, pt->log_start);
+	changed |= RESTORE(topic_id, pt->topic_id);
+	changed |= RESTORE(partitions, pt->partitions);
+	return changed;
+}
+
+uint32_t
+fby_handoff_restore(struct fby_handoff *h, bool cut)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < h->nparts; i++) {
+		struct fby_part *pt = &h->parts[i];
+		bool changed;
+
+		if (!pt->has_row)
+			continue;
+		changed = restore_place(h, pt);
+		changed |= restore_line(h, pt);
+		n += changed;
+		/* What it has acked only its holder knows, and says. */
+		if (cut && !fby_handoff_is_held(pt))
+			fby_handoff_write(h, pt);
+	}
+	fby_store(&h->shm->head->epoch, h->epoch);
+	return n;
 }
 
 void
@@ -230,7 +282,7 @@ fby_handoff_seek_rows(struct fby_handoff *h)
 		if (!pt->has_row)
 			return;
 		fby_handoff_write(h, pt);
-		write_own(h, pt);
+		restore_line(h, pt);
 		found = true;
 	}
 	h->row_error = 0;

@@ -208,6 +208,18 @@ fby_proc_open_program(const char *dir)
 	return fd;
 }
 
+void
+fby_proc_show(const struct fby_proc *pr)
+{
+	struct fby_ledger_slot *slot = slot_of(pr);
+
+	fby_store(&slot->cpu, pr->cpu);
+	fby_store(&slot->generation, pr->generation);
+	fby_store(&slot->spawned_at, pr->spawned_at);
+	fby_store(&slot->spawns, pr->spawns);
+	fby_store(&slot->pid, pr->pid);
+}
+
 static void
 clear_slot(struct fby_proc *pr)
 {
@@ -269,6 +281,8 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 		return -1;
 	}
 	clear_slot(pr);
+	/* It will not start with a head that others have written over. */
+	fby_shm_restore_head(&pr->mst->shm);
 	pr->pid = start_program(pr, how, fds[1]);
 	close(fds[1]);
 	if (pr->pid == -1) {
@@ -287,11 +301,9 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 	pr->killed = pr->stopped = false;
 	pr->exit_by = 0;
 	fby_proc_set_state(pr, FBY_PROC_STARTING);
-	fby_store(&slot->cpu, how->cpu);
-	fby_store(&slot->generation, pr->generation);
-	fby_store(&slot->spawned_at, pr->spawned_at);
-	fby_store(&slot->spawns, fby_load(&slot->spawns) + 1);
-	fby_store(&slot->pid, pr->pid);
+	pr->cpu = how->cpu;
+	pr->spawns++;
+	fby_proc_show(pr);
 	return 0;
 }
 
@@ -394,7 +406,7 @@ fby_proc_bury(struct fby_proc *pr, int status)
 	pr->pid = 0;
 	pr->rate = 0;
 	clear_slot(pr);
-	fby_store(&slot_of(pr)->pid, 0);
+	fby_proc_show(pr);
 	fby_store(&slot_of(pr)->state, FBY_SLOT_EMPTY);
 	if (!expected && is_fault(pr, status))
 		fby_suspicion_died(&pr->mst->handoff, pr->slot, row, offset);
@@ -491,6 +503,7 @@ fby_proc_init(struct fby_proc *pr, struct fby_master *mst, uint32_t slot)
 	pr->mst = mst;
 	pr->slot = slot;
 	pr->place = -1;
+	pr->cpu = -1;
 	pr->ch.fd = -1;
 }
 

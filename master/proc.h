@@ -51,6 +51,8 @@ struct fby_proc {
 	char *runtime; /* of its last start, heap; NULL: none yet */
 	struct fby_channel ch;
 	struct event ev_spawn;    /* end of the back-off */
+	int cpu;                  /* -1: not pinned */
+	uint32_t spawns;          /* in this slot */
 	int64_t spawned_at;       /* monotonic */
 	int64_t beat_at;          /* watchdog: last change seen */
 	int64_t beat;             /* and its value */
@@ -87,6 +89,9 @@ struct fby_proc_start {
 /* -1: said in the log. */
 int fby_proc_start(struct fby_proc *pr,
     const struct fby_proc_start *how) FBY_MUSTCHECK;
+
+/* The master's line of its slot says what the master knows of it. */
+void fby_proc_show(const struct fby_proc *pr);
 
 void fby_proc_grant(struct fby_proc *pr, const struct fby_part *pt);
 /* What it has not released when its time is up costs it its life. */

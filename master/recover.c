@@ -269,6 +269,22 @@ fby_recover_fini(struct fby_recover *r)
 	memset(r, 0, sizeof(*r));
 }
 
+/* It is FREE for us, and the next master must not pass it over. */
+static void
+carry(const struct fby_recover_item *item, const struct fby_handoff *h,
+    const struct fby_part *pt)
+{
+	struct fby_ledger_row *row = fby_handoff_row(h, pt);
+
+	fby_store(&row->committed, item->committed);
+	fby_store(&row->watermark, item->watermark);
+	fby_store(&row->topic_id, item->topic_id);
+	fby_store(&row->high, item->acked);
+	fby_release(&row->acked, item->acked);
+	fby_store(&row->state,
+	    pt->state == FBY_ROW_FREE ? FBY_ROW_IDLE : pt->state);
+}
+
 /*
  * The old file is gone when this one takes its name, so its news are written
  * into it: the next master finds them if this one does not come that far.
@@ -279,17 +295,24 @@ fby_recover_carry_over(const struct fby_recover *r, struct fby_handoff *h)
 	for (size_t i = 0; i < r->nitems; i++) {
 		const struct fby_recover_item *item = &r->items[i];
 		uint32_t n = fby_handoff_add(h, item->topic, item->partition);
-		struct fby_ledger_row *row;
 
 		if (n == FBY_NOROW)
 			continue;
-		row = fby_handoff_row(h, &h->parts[n]);
-		fby_store(&row->committed, item->committed);
-		fby_store(&row->watermark, item->watermark);
-		fby_store(&row->topic_id, item->topic_id);
-		fby_store(&row->high, item->acked);
-		fby_release(&row->acked, item->acked);
-		fby_store(&row->state, FBY_ROW_IDLE);
+		h->parts[n].carried = true;
+		carry(item, h, &h->parts[n]);
+	}
+}
+
+void
+fby_recover_carry_again(const struct fby_recover *r,
+    const struct fby_handoff *h)
+{
+	for (size_t i = 0; i < r->nitems; i++) {
+		const struct fby_recover_item *item = &r->items[i];
+		uint32_t n = fby_handoff_find(h, item->topic, item->partition);
+
+		if (n != FBY_NOROW && h->parts[n].carried)
+			carry(item, h, &h->parts[n]);
 	}
 }
 

@@ -55,6 +55,10 @@ void fby_recover_fini(struct fby_recover *r);
 /* Write what was read into the new ledger, whose rows the hand-over gives. */
 void fby_recover_carry_over(const struct fby_recover *r, struct fby_handoff *h);
 
+/* Once more, for those that have not been ours since. */
+void fby_recover_carry_again(const struct fby_recover *r,
+    const struct fby_handoff *h);
+
 /* How many partitions it knows of that have not been ours yet. */
 size_t fby_recover_pending(const struct fby_recover *r);
 

@@ -566,8 +566,7 @@ tell_all(struct fby_supervisor *sup, unsigned before, bool but_canaries)
 			if (pr->generation != before)
 				continue;
 			pr->generation = sup->generation;
-			fby_store(&sup->mst->shm.slots[i].generation,
-			    pr->generation);
+			fby_proc_show(pr);
 		} else if (pr->state == FBY_PROC_BACKOFF &&
 		    !evtimer_pending(&pr->ev_spawn, NULL)) {
 			/* Given up before; perhaps it likes this one. */

@@ -20,17 +20,24 @@ fby_tally_counts(const struct fby_ledger_slot *slot)
 	};
 }
 
+/* A slot that was cut off with its file counts from zero. */
+static uint64_t
+since(uint64_t now, uint64_t before)
+{
+	return now >= before ? now - before : now;
+}
+
 void
 fby_tally_add(struct fby_counts *sum, const struct fby_ledger_slot *slot,
     const struct fby_counts *before)
 {
 	struct fby_counts now = fby_tally_counts(slot);
 
-	sum->read += now.read - before->read;
-	sum->read_bytes += now.read_bytes - before->read_bytes;
-	sum->acked += now.acked - before->acked;
-	sum->sink_errors += now.sink_errors - before->sink_errors;
-	sum->cpu_us += now.cpu_us - before->cpu_us;
+	sum->read += since(now.read, before->read);
+	sum->read_bytes += since(now.read_bytes, before->read_bytes);
+	sum->acked += since(now.acked, before->acked);
+	sum->sink_errors += since(now.sink_errors, before->sink_errors);
+	sum->cpu_us += since(now.cpu_us, before->cpu_us);
 }
 
 static struct fby_tally *

@@ -227,6 +227,65 @@ fail:
 	return -1;
 }
 
+/* ---- made good -------------------------------------------------------- */
+
+bool
+fby_shm_is_whole(const struct fby_shm *shm)
+{
+	struct stat st;
+
+	return fstat(shm->fd, &st) == 0 && st.st_size == (off_t)shm->size;
+}
+
+int
+fby_shm_remap(struct fby_shm *shm)
+{
+	return mmap(shm->head, shm->size, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_FIXED, shm->fd, 0) == MAP_FAILED ?
+	    -1 :
+	    0;
+}
+
+int
+fby_shm_restore(struct fby_shm *shm)
+{
+	size_t rows = shm->rows_bytes / sizeof(struct fby_ledger_row);
+
+	shm->rows_bytes = shm->names_bytes = 0;
+	if (make_file(shm) == -1 || reserve_rows(shm, rows) == -1 ||
+	    reserve_names(shm, shm->names_used) == -1 ||
+	    fby_shm_remap(shm) == -1)
+		return -1;
+	fby_shm_restore_head(shm);
+	return 0;
+}
+
+bool
+fby_shm_restore_head(struct fby_shm *shm)
+{
+	const size_t fixed = offsetof(struct fby_ledger_head, names_used);
+
+	if (memcmp(shm->head, &shm->own, fixed) == 0 &&
+	    fby_load(&shm->head->names_used) == shm->names_used)
+		return false;
+	memcpy(shm->head, &shm->own, fixed);
+	fby_release(&shm->head->names_used, shm->names_used);
+	return true;
+}
+
+bool
+fby_shm_restore_name(struct fby_shm *shm, uint32_t off, const char *name)
+{
+	size_t len = strlen(name) + 1;
+
+	if (memcmp(shm->names + off, name, len) == 0)
+		return false;
+	memcpy(shm->names + off, name, len);
+	return true;
+}
+
+/* ---- filled ----------------------------------------------------------- */
+
 uint32_t
 fby_shm_add_name(struct fby_shm *shm, const char *name)
 {

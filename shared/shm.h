@@ -91,6 +91,26 @@ int fby_shm_make_row(struct fby_shm *shm, uint32_t n, uint32_t topic_off,
 int fby_shm_set_group(struct fby_shm *shm, const char *group) FBY_MUSTCHECK;
 
 /*
+ * The file has its size and its blocks again, and is mapped where it was; what
+ * was in it is gone, but for the head.  -1: errno; to be tried again.
+ */
+int fby_shm_restore(struct fby_shm *shm) FBY_MUSTCHECK;
+
+/* The same for the head alone; true if it said something else. */
+bool fby_shm_restore_head(struct fby_shm *shm);
+
+/* And for a name; true if it was another. */
+bool fby_shm_restore_name(struct fby_shm *shm, uint32_t off, const char *name);
+
+/* ---- everybody's ------------------------------------------------------ */
+
+/* Has the file its size?  Touching what is cut off raises SIGBUS: crash.h. */
+bool fby_shm_is_whole(const struct fby_shm *shm);
+
+/* Map it anew, at the same address.  -1: errno. */
+int fby_shm_remap(struct fby_shm *shm) FBY_MUSTCHECK;
+
+/*
  * A row as it is now: `acked` is not ahead of the counters, the watermark not
  * ahead of `acked`, nor any outcome ahead of `read`.
  */

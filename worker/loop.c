@@ -13,6 +13,7 @@
 
 #include "shared/bug.h"
 #include "shared/clock.h"
+#include "shared/crash.h"
 #include "shared/err.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
@@ -206,6 +207,28 @@ cpu_us(void)
 	    (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec);
 }
 
+/*
+ * The file can be cut short or written over by others.  The master gives it its
+ * size again, within a second; what is ours in it we say again.
+ */
+static void
+keep_ledger(struct fby_worker *w)
+{
+	struct fby_lane *ln;
+
+	if (fby_crash_is_torn() && fby_shm_is_whole(&w->shm)) {
+		if (fby_shm_remap(&w->shm) == -1) {
+			fby_error("ledger: mmap: %s", strerror(errno));
+			return;
+		}
+		fby_crash_guard(w->shm.head, w->shm.size);
+	}
+	fby_store(&w->slot->lanes, w->nlanes);
+	TAILQ_FOREACH (ln, &w->lanes, entry)
+		if (fby_load(&ln->row->acked) != ln->acks.acked)
+			fby_lane_publish(ln);
+}
+
 static void
 on_beat(evutil_socket_t fd, short what, void *arg)
 {
@@ -216,6 +239,10 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	keep_ledger(w);
+	if (w->beats > 0)
+		fby_release(&slot->state,
+		    w->draining ? FBY_SLOT_DRAINING : FBY_SLOT_RUNNING);
 	fby_store(&slot->heartbeat, now);
 	fby_store(&slot->rss_bytes, fby_mem_rss());
 	fby_store(&slot->cpu_us, w->cpu_before + cpu_us());

@@ -114,6 +114,7 @@ attach(struct fby_worker *w)
 	}
 	if (w->slot_no >= w->shm.nslots)
 		return leave(FBY_EXIT_SETUP, "the ledger has no such slot");
+	fby_crash_guard(w->shm.head, w->shm.size);
 	w->slot = &w->shm.slots[w->slot_no];
 	fby_release(&w->slot->state, FBY_SLOT_STARTING);
 	fby_worker_activity(w, FBY_ACTIVITY_SETUP, FBY_NOROW, FBY_NONE);
@@ -171,6 +172,7 @@ tear_down(struct fby_worker *w)
 	fby_source_close(w);
 	fby_loop_fini(w);
 	fby_manifest_free(w->m);
+	fby_crash_guard(NULL, 0);
 	fby_shm_close(&w->shm);
 }
 

@@ -830,6 +830,50 @@ what_has_no_row_is_known_and_given_to_nobody(void **state)
 	assert_int_equal(fby_handoff_rowless(&w->h), 0);
 }
 
+static void
+what_others_have_written_over_the_ledger_is_made_good(void **state)
+{
+	struct world *w = *state;
+	struct fby_ledger_row *r = row(w, 0);
+	struct fby_ledger_head head;
+
+	assert_int_equal(fby_handoff_assign(&w->h, "t", 5), 0);
+	fby_handoff_set_log(&w->h, &w->h.parts[0], 3, 1000, 77);
+	fby_handoff_resolved(&w->h, &w->h.parts[0], 7, FBY_NONE);
+	plan(w, slot2, yes, 1);
+	fby_release(&r->acked, 20);
+	fby_shm_restore_head(&w->shm);
+	assert_int_equal(fby_handoff_restore(&w->h, false), 0);
+	head = *w->shm.head;
+
+	memset(w->shm.head, 0xa5, sizeof(head));
+	memset(r, 0xa5, offsetof(struct fby_ledger_row, acked));
+	memset(w->shm.names, 0xa5, 64);
+	assert_true(fby_shm_restore_head(&w->shm));
+	assert_int_equal(fby_handoff_restore(&w->h, false), 1);
+	assert_memory_equal(w->shm.head, &head,
+	    offsetof(struct fby_ledger_head, master_pid));
+	assert_int_equal(fby_load(&w->shm.head->epoch), w->h.epoch);
+	assert_string_equal(fby_shm_name(&w->shm, r->topic_off), "t");
+	assert_int_equal(r->partition, 5);
+	assert_int_equal(fby_load(&r->epoch), w->h.parts[0].epoch);
+	assert_int_equal(fby_load(&r->slot), 2);
+	assert_int_equal(fby_load(&r->state), FBY_ROW_HELD);
+	assert_int_equal(fby_load(&r->topic_id), 77);
+	/* The holder's is the holder's. */
+	assert_int_equal(fby_load(&r->acked), 20);
+
+	/* All is gone; the holder is, too. */
+	memset(r, 0, sizeof(*r));
+	assert_int_equal(fby_handoff_restore(&w->h, true), 1);
+	assert_int_equal(fby_load(&r->acked), 0);
+	fby_handoff_holder_gone(&w->h, 2);
+	assert_int_equal(w->h.parts[0].acked, 7);
+	memset(r, 0, sizeof(*r));
+	fby_handoff_restore(&w->h, true);
+	assert_int_equal(fby_load(&r->acked), 7);
+}
+
 /* A full disk: there is room for rows, but there are no blocks. */
 static void
 what_has_no_row_gets_one_as_soon_as_there_is_room(void **state)
@@ -1348,6 +1392,7 @@ main(void)
 		TEST(no_holder_gets_a_billion_times_a_thousand_records_further),
 		TEST(acks_of_one_topic_are_never_under_the_id_of_another),
 		TEST(what_has_no_row_is_known_and_given_to_nobody),
+		TEST(what_others_have_written_over_the_ledger_is_made_good),
 		TEST(what_has_no_row_gets_one_as_soon_as_there_is_room),
 		TEST(after_a_holder_the_broker_is_asked_if_it_knows_best),
 		TEST(a_move_goes_on_after_the_broker_was_asked),

@@ -52,6 +52,16 @@ fby_handoff_add(struct fby_handoff *h, const char *topic, int32_t partition)
 	return FBY_NOROW;
 }
 
+uint32_t
+fby_handoff_find(const struct fby_handoff *h, const char *topic,
+    int32_t partition)
+{
+	(void)h;
+	(void)topic;
+	(void)partition;
+	return FBY_NOROW;
+}
+
 struct fby_ledger_row *
 fby_handoff_row(const struct fby_handoff *h, const struct fby_part *pt)
 {

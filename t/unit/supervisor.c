@@ -98,6 +98,12 @@ fby_proc_grant(struct fby_proc *pr, const struct fby_part *pt)
 }
 
 void
+fby_proc_show(const struct fby_proc *pr)
+{
+	(void)pr;
+}
+
+void
 fby_proc_revoke(struct fby_proc *pr, struct fby_part *pt, int64_t drain_ms)
 {
 	(void)pr;

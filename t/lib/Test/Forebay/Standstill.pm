@@ -40,11 +40,11 @@ sub rows
 
 	open(my $fh, '<:raw', $file) or return \%acked;
 	sysread($fh, my $head, 64) == 64 or return \%acked;
-	my ($nrows, $rows_off, $names_off, $names_size) =
-	    (unpack('V6', substr($head, 16, 24)))[1, 3, 4, 5];
+	my ($nrows, $rows_off, $names_off, $names_used) =
+	    (unpack('V9', substr($head, 16, 36)))[1, 3, 4, 8];
 
 	sysseek($fh, $names_off, 0);
-	sysread($fh, my $names, $names_size);
+	sysread($fh, my $names, $names_used);
 	for my $n (0 .. $nrows - 1) {
 		sysseek($fh, $rows_off + $n * 256, 0);
 		(sysread($fh, my $row, 80) // 0) == 80 or last;

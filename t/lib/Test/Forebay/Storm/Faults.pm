@@ -30,6 +30,7 @@ use strict;
 use warnings;
 
 use Test::Forebay::Storm::Dice;
+use Test::Forebay::Storm::Ledger;
 use Test::Forebay::Storm::Outside;
 use Test::Forebay::Util;
 
@@ -99,6 +100,8 @@ my @TABLE = (
 	{ name => 'slow-http', weight => 3, needs => 'up', calm => 1,
 	    draw => sub { { secs => $_[0]->between(1, 15) } },
 	    code => \&slow_http },
+	{ name => 'scribble', weight => 3, needs => 'up', calm => 1,
+	    code => \&scribble },
 	{ name => 'ask', weight => 8, needs => 'any', calm => 1,
 	    draw => sub { { what => $_[0]->pick([2, 'status'], [1, 'shm'],
 		[2, 'metrics']) } },
@@ -376,6 +379,18 @@ sub slow_http
 	    $args->{secs});
 
 	return $why // [0, 0, $args->{secs}];
+}
+
+# Made good within a second; a master that is killed before leaves a ledger
+# that the next one does not believe.
+sub scribble
+{
+	my ($storm, $h) = @_;
+	my $left = $storm->uncommitted($h);
+	my $why = Test::Forebay::Storm::Ledger::scribble(
+	    "$h->{f}{run}/ledger");
+
+	return $why // [0, $left + 2 * $storm->in_flight_of($h), 2];
 }
 
 # An answer, or a sentence why there is none; either in time.

@@ -38,14 +38,52 @@ sub rows
 		next unless $topic_off;
 		my ($acked, undef, $position) = unpack('q q q',
 		    substr($data, $at + 64, 24));
+		next if $names_off + $topic_off >= $size;
 		my $topic = unpack('Z*', substr($data,
 		    $names_off + $topic_off, 250));
 
+		# Others may write over it: see scribble().
+		next unless $state < @STATES && $topic =~ /^[\w.-]+$/ &&
+		    $partition >= 0 && $partition < 100_000;
 		$rows{"$topic/$partition"} = { state => $STATES[$state],
 			slot => $slot, committed => $committed,
 			acked => $acked, position => $position };
 	}
 	return \%rows;
+}
+
+# Random bytes over all that is the master's: the head, names, and the first line
+# of each row and slot.  What only the holders can say is left alone.  Where
+# things are is learnt when the head can be read, and remembered.
+my %places;
+
+sub scribble
+{
+	my ($path) = @_;
+
+	open(my $fh, '+<:raw', $path) or return "$path: $!";
+	sysread($fh, my $head, 64);
+	my ($magic, $abi, undef, undef, $nslots, undef, $slots_off, $rows_off,
+	    $names_off, undef, undef, undef, $names_used) =
+	    unpack('L S S Q L9', $head);
+
+	$places{$path} //= [$nslots, $slots_off, $rows_off, $names_off,
+	    $names_used, scalar keys %{rows($path) // {}}]
+	    if $magic == $MAGIC && $abi == $ABI;
+	my $at = $places{$path} or return 'its head cannot be read';
+
+	($nslots, $slots_off, $rows_off, $names_off, $names_used, my $n) = @$at;
+	my $slot = ($rows_off - $slots_off) / $nslots;
+	my $put = sub {
+		sysseek($fh, $_[0], 0);
+		syswrite($fh, join('', map { chr int rand 256 } 1 .. $_[1]));
+	};
+
+	$put->(0, 64);
+	$put->($names_off, $names_used);
+	$put->($rows_off + $_ * $ROW, 64) for 0 .. $n - 1;
+	$put->($slots_off + $_ * $slot, 64) for 0 .. 3;
+	return;
 }
 
 # Records that are acked and not committed: what another host would repeat if
