@@ -199,6 +199,7 @@ route(struct fby_record *rec, enum fby_sink_role role)
 		rec->b->success_us = fby_clock_mono_us();
 	rec->role = (uint8_t)role;
 	rec->tries = 0;
+	rec->mark = 0;
 	if (!hand_over(rec->b->ln, rec))
 		set_aside(rec);
 }
@@ -326,7 +327,8 @@ fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 		complain(rec, why);
 		set_aside(rec);
 		retry_in(ln,
-		    fby_retry_delay(w->m, role, rec->tries, drand48()));
+		    fby_retry_delay(w->m, role, rec->tries, permanent,
+			drand48()));
 		break;
 	case FBY_RETRY_FALLBACK:
 		route(rec, FBY_SINK_FALLBACK);

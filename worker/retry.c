@@ -50,18 +50,19 @@ fby_retry_judge(const struct fby_manifest *m, enum fby_sink_role role,
 
 int64_t
 fby_retry_delay(const struct fby_manifest *m, enum fby_sink_role role,
-    uint32_t tries, double random)
+    uint32_t tries, bool permanent, double random)
 {
 	const struct fby_retry_strategy *rs = role == FBY_SINK_DEAD_LETTER ?
 	    &dead_letter :
 	    &m->retry;
 	int64_t quick = rs->steps > 0 ? rs->steps : QUICK_RETRIES;
 	int64_t n = FBY_MIN((int64_t)tries, quick);
+	bool slowly = tries > quick || (permanent && rs->steps == 0);
 	double ms;
 
 	ms = (double)rs->interval_ms * pow(rs->factor, (double)(n - 1));
 	ms *= 1 + rs->jitter * (2 * random - 1);
-	if (tries > quick)
+	if (slowly)
 		ms = fmax(ms, SLOW_MS);
 	/* The cap comes last; it also takes care of infinity. */
 	ms = fmin(ms, (double)rs->cap_ms);

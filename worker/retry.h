@@ -44,8 +44,11 @@ enum fby_retry {
 enum fby_retry fby_retry_judge(const struct fby_manifest *m,
     enum fby_sink_role role, uint32_t tries, bool permanent);
 
-/* Milliseconds to wait after them.  `random` is in [0, 1). */
+/*
+ * Milliseconds to wait after them.  What would be refused again is not tried
+ * in a hurry, unless the strategy counts its steps.  `random` is in [0, 1).
+ */
 int64_t fby_retry_delay(const struct fby_manifest *m, enum fby_sink_role role,
-    uint32_t tries, double random);
+    uint32_t tries, bool permanent, double random);
 
 #endif

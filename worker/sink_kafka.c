@@ -13,7 +13,8 @@
  * The broker takes or refuses a whole request, so one record that is too
  * large or invalid takes its neighbours along.  Whoever is refused for such a
  * reason is "accused": it is sent once more, alone, while everybody else
- * waits, and only what is refused then will never be taken.
+ * waits, and only what is refused then will never be taken.  If it is tried
+ * again nevertheless, it is alone again.
  *
  * When idempotence breaks down for good ("fatal" to librdkafka) the producer
  * is replaced: what it still held fails, and is tried again with the next.
@@ -68,6 +69,9 @@ struct sink_kafka {
 	struct fby_record *alone; /* the one that is being tried */
 	struct event ev, ev_full, ev_replace;
 };
+
+/* In rec->mark: it was refused alone. */
+enum { CONDEMNED = 1 };
 
 static const uint64_t one = 1;
 
@@ -142,18 +146,6 @@ kafka_tick(struct fby_outlet *out, int64_t mono)
 		    &topic, 1, mono);
 }
 
-static enum fby_rc
-kafka_record(struct fby_outlet *out, struct fby_record *rec)
-{
-	struct sink_kafka *s = (struct sink_kafka *)out;
-
-	if (!fby_cluster_may_write(&s->cluster, out->w, out->role, s->rk))
-		return wait_for_room(s);
-	if (s->is_broken || s->naccused > 0 || s->alone != NULL)
-		return wait_for_room(s);
-	return produce(s, rec);
-}
-
 /* ---- accused records -------------------------------------------------- */
 
 /* Room behind the last one; those before the first are gone. */
@@ -178,6 +170,23 @@ accuse(struct sink_kafka *s, struct fby_record *rec)
 {
 	make_room(s);
 	s->accused[s->first + s->naccused++] = rec;
+}
+
+static enum fby_rc
+kafka_record(struct fby_outlet *out, struct fby_record *rec)
+{
+	struct sink_kafka *s = (struct sink_kafka *)out;
+
+	if (!fby_cluster_may_write(&s->cluster, out->w, out->role, s->rk))
+		return wait_for_room(s);
+	if (s->is_broken || s->naccused > 0 || s->alone != NULL)
+		return wait_for_room(s);
+	if (rec->mark & CONDEMNED) {
+		accuse(s, rec);
+		event_active(&s->ev, EV_READ, 0);
+		return FBY_OK;
+	}
+	return produce(s, rec);
 }
 
 /* The next of them, when nobody else is with the broker. */
@@ -218,10 +227,13 @@ on_report(struct sink_kafka *s, const rd_kafka_message_t *msg)
 		s->alone = NULL;
 	if (!msg->err) {
 		s->replace_ms = REPLACE_MS;
+		rec->mark = 0;
 		fby_pipeline_delivered(rec);
 	} else if (fby_produce_is_about_record(msg->err) && !was_alone) {
 		accuse(s, rec);
 	} else {
+		if (fby_produce_is_about_record(msg->err))
+			rec->mark |= CONDEMNED;
 		fby_pipeline_failed(rec, rd_kafka_err2str(msg->err),
 		    fby_produce_is_about_record(msg->err));
 	}

@@ -6,7 +6,8 @@
  *
  * The broker takes or refuses a whole request, so who is refused for its own
  * sake may only be the neighbour: it is "accused", and is sent alone the next
- * time.
+ * time.  What is refused then is the culprit: as long as it is tried again it
+ * has a transaction of its own, so that it takes no record of others along.
  */
 #include "shared/fby.h"
 
@@ -54,6 +55,8 @@ add_failure(struct fby_txn *s, struct fby_record *rec, int code)
 	if (rec->mark & FBY_TXN_FAILED)
 		return;
 	rec->mark |= FBY_TXN_FAILED;
+	if (fby_produce_is_about_record(code))
+		rec->mark |= FBY_TXN_SOLO;
 	if (s->nfailures == s->failures_cap) {
 		s->failures_cap = FBY_MAX(2 * s->failures_cap, 16);
 		s->failures = fby_realloc(s->failures,
@@ -134,12 +137,29 @@ produce_copy(struct fby_txn *s, struct fby_record *rec)
 	s->spoiled = true;
 }
 
+/* It comes next, but not twice in a row while others wait. */
+static bool
+may_go_solo(struct fby_txn *s)
+{
+	if (s->state != FBY_TXN_READY || s->others_first) {
+		s->solo_waits = true;
+		return false;
+	}
+	s->solo_waits = false;
+	s->was_solo = true;
+	return true;
+}
+
 /* Who is accused waits for all others, and then they for him. */
 static bool
 has_room(struct fby_txn *s, const struct fby_record *rec)
 {
 	if ((s->state != FBY_TXN_READY && s->state != FBY_TXN_OPEN) ||
 	    s->spoiled || s->alone != NULL)
+		return false;
+	if (rec->mark & FBY_TXN_SOLO)
+		return may_go_solo(s);
+	if (s->state == FBY_TXN_READY && s->solo_waits && !s->others_first)
 		return false;
 	if ((rec->mark & FBY_TXN_ACCUSED) == 0)
 		return !s->quiet;
@@ -164,7 +184,7 @@ txn_record(struct fby_outlet *out, struct fby_record *rec)
 	if (code != 0)
 		return refuse(s, code);
 	s->open++;
-	if (rec->mark & FBY_TXN_ACCUSED)
+	if (rec->mark & (FBY_TXN_ACCUSED | FBY_TXN_SOLO))
 		s->alone = rec;
 	add_record(s, rec);
 	produce_copy(s, rec);
@@ -259,6 +279,10 @@ on_report_error(struct fby_txn *s, struct fby_record *rec, int code,
 		/* The next attempt is another one: it need not wait. */
 		if (fby_produce_is_about_record(code))
 			s->rest_ms = 0;
+		/* The broker has named another one. */
+		if (code == RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD &&
+		    !was_alone)
+			break;
 		if (fby_produce_is_about_record(code) && !was_alone)
 			rec->mark |= FBY_TXN_ACCUSED;
 		else
@@ -280,7 +304,7 @@ on_report(struct fby_txn *s, const rd_kafka_message_t *msg)
 		return;
 	s->alone = NULL;
 	if (!s->spoiled)
-		rec->mark &= (uint8_t)~FBY_TXN_ACCUSED;
+		rec->mark &= (uint8_t) ~(FBY_TXN_ACCUSED | FBY_TXN_SOLO);
 }
 
 static void

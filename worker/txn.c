@@ -29,6 +29,7 @@
 #define PURGE_MS 500   /* of an abort that waits for reports */
 #define OFFERED_MS 500 /* look for offsets that no record takes along */
 #define WATERMARK_MS 5000
+#define FEW 4            /* accused ones that get a transaction each */
 #define TIMEOUT_MS 60000 /* librdkafka's own transaction.timeout.ms */
 
 static const struct {
@@ -125,11 +126,26 @@ without_failed(struct fby_txn *s)
 
 	for (size_t i = 0; i < s->n; i++) {
 		if (s->recs[i]->mark & FBY_TXN_FAILED)
-			s->recs[i]->mark = 0;
+			s->recs[i]->mark &= FBY_TXN_SOLO;
 		else
 			s->recs[left++] = s->recs[i];
 	}
 	return left;
+}
+
+/* Others have their records committed before it is known who is to blame. */
+static void
+leave_out(struct fby_record **recs, size_t n)
+{
+	size_t naccused = 0;
+
+	for (size_t i = 0; i < n; i++)
+		naccused += (recs[i]->mark & FBY_TXN_ACCUSED) != 0;
+	if (naccused > FEW)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (recs[i]->mark & FBY_TXN_ACCUSED)
+			recs[i]->mark ^= FBY_TXN_ACCUSED | FBY_TXN_SOLO;
 }
 
 /*
@@ -142,6 +158,7 @@ give_back(struct fby_txn *s)
 	size_t n = without_failed(s), nfailures = s->nfailures;
 
 	clear(s);
+	leave_out(s->recs, n);
 	for (size_t i = 0; i < nfailures; i++)
 		fby_pipeline_failed(s->failures[i].rec, s->failures[i].why,
 		    s->failures[i].permanent);
@@ -377,6 +394,30 @@ on_committed(struct fby_txn *s)
 
 /* ---- answers ---------------------------------------------------------- */
 
+/*
+ * To those who wait.  The one that shares none comes first if it waits, but
+ * after one of these the others do.  If those that are to come first do not
+ * come, anybody may.
+ */
+static void
+offer(struct fby_txn *s)
+{
+	s->others_first = s->was_solo;
+	s->was_solo = false;
+	if (s->refused) {
+		s->refused = false;
+		fby_pipeline_ready(s->out.w);
+	}
+	s->others_first = false;
+	if (s->state != FBY_TXN_READY)
+		return;
+	s->solo_waits = false;
+	if (s->refused) {
+		s->refused = false;
+		fby_pipeline_ready(s->out.w);
+	}
+}
+
 static void
 on_ready(struct fby_txn *s)
 {
@@ -386,10 +427,7 @@ on_ready(struct fby_txn *s)
 		fby_txn_close(s, "to be aborted");
 		return;
 	}
-	if (!s->refused)
-		return;
-	s->refused = false;
-	fby_pipeline_ready(s->out.w);
+	offer(s);
 }
 
 static void

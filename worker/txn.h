@@ -87,6 +87,7 @@ enum fby_txn_mark {
 	FBY_TXN_DROP = 1,    /* to be passed over */
 	FBY_TXN_ACCUSED = 2, /* to be sent alone */
 	FBY_TXN_FAILED = 4,  /* is in `failures` */
+	FBY_TXN_SOLO = 8,    /* refused when it was alone: shares none */
 };
 
 struct fby_txn_failure {
@@ -116,6 +117,9 @@ struct fby_txn {
 	bool hurry;               /* a lane drains */
 	bool refused;             /* somebody waits for room */
 	bool quiet;               /* who is accused waits for the others */
+	bool solo_waits;          /* the next one is for one that shares none */
+	bool was_solo;            /* the last one was */
+	bool others_first;        /* so this is not */
 	int64_t rest_ms;
 	int64_t watermark_at; /* monotonic: next offsets for its sake */
 	struct event ev, ev_due, ev_rest, ev_repeat, ev_purge, ev_late;

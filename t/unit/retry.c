@@ -14,7 +14,7 @@ delay(const struct fby_retry_strategy *rs, uint32_t tries, double random)
 {
 	const struct fby_manifest m = { .retry = *rs };
 
-	return fby_retry_delay(&m, FBY_SINK_PRIMARY, tries, random);
+	return fby_retry_delay(&m, FBY_SINK_PRIMARY, tries, false, random);
 }
 
 static void
@@ -51,6 +51,14 @@ retry_goes_on_slowly_without_end(void **state)
 	unset.steps = 0;
 	assert_int_equal(delay(&unset, 100, 0.5), 1);
 	assert_int_equal(delay(&unset, 101, 0.5), 1000);
+	/* Neither is what would be refused again tried in a hurry. */
+	assert_int_equal(fby_retry_delay(&(struct fby_manifest){ .retry =
+								     unset },
+			     FBY_SINK_PRIMARY, 1, true, 0.5),
+	    1000);
+	assert_int_equal(fby_retry_delay(&(struct fby_manifest){ .retry = rs },
+			     FBY_SINK_PRIMARY, 1, true, 0.5),
+	    1);
 	/* The operator's cap counts also here. */
 	capped.cap_ms = 50;
 	assert_int_equal(delay(&capped, 4, 0.5), 50);
