@@ -14,8 +14,8 @@ skip_all_for('spin is not installed') unless $spin;
 
 my $tree = source_dir();
 my $dir = scratch();
-my $text = slurp("$tree/t/model/handoff.pml") .
-    slurp("$tree/t/model/lane.pml");
+my $text = join('', map { slurp("$tree/t/model/$_.pml") }
+    qw(handoff lane topic));
 
 # The mutants are those that README names, and the model knows.
 my %named = slurp("$tree/t/model/README") =~ /^ +(\d+)  (\S.*)$/mg;
@@ -27,7 +27,7 @@ delete @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS)};
 my ($status, $said) = run(['make', '--no-print-directory', '-C', $tree,
     'model'], timeout => patience(1200));
 is($status, 0, 'make model') or diag($said);
-for my $search (qw(wide deep ends)) {
+for my $search (qw(wide deep ends topic)) {
 	like($said, qr/^$search: \d+ states, .*errors: 0$/m,
 	    "$search: all states, no error");
 }
