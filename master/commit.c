@@ -117,6 +117,9 @@ collect(struct fby_commit *c)
 		tp = rd_kafka_topic_partition_list_add(list, pt->topic,
 		    pt->partition);
 		tp->offset = acked;
+		/* Read after the offset, for what worker/lane.c says. */
+		rd_kafka_topic_partition_set_leader_epoch(tp,
+		    fby_handoff_epoch_before(h, pt));
 		h->parts[i].sent_round = pt->round;
 		len = fby_metadata_encode(buf, watermark, pt->topic_id,
 		    pt->partitions);

@@ -81,7 +81,7 @@ set_free(struct fby_handoff *h, struct fby_part *pt, const char *why)
 	h->ops->left(h->arg);
 	pt->leaving = pt->lost = pt->again = pt->anew = false;
 	pt->moving_to = FBY_NOSLOT;
-	pt->resume = FBY_NONE;
+	pt->resume = pt->cut_at = pt->cut_from = FBY_NONE;
 	pt->failures = 0;
 	pt->refusal = 0;
 	pt->refusals = 0;
@@ -189,8 +189,10 @@ fby_handoff_confirmed(struct fby_handoff *h, uint32_t row, unsigned round,
 {
 	struct fby_part *pt = &h->parts[row];
 
-	if (pt->round == round)
-		fby_handoff_set_committed(h, pt, committed, watermark);
+	if (pt->round != round)
+		return;
+	fby_handoff_set_committed(h, pt, committed, watermark);
+	pt->cut_at = pt->cut_from = FBY_NONE;
 }
 
 void
@@ -325,6 +327,31 @@ count_returned(struct fby_ledger_row *row)
 }
 
 /*
+ * Everything from the cut on is to be read again, and is void where it was
+ * committed: a new holder would find that out, but later.
+ */
+static void
+go_back(struct fby_handoff *h, struct fby_part *pt)
+{
+	int64_t at = FBY_MIN(FBY_MAX(pt->cut_at, pt->log_start), pt->acked);
+
+	h->cuts++;
+	fby_warn("partition %s/%d: its log was cut and has other records from "
+		 "%" PRId64 " on; %" PRId64 " was the next to be acked, going "
+		 "on from %" PRId64,
+	    pt->topic, pt->partition, pt->cut_at, pt->acked, at);
+	if (at < pt->acked)
+		pt->epoch_before = -1;
+	pt->acked = pt->cut_at = at;
+	fby_poison_clear(&pt->poison);
+	if (pt->committed > at) {
+		pt->cut_from = pt->committed;
+		fby_handoff_set_committed(h, pt, at, pt->committed_watermark);
+	}
+	fby_handoff_write(h, pt);
+}
+
+/*
  * What a holder has left is taken over, once.  It is not believed unseen, as
  * commit.c does not: a wild store must not make its successor skip records.
  * Those from the last offset that is known to be good are repeated.
@@ -335,6 +362,7 @@ take_over(struct fby_handoff *h, struct fby_part *pt)
 	struct fby_ledger_row *row = fby_handoff_row(h, pt);
 	int64_t watermark = fby_acquire(&row->watermark);
 	int64_t acked = fby_acquire(&row->acked);
+	int32_t epoch = fby_handoff_epoch_before(h, pt);
 	int64_t high = fby_load(&row->high);
 
 	if (FBY_COUNT_IF(!fby_handoff_is_credible(h, pt, acked))) {
@@ -346,8 +374,10 @@ take_over(struct fby_handoff *h, struct fby_part *pt)
 			  "; going on from %" PRId64,
 		    pt->topic, pt->partition, acked, pt->committed, high, good);
 		pt->acked = good;
+		pt->epoch_before = -1;
 	} else {
 		pt->acked = acked;
+		pt->epoch_before = epoch;
 		pt->high = high;
 		pt->watermark = FBY_MAX(pt->watermark,
 		    fby_handoff_believed(h, watermark));
@@ -379,11 +409,13 @@ fby_handoff_go_on(struct fby_handoff *h, struct fby_part *pt, const char *why)
 
 /* Nobody holds it any more: what now? */
 static void
-unhold(struct fby_handoff *h, struct fby_part *pt, const char *why)
+unhold(struct fby_handoff *h, struct fby_part *pt, bool is_cut, const char *why)
 {
 	struct fby_ledger_row *row = fby_handoff_row(h, pt);
 
 	take_over(h, pt);
+	if (is_cut)
+		go_back(h, pt);
 	pt->isolated = false;
 	pt->granted_at = 0;
 	pt->release_by = 0;
@@ -436,9 +468,21 @@ failed(struct fby_handoff *h, struct fby_part *pt)
 }
 
 void
+fby_handoff_cut(struct fby_handoff *h, uint32_t slot, uint32_t nrow,
+    uint64_t epoch, int64_t cut_at)
+{
+	struct fby_part *pt = nrow < h->nparts ? &h->parts[nrow] : NULL;
+
+	if (pt && fby_handoff_is_held(pt) && pt->slot == slot &&
+	    pt->epoch == epoch)
+		pt->cut_at = FBY_MAX(cut_at, 0);
+}
+
+void
 fby_handoff_released(struct fby_handoff *h, uint32_t slot, uint32_t nrow,
     uint64_t epoch, uint32_t reason)
 {
+	bool is_cut = reason == FBY_RELEASE_CUT;
 	struct fby_part *pt;
 
 	if (nrow >= h->nparts)
@@ -451,10 +495,12 @@ fby_handoff_released(struct fby_handoff *h, uint32_t slot, uint32_t nrow,
 			 "that was to be read",
 		    pt->topic, pt->partition);
 		pt->again = true;
+	} else if (is_cut) {
+		pt->again = true;
 	} else if (reason == FBY_RELEASE_FAILED) {
 		failed(h, pt);
 	}
-	unhold(h, pt, "released");
+	unhold(h, pt, is_cut, "released");
 	return;
 stale:
 	h->stale++;
@@ -469,7 +515,7 @@ fby_handoff_holder_gone(struct fby_handoff *h, uint32_t slot)
 	for (uint32_t i = 0; i < h->nparts; i++)
 		if (fby_handoff_is_held(&h->parts[i]) &&
 		    h->parts[i].slot == slot)
-			unhold(h, &h->parts[i], "holder died");
+			unhold(h, &h->parts[i], false, "holder died");
 }
 
 const struct fby_part *

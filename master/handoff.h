@@ -64,11 +64,12 @@ struct fby_part {
 	uint32_t slot;      /* holder, or who held it last */
 	uint32_t moving_to; /* next holder, or FBY_NOSLOT */
 	uint64_t epoch;
-	int64_t start;     /* first offset to read */
-	int64_t acked;     /* next offset to commit, when it was granted */
-	int64_t watermark; /* to go on from */
-	bool no_watermark; /* what is known of it is wrong: begin anew */
-	int64_t high;      /* end of the log, as the last holder knew it */
+	int64_t start;        /* first offset to read */
+	int64_t acked;        /* next offset to commit, when it was granted */
+	int32_t epoch_before; /* leader's, of the record before acked; -1 */
+	int64_t watermark;    /* to go on from */
+	bool no_watermark;    /* what is known of it is wrong: begin anew */
+	int64_t high;         /* end of the log, as the last holder knew it */
 	int64_t committed, committed_watermark; /* last that was confirmed */
 	int64_t log_start;   /* first offset the broker has */
 	bool leaving;        /* goes back to the group */
@@ -80,6 +81,8 @@ struct fby_part {
 	unsigned refusals;   /* in a row */
 	int64_t tried_at;    /* monotonic: in which round; commit.c */
 	int64_t resume;      /* acked before that, or FBY_NONE */
+	int64_t cut_at;      /* the log was cut there; FBY_NONE: it was not */
+	int64_t cut_from;    /* what was committed before, and is void */
 	bool again;          /* resolve anew after its release */
 	bool anew;           /* what is acked is of the topic before */
 	uint64_t topic_id;   /* resolved last in that one; 0: unknown */
@@ -135,6 +138,7 @@ struct fby_handoff {
 	unsigned poison_kills;   /* then a record is condemned */
 	bool has_dead_letter;    /* somewhere for it to go */
 	uint64_t grants, moves, lost;  /* counters */
+	uint64_t cuts;                 /* logs that were cut (KIP-320) */
 	uint64_t stale;                /* messages of an old epoch */
 	uint64_t quarantined, skipped; /* partitions, records */
 };
@@ -166,6 +170,9 @@ bool fby_handoff_is_held(const struct fby_part *pt);
 int64_t fby_handoff_acked(const struct fby_handoff *h,
     const struct fby_part *pt);
 int64_t fby_handoff_watermark(const struct fby_handoff *h,
+    const struct fby_part *pt);
+/* Of the leader, of the record before acked, or a later one; or -1. */
+int32_t fby_handoff_epoch_before(const struct fby_handoff *h,
     const struct fby_part *pt);
 /* No later than is believed. */
 int64_t fby_handoff_believed(const struct fby_handoff *h, int64_t watermark);
@@ -236,6 +243,13 @@ void fby_handoff_known(struct fby_handoff *h, const char *topic,
 
 void fby_handoff_released(struct fby_handoff *h, uint32_t slot, uint32_t row,
     uint64_t epoch, uint32_t reason);
+
+/*
+ * Before the same with FBY_RELEASE_CUT: from this offset on the log has others
+ * than the records that were read; FBY_NONE: nobody can say from where.
+ */
+void fby_handoff_cut(struct fby_handoff *h, uint32_t slot, uint32_t row,
+    uint64_t epoch, int64_t cut_at);
 
 /* waitpid(2) has returned the holder of these rows. */
 void fby_handoff_holder_gone(struct fby_handoff *h, uint32_t slot);

@@ -37,6 +37,7 @@ MASTER(commits, mst->commit.commits)
 MASTER(commit_errors, mst->commit.errors)
 MASTER(commit_refused, mst->commit.refused)
 MASTER(resets, mst->offsets.resets)
+MASTER(cuts, mst->handoff.cuts)
 MASTER(recovered, mst->offsets.recovered)
 MASTER(grants, mst->handoff.grants)
 MASTER(moves, mst->handoff.moves)
@@ -196,6 +197,9 @@ const struct fby_metric fby_metrics_of_master[] = {
 	M("forebay_offset_resets", COUNTER, NULL, resets, "Partitions whose "
 	    "committed offset the broker no longer had, or that was of an "
 	    "earlier topic of that name."),
+	M("forebay_log_truncations", COUNTER, NULL, cuts, "Times that the "
+	    "broker had cut the log of a partition that was read (unclean "
+	    "election) and reading went on where the records differ."),
 	M("forebay_offsets_recovered", COUNTER, NULL, recovered,
 	    "Partitions that went on from the ledger of a killed master."),
 	M("forebay_grants", COUNTER, NULL, grants, "Partitions granted to "

@@ -30,6 +30,7 @@
 struct fby_offsets_part {
 	struct fby_part *pt;
 	int64_t committed, watermark; /* FBY_NONE: none */
+	int32_t epoch; /* of the leader, of the record before it; or -1 */
 	int64_t first, end, stable;
 	uint32_t partitions; /* its metadata say so; 0: they do not */
 	unsigned round;      /* of the part, when it was asked for */
@@ -79,7 +80,7 @@ distrust(const struct fby_offsets_part *op, const struct fby_recover_item *item,
 /* The ledger of the master before may know of acks that were not committed. */
 static int64_t
 recovered(struct fby_offsets *o, const struct fby_offsets_part *op,
-    uint64_t topic_id, int64_t *watermark)
+    uint64_t topic_id, int64_t *watermark, int32_t *epoch)
 {
 	const struct fby_part *pt = op->pt;
 	struct fby_recover_item *item;
@@ -105,6 +106,7 @@ recovered(struct fby_offsets *o, const struct fby_offsets_part *op,
 	if (why)
 		return FBY_NONE;
 	*watermark = FBY_MAX(*watermark, item->watermark);
+	*epoch = FBY_MAX(item->epoch, -1);
 	o->recovered++;
 	return item->acked;
 }
@@ -115,7 +117,7 @@ recovered(struct fby_offsets *o, const struct fby_offsets_part *op,
  */
 static int64_t
 kept(struct fby_offsets *o, const struct fby_offsets_part *op,
-    uint64_t topic_id, int64_t *watermark)
+    uint64_t topic_id, int64_t *watermark, int32_t *epoch)
 {
 	const struct fby_part *pt = op->pt;
 	int64_t acked = pt->acked;
@@ -125,6 +127,7 @@ kept(struct fby_offsets *o, const struct fby_offsets_part *op,
 	    acked <= op->committed || acked > op->end)
 		return FBY_NONE;
 	*watermark = FBY_MAX(*watermark, pt->watermark);
+	*epoch = pt->epoch_before;
 	fby_notice("partition %s/%d: ours again, and nobody has committed "
 		   "since; going on from our own acks, at %" PRId64
 		   " after %" PRId64,
@@ -163,7 +166,8 @@ keep_size(struct fby_offsets *o, const struct fby_offsets_part *op)
 
 static void
 resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
-    uint64_t topic_id, int64_t committed, int64_t start, int64_t watermark)
+    uint64_t topic_id, int64_t committed, int64_t start, int32_t epoch,
+    int64_t watermark)
 {
 	struct fby_handoff *h = &o->mst->handoff;
 	int64_t believed = fby_handoff_believed(h, watermark);
@@ -177,6 +181,7 @@ resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
 		watermark = believed;
 	}
 	keep_size(o, op);
+	op->pt->epoch_before = epoch;
 	fby_handoff_set_committed(h, op->pt, committed, op->watermark);
 	fby_handoff_set_log(h, op->pt, op->first, op->end, topic_id);
 	fby_handoff_resolved(h, op->pt, start, watermark);
@@ -206,7 +211,7 @@ start_anew(struct fby_offsets *o, const struct fby_offsets_part *op,
 		 "the committed offset %" PRId64 " means nothing in it, "
 		 "starting at %" PRId64,
 	    pt->topic, pt->partition, op->committed, op->first);
-	resolved(o, op, topic_id, FBY_NONE, op->first, op->watermark);
+	resolved(o, op, topic_id, FBY_NONE, op->first, -1, op->watermark);
 }
 
 /*
@@ -236,6 +241,42 @@ is_in_doubt(const struct fby_offsets *o, const struct fby_offsets_part *op)
 	return op->of != 0 && (id == NULL || id->id != op->of);
 }
 
+/*
+ * The log ends before what was read of it: it was cut.  It may have been cut
+ * further down and have grown again, which the holder finds out: the leader
+ * has to have so many records of that epoch.  (An offset out of range without
+ * an epoch, or of who knows which topic, is one for auto.offset.reset.)
+ */
+static void
+meet_cut(struct fby_offsets *o, struct fby_offsets_part *op, uint64_t topic_id,
+    int64_t *committed, int32_t epoch)
+{
+	struct fby_part *pt = op->pt;
+
+	if (*committed <= op->end || epoch < 0 || topic_id == 0)
+		return;
+	o->mst->handoff.cuts++;
+	fby_warn("partition %s/%d: its log was cut and ends at %" PRId64
+		 "; %" PRId64 " was the next to be acked, going on from the "
+		 "end",
+	    pt->topic, pt->partition, op->end, *committed);
+	*committed = op->end;
+	op->committed = FBY_MIN(op->committed, op->end);
+	pt->resume = FBY_NONE;
+}
+
+/* What was committed before the log was cut is void; go_back() was there. */
+static void
+forget_void(struct fby_offsets_part *op)
+{
+	const struct fby_part *pt = op->pt;
+
+	if (pt->cut_from == FBY_NONE || op->committed != pt->cut_from)
+		return;
+	op->committed = FBY_MIN(op->committed, pt->cut_at);
+	op->epoch = -1;
+}
+
 static void
 decide(struct fby_offsets *o, struct fby_offsets_part *op)
 {
@@ -244,6 +285,7 @@ decide(struct fby_offsets *o, struct fby_offsets_part *op)
 	int64_t start, watermark = op->watermark, acked, committed;
 	enum fby_start_reset reset = o->reset;
 	uint64_t topic_id;
+	int32_t epoch;
 
 	/* It may have been revoked while the answers were under way. */
 	if (pt->state != FBY_ROW_RESOLVING || pt->round != op->round) {
@@ -260,10 +302,13 @@ decide(struct fby_offsets *o, struct fby_offsets_part *op)
 		/* We have begun it, and could not commit anything yet. */
 		op->committed = FBY_NONE;
 	}
+	forget_void(op);
 	/* What we have acked ourselves, and could not commit yet, counts. */
 	committed = FBY_MAX(op->committed, pt->resume);
+	epoch = committed > op->committed ? pt->epoch_before : op->epoch;
 	if (pt->resume != FBY_NONE)
 		watermark = FBY_MAX(watermark, pt->watermark);
+	meet_cut(o, op, topic_id, &committed, epoch);
 	if (op->is_later && committed == FBY_NONE) {
 		fby_notice("partition %s/%d: the group had begun with its "
 			   "topic before it was there; starting at its first "
@@ -291,18 +336,22 @@ decide(struct fby_offsets *o, struct fby_offsets_part *op)
 		    pt->topic, pt->partition, committed, op->first, op->end,
 		    start);
 		committed = FBY_NONE;
+		epoch = -1;
 		break;
 	case FBY_START_COMMITTED:
 	case FBY_START_FRESH:
-		acked = recovered(o, op, topic_id, &watermark);
+		acked = recovered(o, op, topic_id, &watermark, &epoch);
 		if (acked == FBY_NONE)
-			acked = kept(o, op, topic_id, &watermark);
+			acked = kept(o, op, topic_id, &watermark, &epoch);
+		if (acked >= 0 && acked < pt->resume)
+			epoch = pt->epoch_before;
 		if (acked >= 0)
 			start = FBY_MAX(acked, pt->resume);
 		break;
 	}
 	resolved(o, op, topic_id,
-	    committed == FBY_NONE ? FBY_NONE : op->committed, start, watermark);
+	    committed == FBY_NONE ? FBY_NONE : op->committed, start, epoch,
+	    watermark);
 }
 
 static void
@@ -445,6 +494,7 @@ take(struct fby_offsets *o, struct fby_offsets_part *op)
 	if (sp == NULL || (sp->known & o->survey.what) != o->survey.what)
 		return;
 	op->committed = sp->committed;
+	op->epoch = sp->epoch;
 	op->watermark = sp->watermark;
 	op->first = sp->first;
 	op->end = sp->end;

@@ -160,6 +160,9 @@ fby_handoff_add(struct fby_handoff *h, const char *topic, int32_t partition)
 		.resume = FBY_NONE,
 		.skip = FBY_NONE,
 		.acked = FBY_NONE,
+		.epoch_before = -1,
+		.cut_at = FBY_NONE,
+		.cut_from = FBY_NONE,
 		.watermark = FBY_NONE,
 		.high = FBY_NONE,
 		.committed = FBY_NONE,
@@ -200,6 +203,7 @@ fby_handoff_write(struct fby_handoff *h, const struct fby_part *pt)
 	fby_store(&row->position, pt->acked);
 	fby_store(&row->in_flight, 0);
 	fby_store(&row->oldest_at, 0);
+	fby_store(&row->leader_epoch, pt->epoch_before);
 	fby_release(&row->acked, pt->acked);
 	fby_release(&row->watermark, pt->watermark);
 }
@@ -298,6 +302,16 @@ fby_handoff_acked(const struct fby_handoff *h, const struct fby_part *pt)
 	    pt->acked;
 }
 
+int32_t
+fby_handoff_epoch_before(const struct fby_handoff *h, const struct fby_part *pt)
+{
+	int32_t epoch = fby_handoff_is_held(pt) ?
+	    fby_load(&fby_handoff_row(h, pt)->leader_epoch) :
+	    pt->epoch_before;
+
+	return FBY_MAX(epoch, -1);
+}
+
 int64_t
 fby_handoff_believed(const struct fby_handoff *h, int64_t watermark)
 {
@@ -354,6 +368,7 @@ fby_handoff_view(const struct fby_handoff *h, const struct fby_part *pt,
 	if (held)
 		return;
 	fby_store(&view->acked, pt->acked);
+	fby_store(&view->leader_epoch, pt->epoch_before);
 	fby_store(&view->position, pt->acked);
 	fby_store(&view->watermark, pt->watermark);
 	fby_store(&view->high, pt->high);

@@ -82,6 +82,9 @@ on_msg(void *arg, const struct fby_msg *msg, int fd)
 		break;
 	case FBY_MSG_RELEASED:
 		rel = (const struct fby_msg_released *)msg;
+		if (rel->reason == FBY_RELEASE_CUT)
+			fby_handoff_cut(&pr->mst->handoff, pr->slot, rel->row,
+			    rel->epoch, rel->cut_at);
 		fby_handoff_released(&pr->mst->handoff, pr->slot, rel->row,
 		    rel->epoch, rel->reason);
 		fby_supervisor_check(&pr->mst->sup);
@@ -131,6 +134,7 @@ fby_proc_grant(struct fby_proc *pr, const struct fby_part *pt)
 		    0,
 		.topic_id = pt->topic_id,
 		.partition = pt->partition,
+		.leader_epoch = pt->start == pt->acked ? pt->epoch_before : -1,
 	};
 
 	snprintf(msg.topic, sizeof(msg.topic), "%s", pt->topic);

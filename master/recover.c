@@ -65,6 +65,7 @@ take_row(struct fby_recover *r, const struct fby_shm *shm,
 		.committed = fby_load(&row->committed),
 		.watermark = fby_load(&row->watermark),
 		.topic_id = fby_load(&row->topic_id),
+		.epoch = fby_load(&row->leader_epoch),
 	};
 	const char *topic = fby_shm_name(shm, row->topic_off);
 	uint32_t state = fby_load(&row->state);
@@ -280,6 +281,7 @@ carry(const struct fby_recover_item *item, const struct fby_handoff *h,
 	fby_store(&row->watermark, item->watermark);
 	fby_store(&row->topic_id, item->topic_id);
 	fby_store(&row->high, item->acked);
+	fby_store(&row->leader_epoch, item->epoch);
 	fby_release(&row->acked, item->acked);
 	fby_store(&row->state,
 	    pt->state == FBY_ROW_FREE ? FBY_ROW_IDLE : pt->state);

@@ -27,6 +27,7 @@ struct fby_recover_item {
 	int64_t committed; /* what the broker had confirmed to it */
 	int64_t acked;     /* above that */
 	int64_t watermark;
+	int32_t epoch; /* of the leader, of the record before acked; or -1 */
 	uint64_t topic_id; /* 0: unknown */
 	bool used;         /* its partition has come */
 };

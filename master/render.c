@@ -511,6 +511,7 @@ incidents(struct fby_str *s, const json_t *counters)
 		{ "hangs", "workers killed because they hung" },
 		{ "commit_errors", "commits failed" },
 		{ "refused", "offsets refused to commit" },
+		{ "cuts", "logs that were cut by the broker" },
 		{ "resets", "offsets reset, out of range" },
 		{ "recovered", "partitions recovered from an old ledger" },
 		{ "lost", "partitions lost without notice" },

@@ -19,6 +19,7 @@ leave_out(struct fby_handoff *h, struct fby_part *pt, int64_t offset)
 	fby_bump(&row->read, 1);
 	fby_release(&row->dropped, fby_load(&row->dropped) + 1);
 	pt->acked = offset + 1;
+	pt->epoch_before = -1;
 	fby_handoff_write(h, pt);
 	fby_poison_moved(&pt->poison, offset + 1);
 	h->skipped++;

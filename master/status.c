@@ -399,6 +399,7 @@ counters(const struct fby_master *mst)
 	fby_json_set(o, "commit_errors", fby_json_count(mst->commit.errors));
 	fby_json_set(o, "refused", fby_json_count(mst->commit.refused));
 	fby_json_set(o, "resets", fby_json_count(mst->offsets.resets));
+	fby_json_set(o, "cuts", fby_json_count(mst->handoff.cuts));
 	fby_json_set(o, "recovered", fby_json_count(mst->offsets.recovered));
 	fby_json_set(o, "grants", fby_json_count(mst->handoff.grants));
 	fby_json_set(o, "moves", fby_json_count(mst->handoff.moves));

@@ -72,6 +72,7 @@ keep_parts(struct fby_survey *s, rd_kafka_topic_partition_list_t *list)
 			.topic = list->elems[i].topic,
 			.partition = list->elems[i].partition,
 			.committed = FBY_NONE,
+			.epoch = -1,
 			.watermark = FBY_NONE,
 			.first = FBY_NONE,
 			.end = FBY_NONE,
@@ -187,6 +188,7 @@ take_committed(struct fby_survey_part *sp, const rd_kafka_topic_partition_t *tp)
 	if (tp->offset < 0)
 		return;
 	sp->committed = tp->offset;
+	sp->epoch = rd_kafka_topic_partition_get_leader_epoch(tp);
 	sp->watermark = fby_metadata_watermark(tp->metadata, tp->metadata_size);
 	sp->of = fby_metadata_topic_id(tp->metadata, tp->metadata_size);
 	sp->partitions = fby_metadata_partitions(tp->metadata,

@@ -32,11 +32,12 @@ struct fby_survey_part {
 	int32_t partition;
 	unsigned known; /* of enum fby_survey_what: answered, no error */
 	int64_t committed, watermark; /* FBY_NONE: none */
-	uint64_t of;                  /* topic of the committed one; 0: not
-				       * said */
-	uint32_t partitions;          /* as metadata.h has it; 0: not said */
-	int64_t first, end;           /* of the log */
-	int64_t stable;               /* first open transaction, or end */
+	int32_t epoch;       /* the leader's, of the one before it; or -1 */
+	uint64_t of;         /* topic of the committed one; 0: not
+			      * said */
+	uint32_t partitions; /* as metadata.h has it; 0: not said */
+	int64_t first, end;  /* of the log */
+	int64_t stable;      /* first open transaction, or end */
 };
 
 /* `error` is why some of it may be missing, or NULL. */

@@ -126,7 +126,12 @@ struct fby_msg_grant {
 	int64_t isolate_until;
 	uint64_t topic_id; /* for the metadata of offsets; 0: unknown yet */
 	int32_t partition;
-	uint32_t reserved;
+	/*
+	 * Of the record before `start`, or -1: then nothing can be said.  If
+	 * the log does not have `start` records of it any more, something was
+	 * cut off, and what follows is not what was to be read.
+	 */
+	int32_t leader_epoch;
 	char topic[256]; /* zeros follow */
 };
 
@@ -167,6 +172,7 @@ enum fby_release_reason {
 	FBY_RELEASE_REVOKED = 0, /* asked by REVOKE or DRAIN */
 	FBY_RELEASE_RANGE = 1,   /* the broker no longer has the offset */
 	FBY_RELEASE_FAILED = 2,  /* the partition cannot be read now */
+	FBY_RELEASE_CUT = 3,     /* the log was cut before what was read */
 };
 
 struct fby_msg_released {
@@ -174,6 +180,7 @@ struct fby_msg_released {
 	uint32_t row;
 	uint32_t reason; /* enum fby_release_reason */
 	uint64_t epoch;
+	int64_t cut_at; /* FBY_RELEASE_CUT: where; FBY_NONE: unknown */
 };
 
 /*

@@ -21,9 +21,14 @@ record_get(const struct fby_acks *a, uint64_t seq)
 }
 
 void
-fby_acks_init(struct fby_acks *a, int64_t start)
+fby_acks_init(struct fby_acks *a, int64_t start, int32_t epoch)
 {
-	*a = (struct fby_acks){ .acked = start, .position = start };
+	*a = (struct fby_acks){
+		.acked = start,
+		.position = start,
+		.acked_epoch = epoch,
+		.epoch = epoch,
+	};
 }
 
 void
@@ -48,8 +53,8 @@ grow(struct fby_acks *a)
 }
 
 uint64_t
-fby_acks_add(struct fby_acks *a, int64_t offset, int64_t event_time,
-    int64_t read_at)
+fby_acks_add(struct fby_acks *a, int64_t offset, int32_t epoch,
+    int64_t event_time, int64_t read_at)
 {
 	FBY_BUG_ON(offset < a->position);
 	if (a->tail - a->head == a->cap)
@@ -58,8 +63,10 @@ fby_acks_add(struct fby_acks *a, int64_t offset, int64_t event_time,
 		.offset = offset,
 		.event_time = event_time,
 		.read_at = read_at,
+		.epoch = epoch,
 	};
 	a->position = offset + 1;
+	a->epoch = epoch;
 	return a->tail++;
 }
 
@@ -81,6 +88,14 @@ fby_acks_done(struct fby_acks *a, uint64_t seq)
 	r->done = true;
 }
 
+/* Nothing is in flight: what was read last is what was acked last. */
+static void
+catch_up(struct fby_acks *a)
+{
+	a->acked = a->position;
+	a->acked_epoch = a->epoch;
+}
+
 uint64_t
 fby_acks_advance(struct fby_acks *a, int64_t *newest)
 {
@@ -92,20 +107,24 @@ fby_acks_advance(struct fby_acks *a, int64_t *newest)
 		if (!r->done)
 			break;
 		a->acked = r->offset + 1;
+		a->acked_epoch = r->epoch;
 		*newest = FBY_MAX(*newest, r->event_time);
 		a->head++;
 	}
 	if (a->head == a->tail)
-		a->acked = a->position;
+		catch_up(a);
 	return a->head - from;
 }
 
 void
-fby_acks_pass(struct fby_acks *a, int64_t next)
+fby_acks_pass(struct fby_acks *a, int64_t next, int32_t epoch)
 {
-	a->position = FBY_MAX(a->position, next);
+	if (next > a->position) {
+		a->position = next;
+		a->epoch = epoch;
+	}
 	if (a->head == a->tail)
-		a->acked = a->position;
+		catch_up(a);
 }
 
 void
@@ -116,8 +135,13 @@ fby_acks_cut(struct fby_acks *a, uint64_t seq)
 		return;
 	a->position = record_get(a, seq)->offset;
 	a->tail = seq;
-	if (a->head == a->tail)
-		a->acked = a->position;
+	/* There may be a gap before it. */
+	a->epoch = -1;
+	if (a->head != a->tail)
+		return;
+	if (a->acked == a->position)
+		a->epoch = a->acked_epoch;
+	catch_up(a);
 }
 
 int64_t

@@ -24,6 +24,7 @@ struct fby_acks_record {
 	int64_t offset;
 	int64_t event_time;
 	int64_t read_at;
+	int32_t epoch;
 	bool done;
 };
 
@@ -33,14 +34,17 @@ struct fby_acks {
 	uint64_t head, tail;          /* sequence numbers: [head, tail) */
 	int64_t acked;                /* next offset to commit */
 	int64_t position;             /* next offset to read */
+	int32_t acked_epoch;          /* leader's, of the record before acked */
+	int32_t epoch;                /* of the record before position */
 };
 
-void fby_acks_init(struct fby_acks *a, int64_t start);
+/* `epoch` is the leader's of the record before start, or -1: not known. */
+void fby_acks_init(struct fby_acks *a, int64_t start, int32_t epoch);
 void fby_acks_fini(struct fby_acks *a);
 
 /* Sequence number of the record.  Its offset is `position` or above. */
-uint64_t fby_acks_add(struct fby_acks *a, int64_t offset, int64_t event_time,
-    int64_t read_at);
+uint64_t fby_acks_add(struct fby_acks *a, int64_t offset, int32_t epoch,
+    int64_t event_time, int64_t read_at);
 
 /* The event time it was added with, of one that is not passed yet. */
 int64_t fby_acks_event_time(const struct fby_acks *a, uint64_t seq);
@@ -57,9 +61,10 @@ uint64_t fby_acks_advance(struct fby_acks *a, int64_t *newest);
 /*
  * Everything before `next` has been read, and all that is not in flight is
  * complete: a whole batch at once, or an end of partition that lies behind
- * control records.  Lower offsets than the position are ignored.
+ * control records, whose epoch is not known (-1).  Offsets that are not above
+ * the position are ignored.
  */
-void fby_acks_pass(struct fby_acks *a, int64_t next);
+void fby_acks_pass(struct fby_acks *a, int64_t next, int32_t epoch);
 
 /* Forget the records from `seq` on, as if they had never been read. */
 void fby_acks_cut(struct fby_acks *a, uint64_t seq);

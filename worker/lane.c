@@ -83,6 +83,9 @@ fby_lane_publish(struct fby_lane *ln)
 	fby_release(&row->position, ln->acks.position);
 	fby_store(&row->in_flight, fby_acks_in_flight(&ln->acks));
 	fby_store(&row->oldest_at, fby_acks_oldest_at(&ln->acks));
+	/* Before: a later epoch than the offset's can hide that the log was
+	 * cut, an earlier one would invent it. */
+	fby_store(&row->leader_epoch, ln->acks.acked_epoch);
 	fby_release(&row->acked, ln->acks.acked);
 	/* After its offset: the master reads it before, and must not have a
 	 * watermark that speaks of records which it does not commit. */
@@ -93,12 +96,13 @@ fby_lane_publish(struct fby_lane *ln)
 
 static void
 send_released(struct fby_worker *w, uint32_t row, uint64_t epoch,
-    enum fby_release_reason reason)
+    enum fby_release_reason reason, int64_t cut_at)
 {
 	struct fby_msg_released msg = {
 		.row = row,
 		.reason = reason,
 		.epoch = epoch,
+		.cut_at = cut_at,
 	};
 
 	fby_channel_send(&w->ch, FBY_MSG_RELEASED, &msg.msg, sizeof(msg), -1);
@@ -137,7 +141,7 @@ release(struct fby_lane *ln, const char *why)
 	set_state(ln, FBY_LANE_DRAINED, why);
 	TAILQ_REMOVE(&w->lanes, ln, entry);
 	fby_store(&w->slot->lanes, --w->nlanes);
-	send_released(w, ln->row_no, ln->epoch, ln->reason);
+	send_released(w, ln->row_no, ln->epoch, ln->reason, ln->cut_at);
 	fby_loop_lane_gone(w);
 	fby_lane_check(ln);
 }
@@ -263,7 +267,10 @@ lane_new(struct fby_worker *w, const struct fby_msg_grant *msg)
 	ln->txn.next = FBY_NONE;
 	ln->sent_offset = ln->sent_watermark = FBY_NONE;
 	ln->poison = msg->kills ? msg->start : FBY_NONE;
-	fby_acks_init(&ln->acks, msg->start);
+	ln->cut_at = FBY_NONE;
+	ln->is_unchecked = msg->start > 0 && msg->leader_epoch >= 0;
+	fby_acks_init(&ln->acks, msg->start,
+	    msg->leader_epoch < 0 ? -1 : msg->leader_epoch);
 	fby_eventtime_init(&ln->et, msg->watermark, fby_clock_mono());
 	evtimer_assign(&ln->ev_deadline, w->base, on_deadline, ln);
 	fby_pipeline_lane_init(ln);
@@ -280,11 +287,13 @@ fby_lane_grant(struct fby_worker *w, const struct fby_msg_grant *msg)
 		fby_error("grant of row %" PRIu32 ", epoch %" PRIu64
 			  ", refused: %s",
 		    msg->row, msg->epoch, why);
-		send_released(w, msg->row, msg->epoch, FBY_RELEASE_FAILED);
+		send_released(w, msg->row, msg->epoch, FBY_RELEASE_FAILED,
+		    FBY_NONE);
 		return;
 	}
 	if (w->draining) {
-		send_released(w, msg->row, msg->epoch, FBY_RELEASE_REVOKED);
+		send_released(w, msg->row, msg->epoch, FBY_RELEASE_REVOKED,
+		    FBY_NONE);
 		return;
 	}
 	ln = lane_new(w, msg);

@@ -74,12 +74,15 @@ struct fby_lane {
 	int64_t isolate_until; /* one at a time before this offset */
 	int64_t poison;        /* offset that must not be looked at */
 	uint32_t kills;        /* what it has done */
+	int64_t cut_at;        /* FBY_RELEASE_CUT: where, or FBY_NONE */
 	struct fby_failure_last told[FBY_FAILURE_NROLES]; /* failure.c */
 	/* source.c */
 	rd_kafka_queue_t *queue; /* NULL: detached */
 	int fd;                  /* eventfd of the queue, or -1 */
 	struct event ev_read;
-	bool paused; /* in librdkafka */
+	int64_t checked_at; /* monotonic: asked then, no answer yet; or 0 */
+	bool is_unchecked;  /* does the log still have what we had read? */
+	bool paused;        /* in librdkafka */
 	bool at_end;
 	bool is_starved;       /* wanted to read, had no room */
 	bool is_resting;       /* paused for the sake of the budget */
@@ -107,6 +110,7 @@ struct fby_lane {
 		uint64_t head;     /* sequence number after the last of them */
 		int64_t newest;    /* event time of those; INT64_MIN */
 		int64_t next;      /* offset to be committed; FBY_NONE */
+		int32_t epoch;     /*   the leader's, of the one before */
 		int64_t watermark; /*   with it */
 	} txn;                     /* what the open transaction has of it */
 	int64_t sent_offset;       /* by our last transaction; FBY_NONE */

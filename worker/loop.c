@@ -235,7 +235,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	struct fby_worker *w = arg;
 	struct fby_ledger_slot *slot = w->slot;
 	int64_t now = fby_clock_mono();
-	struct fby_lane *ln;
+	struct fby_lane *ln, *next;
 
 	(void)fd;
 	(void)what;
@@ -251,8 +251,11 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 		for (int i = 0; i < FBY_ARENA_N && i < FBY_SLOT_ARENAS; i++)
 			fby_store(&slot->arena_bytes[i],
 			    fby_mem_arena((enum fby_arena)i));
-	TAILQ_FOREACH (ln, &w->lanes, entry)
+	/* A tick may end a lane. */
+	for (ln = TAILQ_FIRST(&w->lanes); ln != NULL; ln = next) {
+		next = TAILQ_NEXT(ln, entry);
 		fby_source_tick(ln, now);
+	}
 	fby_sink_tick(w, now);
 	fby_prefetch_balance(w);
 	fby_rdkafka_login(w, now);

@@ -456,7 +456,7 @@ submit_run(struct fby_lane *ln, const struct fby_run *run)
 	    ln->acks.position);
 	w->outs[FBY_SINK_PRIMARY]->ops->run(w->outs[FBY_SINK_PRIMARY], run);
 	sunk = fby_clock_mono_us();
-	fby_acks_pass(&ln->acks, run->next);
+	fby_acks_pass(&ln->acks, run->next, run->leader_epoch);
 	fby_eventtime_acked(&ln->et, ln->acks.head, run->newest, &w->eventtime);
 	ln->delivered += run->n;
 	fby_lane_publish(ln);
@@ -503,7 +503,9 @@ submit_batch(struct fby_lane *ln, const struct fby_run *run)
 		    run->limit);
 
 		fby_eventtime_add(&ln->et,
-		    fby_acks_add(&ln->acks, msg->offset, ms, run->read_at), ms);
+		    fby_acks_add(&ln->acks, msg->offset,
+			rd_kafka_message_leader_epoch(msg), ms, run->read_at),
+		    ms);
 		b->rec[i].role = (uint8_t)w->pl.first;
 	}
 	if (ln->poison != FBY_NONE)

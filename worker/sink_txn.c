@@ -85,6 +85,7 @@ add_record(struct fby_txn *s, struct fby_record *rec)
 	ln->txn.n++;
 	ln->txn.head = seq + 1;
 	ln->txn.next = rec->msg->offset + 1;
+	ln->txn.epoch = rd_kafka_message_leader_epoch(rec->msg);
 	ln->txn.newest = FBY_MAX(ln->txn.newest,
 	    fby_acks_event_time(&ln->acks, seq));
 	/* Nobody else of its lane will come. */

@@ -25,6 +25,7 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 
+#include "worker/cut.h"
 #include "worker/lane.h"
 #include "worker/loop.h"
 #include "worker/rdkafka.h"
@@ -33,6 +34,7 @@
 
 #define EVENT_BUDGET 25 /* of the main queue, for each turn */
 #define PAUSE_AFTER_MS 1000
+#define CHECK_MS 30000
 
 static const uint64_t one = 1;
 
@@ -163,7 +165,7 @@ at_end(struct fby_lane *ln, int64_t offset)
 {
 	fby_lane_running(ln);
 	/* Control records and compacted ones may lie before the end. */
-	fby_acks_pass(&ln->acks, offset);
+	fby_acks_pass(&ln->acks, offset, -1);
 	ln->at_end = true;
 	fby_source_high(ln);
 	fby_lane_publish(ln);
@@ -175,6 +177,7 @@ is_passing(rd_kafka_resp_err_t err)
 {
 	switch (err) {
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+	case RD_KAFKA_RESP_ERR__LOG_TRUNCATION:
 	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -232,7 +235,9 @@ on_lane_error(struct fby_lane *ln, const rd_kafka_message_t *msg)
 	say(ln, msg);
 	if (is_passing(msg->err))
 		return false;
-	if (msg->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+	if (fby_cut_is(msg, &ln->cut_at))
+		reason = FBY_RELEASE_CUT;
+	else if (msg->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
 	    msg->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
 		reason = FBY_RELEASE_RANGE;
 	fby_lane_drain(ln, reason, ln->w->m->host.drain_timeout_ms, text);
@@ -277,6 +282,9 @@ look_through(struct fby_lane *ln, struct fby_run *run, size_t n)
 	run->future = future;
 	run->newest = FBY_MIN(newest, run->limit);
 	run->next = next;
+	if (kept > 0)
+		run->leader_epoch = rd_kafka_message_leader_epoch(
+		    run->msgs[kept - 1]);
 	return i;
 }
 
@@ -348,6 +356,73 @@ sift(struct fby_lane *ln, rd_kafka_message_t **msgs, size_t n)
 	return kept;
 }
 
+/* A list of one, for the calls that want a list. */
+static rd_kafka_topic_partition_list_t *
+list_of(const struct fby_lane *ln, int64_t offset)
+{
+	rd_kafka_topic_partition_list_t *list;
+
+	list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_list_add(list, ln->topic, ln->partition)
+	    ->offset = offset;
+	return list;
+}
+
+/* True: refused, and said so. */
+static bool
+is_refused(struct fby_lane *ln, rd_kafka_error_t *error)
+{
+	if (error == NULL)
+		return false;
+	fby_error("lane %s: %s", ln->name, rd_kafka_error_string(error));
+	fby_failure_send(ln->w, ln, FBY_FAILURE_SOURCE,
+	    rd_kafka_error_code(error), rd_kafka_error_string(error));
+	rd_kafka_error_destroy(error);
+	return true;
+}
+
+/*
+ * Librdkafka asks the leader whether the log still has what was read before an
+ * offset when it seeks, and not when it is assigned (2.14); and it seeks only
+ * where fetching has begun.  So the first that comes is a sign that it has:
+ * it is thrown away, and comes again if all is well.
+ */
+static void
+check(struct fby_lane *ln, rd_kafka_message_t **msgs, size_t n)
+{
+	rd_kafka_topic_partition_list_t *list = list_of(ln, ln->acks.position);
+
+	while (n > 0)
+		rd_kafka_message_destroy(msgs[--n]);
+	rd_kafka_topic_partition_set_leader_epoch(&list->elems[0],
+	    ln->acks.epoch);
+	/* 0 ms: the answer comes through the queue.  No error, see its source:
+	 * nothing but a wrong argument is one. */
+	is_refused(ln, rd_kafka_seek_partitions(ln->w->src.rk, list, 0));
+	rd_kafka_topic_partition_list_destroy(list);
+	ln->checked_at = fby_clock_mono();
+}
+
+/*
+ * It has to come back by then.  If librdkafka itself finds out at that moment
+ * that the log was cut, the seek is refused and the error outdated by it, and
+ * nothing would ever come.
+ */
+static void
+watch_check(struct fby_lane *ln, int64_t mono)
+{
+	if (ln->checked_at && mono - ln->checked_at > CHECK_MS)
+		fby_lane_drain(ln, FBY_RELEASE_FAILED, 0,
+		    "no answer whether the log was cut");
+}
+
+/* No error of the source: those would come again. */
+static bool
+is_begun(const rd_kafka_message_t *msg)
+{
+	return msg->err == 0 || msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+}
+
 /*
  * Everything in the queue up to n messages.  True if there may be more of
  * them; then the lane is still alive.
@@ -366,6 +441,12 @@ read_batch(struct fby_lane *ln, size_t n)
 	got = rd_kafka_consume_batch_queue(ln->queue, 0, msgs, n);
 	if (got <= 0)
 		return false;
+	if (ln->is_unchecked && is_begun(msgs[0])) {
+		ln->is_unchecked = false;
+		check(ln, msgs, (size_t)got);
+		return true;
+	}
+	ln->checked_at = 0;
 	run.read_us = fby_clock_mono_us();
 	run.read_at = fby_clock_wall();
 	fby_hist_add(&w->slot->hist[FBY_HIST_READ], run.read_us - run.began_us);
@@ -407,31 +488,6 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 /* ---- lanes ------------------------------------------------------------ */
-
-/* A list of one, for the calls that want a list. */
-static rd_kafka_topic_partition_list_t *
-list_of(const struct fby_lane *ln, int64_t offset)
-{
-	rd_kafka_topic_partition_list_t *list;
-
-	list = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_topic_partition_list_add(list, ln->topic, ln->partition)
-	    ->offset = offset;
-	return list;
-}
-
-/* True: refused, and said so. */
-static bool
-is_refused(struct fby_lane *ln, rd_kafka_error_t *error)
-{
-	if (error == NULL)
-		return false;
-	fby_error("lane %s: %s", ln->name, rd_kafka_error_string(error));
-	fby_failure_send(ln->w, ln, FBY_FAILURE_SOURCE,
-	    rd_kafka_error_code(error), rd_kafka_error_string(error));
-	rd_kafka_error_destroy(error);
-	return true;
-}
 
 static int
 cannot_attach(struct fby_lane *ln, const char *why)
@@ -556,8 +612,12 @@ fby_source_tick(struct fby_lane *ln, int64_t mono)
 		/* Mostly it was woken when there was room; this is the net. */
 		if (ln->is_starved || ln->gated_since)
 			fby_source_wake(ln);
+		watch_check(ln, mono);
 		return;
 	}
+	/* Not reading, it gets no answer either. */
+	if (ln->checked_at)
+		ln->checked_at = mono;
 	if (ln->gated_since == 0) {
 		ln->gated_since = mono;
 	} else if (!ln->paused && mono - ln->gated_since >= PAUSE_AFTER_MS) {

@@ -42,6 +42,7 @@ struct fby_run {
 	int64_t newest;            /* event time, at most `limit` */
 	int64_t limit;             /* what is beyond it is not believed */
 	int64_t next;              /* offset after the last */
+	int32_t leader_epoch;      /* of the last */
 	int64_t read_at;           /* wall clock, ms */
 	int64_t began_us, read_us; /* monotonic */
 };

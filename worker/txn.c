@@ -227,6 +227,7 @@ add_offset(rd_kafka_topic_partition_list_t *list, const struct fby_lane *ln)
 
 	tp = rd_kafka_topic_partition_list_add(list, ln->topic, ln->partition);
 	tp->offset = ln->txn.next;
+	rd_kafka_topic_partition_set_leader_epoch(tp, ln->txn.epoch);
 	if (len == 0)
 		return;
 	tp->metadata = strdup(buf); /* librdkafka frees it */
@@ -253,6 +254,7 @@ offsets_of(struct fby_txn *s)
 			    ln->txn.head, ln->txn.newest, &w->eventtime);
 		} else if (is_ahead(ln, true)) {
 			ln->txn.next = ln->acks.acked;
+			ln->txn.epoch = ln->acks.acked_epoch;
 			ln->txn.watermark = ln->et.watermark;
 		} else {
 			continue;

@@ -9,6 +9,7 @@
  *	topic grow NAME PARTITIONS
  *	topic trim NAME OFFSET	deletes the records before it, everywhere
  *	topic leader NAME	for each partition a line: PARTITION NODE
+ *				and the nodes that have a replica
  *	acl allow|deny|describe USER topic|group NAME
  *				describe: nothing else is allowed
  *	acl clear USER		all of that user's are removed
@@ -224,9 +225,15 @@ topic_leader(struct tool *t, const char *name)
 	err = rd_kafka_metadata(t->rk, 0, rkt, &md, HELPER_TIMEOUT_MS);
 	if (err)
 		helper_die("metadata: %s", rd_kafka_err2str(err));
-	for (int i = 0; i < md->topics[0].partition_cnt; i++)
-		printf("%d %d\n", md->topics[0].partitions[i].id,
-		    md->topics[0].partitions[i].leader);
+	for (int i = 0; i < md->topics[0].partition_cnt; i++) {
+		const struct rd_kafka_metadata_partition
+		    *p = &md->topics[0].partitions[i];
+
+		printf("%d %d", p->id, p->leader);
+		for (int k = 0; k < p->replica_cnt; k++)
+			printf(" %d", p->replicas[k]);
+		putchar('\n');
+	}
 	rd_kafka_metadata_destroy(md);
 	rd_kafka_topic_destroy(rkt);
 }

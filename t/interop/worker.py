@@ -159,7 +159,7 @@ class Lane:
             self.ring.clear()
             self.reach(q[ACKED])
             del w.lanes[self.key]
-            w.send(RELEASED, 'IIQ', self.row, self.reason, self.epoch)
+            w.send(RELEASED, 'IIQq', self.row, self.reason, self.epoch, 0)
             self.epoch = NONE           # nothing here is ours any more
 
     def raise_watermark(self):
@@ -214,7 +214,7 @@ class Worker:
         ln = row < self.nrows and Lane(self, row, kills, epoch, start, *rest)
         why = REVOKED if self.i[STATE] == DRAINING else FAILED
         if why == REVOKED or not ln or not ln.is_ours() or ln.key in self.lanes:
-            return self.send(RELEASED, 'IIQ', row, why, epoch)
+            return self.send(RELEASED, 'IIQq', row, why, epoch, 0)
         self.lanes[ln.key] = ln
         self.consumer.incremental_assign([ln.tp])
 

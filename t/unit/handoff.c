@@ -435,6 +435,51 @@ out_of_range_is_resolved_anew(void **state)
 }
 
 static void
+a_log_that_was_cut_is_read_again_from_there(void **state)
+{
+	struct world *w = *state;
+	struct fby_part *pt = &w->h.parts[0];
+	struct fby_ledger_row *row;
+
+	hold(w);
+	row = fby_handoff_row(&w->h, pt);
+	fby_store(&row->leader_epoch, 4);
+	fby_store(&row->high, 200);
+	fby_release(&row->acked, 180);
+	fby_handoff_set_committed(&w->h, pt, 170, FBY_NONE);
+	/* Not of its holder: nothing. */
+	fby_handoff_cut(&w->h, 1, 0, 1, 120);
+	assert_int_equal(pt->cut_at, FBY_NONE);
+	fby_handoff_cut(&w->h, 2, 0, 1, 150);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_CUT);
+	assert_int_equal(pt->state, FBY_ROW_RESOLVING);
+	assert_int_equal(pt->resume, 150);
+	assert_int_equal(pt->committed, 150);
+	assert_int_equal(pt->cut_from, 170);
+	assert_int_equal(pt->epoch_before, -1);
+	assert_int_equal(w->h.cuts, 1);
+}
+
+static void
+what_was_acked_before_the_cut_stays(void **state)
+{
+	struct world *w = *state;
+	struct fby_part *pt = &w->h.parts[0];
+	struct fby_ledger_row *row;
+
+	hold(w);
+	row = fby_handoff_row(&w->h, pt);
+	fby_store(&row->leader_epoch, 4);
+	fby_store(&row->high, 200);
+	fby_release(&row->acked, 180);
+	fby_handoff_cut(&w->h, 2, 0, 1, 190);
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_CUT);
+	assert_int_equal(pt->resume, 180);
+	assert_int_equal(pt->epoch_before, 4);
+	assert_int_equal(pt->cut_from, FBY_NONE);
+}
+
+static void
 a_second_worker_takes_over_half_without_ping_pong(void **state)
 {
 	struct world *w = *state;
@@ -1408,6 +1453,8 @@ main(void)
 		TEST(no_watermark_beyond_the_limit_is_handed_on),
 		TEST(a_release_of_an_old_epoch_is_counted_and_ignored),
 		TEST(out_of_range_is_resolved_anew),
+		TEST(a_log_that_was_cut_is_read_again_from_there),
+		TEST(what_was_acked_before_the_cut_stays),
 		TEST(a_second_worker_takes_over_half_without_ping_pong),
 		TEST(what_is_assigned_while_it_leaves_is_resolved_when_it_has),
 		TEST(what_was_acked_before_a_new_resolution_is_remembered),
