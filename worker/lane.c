@@ -231,6 +231,9 @@ refuse(struct fby_worker *w, const struct fby_msg_grant *msg)
 
 	if (msg->row >= w->shm.nrows)
 		return "no such row";
+	/* Rows that are not in use have it; the master begins with 1. */
+	if (msg->epoch == 0)
+		return "it has no epoch";
 	row = &w->shm.rows[msg->row];
 	if (fby_acquire(&row->epoch) != msg->epoch)
 		return "the ledger has another epoch";
