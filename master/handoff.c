@@ -548,6 +548,8 @@ fby_handoff_grant(struct fby_handoff *h, struct fby_part *pt, uint32_t slot)
 	fby_store(&h->shm->head->epoch, pt->epoch);
 	pt->no_watermark = false;
 	fby_handoff_write(h, pt);
+	/* The holder says it with what it acks, or it is not known. */
+	fby_store(&row->leader_epoch, -1);
 	fby_release(&row->epoch, pt->epoch);
 	fby_release(&row->slot, slot);
 	fby_handoff_set_state(h, pt, FBY_ROW_HELD, "granted");

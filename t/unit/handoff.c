@@ -186,6 +186,7 @@ hold(struct world *w)
 	assert_int_equal(fby_handoff_assign(&w->h, "t", 0), 0);
 	fby_handoff_set_committed(&w->h, &w->h.parts[0], 100, FBY_NONE);
 	fby_handoff_set_log(&w->h, &w->h.parts[0], 0, 1000, 0);
+	w->h.parts[0].epoch_before = 3;
 	fby_handoff_resolved(&w->h, &w->h.parts[0], 100, FBY_NONE);
 	plan(w, slots, ready, 1);
 	assert_int_equal(w->grants, 1);
@@ -443,6 +444,7 @@ a_log_that_was_cut_is_read_again_from_there(void **state)
 
 	hold(w);
 	row = fby_handoff_row(&w->h, pt);
+	assert_int_equal(fby_load(&row->leader_epoch), -1);
 	fby_store(&row->leader_epoch, 4);
 	fby_store(&row->high, 200);
 	fby_release(&row->acked, 180);
