@@ -87,7 +87,8 @@ struct fby_kafka {
 	const char *config; /* librdkafka settings, "key: value" lines */
 	const struct fby_setting *settings; /* the same, taken apart */
 	size_t nsettings;
-	bool set_key; /* sink only; false unless set to true */
+	bool set_key;  /* sink only; false unless set to true */
+	bool truncate; /* dead letters only: without value if too large */
 	struct fby_tls tls;
 	struct fby_sasl sasl;
 };

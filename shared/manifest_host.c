@@ -463,6 +463,13 @@ static const struct fby_directive dead_letter_table[] = {
 	    .min = 1, .unset = "those of the source",
 	    .help = "Addresses (host:port) of another cluster. TLS and login "
 		"are the source's."),
+	D("truncate", BOOL, .offset = offsetof(struct fby_kafka, truncate),
+	    .dflt = "true",
+	    .help = "What is too large for this topic, too, is written without "
+		"its value, and if need be without key and own headers; "
+		"headers have the value's size and SHA-256. false holds its "
+		"partition. What is refused because of its timestamp is "
+		"written with the present time; a header has its own."),
 	{ 0 }
 };
 

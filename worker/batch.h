@@ -33,6 +33,7 @@ struct fby_record {
 	uint8_t refused_by;      /* the one that refused it last */
 	bool suspect;            /* later ones of its lane wait for it */
 	uint8_t mark;            /* its sink's own */
+	uint8_t lacks;           /* as a dead letter: dead_letter.h */
 };
 
 #define FBY_BATCH_MAGIC 0x62617463u

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
+#include <openssl/sha.h>
 
 #include "shared/manifest.h"
 
@@ -32,6 +33,71 @@ add(rd_kafka_headers_t *headers, const char *name, const char *format, ...)
 	rd_kafka_header_add(headers, name, -1, text, -1);
 }
 
+static uint8_t
+cure_of(const struct fby_record *rec, int code)
+{
+	const struct fby_manifest *m = rec->b->ln->w->m;
+
+	switch (code) {
+	case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+		return FBY_LACKS_TIME;
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+		if (!m->sinks[FBY_SINK_DEAD_LETTER].kafka.truncate)
+			return 0;
+		return rec->lacks & FBY_LACKS_VALUE ?
+		    FBY_LACKS_VALUE | FBY_LACKS_ALL :
+		    FBY_LACKS_VALUE;
+	default:
+		return 0;
+	}
+}
+
+bool
+fby_dead_letter_mend(struct fby_record *rec, int code)
+{
+	uint8_t cure;
+
+	if (rec->role != FBY_SINK_DEAD_LETTER)
+		return false;
+	cure = cure_of(rec, code);
+	if ((rec->lacks | cure) == rec->lacks)
+		return false;
+	rec->lacks |= cure;
+	return true;
+}
+
+static void
+add_size(rd_kafka_headers_t *headers, const char *name, const void *bytes,
+    size_t len)
+{
+	if (bytes == NULL)
+		add(headers, name, "%s", "");
+	else
+		add(headers, name, "%zu", len);
+}
+
+/* Of what was left out, enough to know it again. */
+static void
+add_truncated(rd_kafka_headers_t *headers, const struct fby_record *rec)
+{
+	const rd_kafka_message_t *msg = rec->msg;
+	unsigned char sum[SHA256_DIGEST_LENGTH];
+	char hex[2 * sizeof(sum) + 1] = "";
+
+	if (msg->payload != NULL) {
+		SHA256(msg->payload, msg->len, sum);
+		for (size_t i = 0; i < sizeof(sum); i++)
+			snprintf(hex + 2 * i, 3, "%02x", sum[i]);
+	}
+	add(headers, "forebay.truncated", "%s",
+	    rec->lacks & FBY_LACKS_ALL ? "value, key, headers" : "value");
+	add_size(headers, "forebay.source.size", msg->payload, msg->len);
+	add(headers, "forebay.source.sha256", "%s", hex);
+	add_size(headers, "forebay.source.key.size", msg->key, msg->key_len);
+}
+
 rd_kafka_headers_t *
 fby_dead_letter_headers(const struct fby_record *rec)
 {
@@ -41,8 +107,9 @@ fby_dead_letter_headers(const struct fby_record *rec)
 	rd_kafka_headers_t *own, *headers;
 	char host[256] = "";
 
-	if (rd_kafka_message_headers(rec->msg, &own) ==
-	    RD_KAFKA_RESP_ERR_NO_ERROR)
+	if ((rec->lacks & FBY_LACKS_ALL) == 0 &&
+	    rd_kafka_message_headers(rec->msg, &own) ==
+		RD_KAFKA_RESP_ERR_NO_ERROR)
 		headers = rd_kafka_headers_copy(own);
 	else
 		headers = rd_kafka_headers_new(8);
@@ -59,5 +126,7 @@ fby_dead_letter_headers(const struct fby_record *rec)
 	add(headers, "forebay.sink", "%s",
 	    fby_manifest_sink_word((enum fby_sink_role)rec->refused_by));
 	add(headers, "forebay.worker", "%s/%" PRIu32, host, ln->w->slot_no);
+	if (rec->lacks & FBY_LACKS_VALUE)
+		add_truncated(headers, rec);
 	return headers;
 }

@@ -29,6 +29,13 @@ fby_produce_is_about_record(int code)
 	}
 }
 
+bool
+fby_produce_is_final(struct fby_record *rec, int code)
+{
+	return fby_produce_is_about_record(code) &&
+	    !fby_dead_letter_mend(rec, code);
+}
+
 /* For librdkafka to keep, since the record's own may be wanted again. */
 static rd_kafka_headers_t *
 headers_of(enum fby_sink_role role, const struct fby_record *rec)
@@ -49,12 +56,14 @@ headers_of(enum fby_sink_role role, const struct fby_record *rec)
  * a dead letter was is in its headers already.
  */
 static int64_t
-timestamp_of(enum fby_sink_role role, const rd_kafka_message_t *msg,
+timestamp_of(enum fby_sink_role role, const struct fby_record *rec,
     rd_kafka_headers_t **headers)
 {
 	rd_kafka_timestamp_type_t type;
-	int64_t ms = rd_kafka_message_timestamp(msg, &type);
+	int64_t ms = rd_kafka_message_timestamp(rec->msg, &type);
 
+	if (rec->lacks & FBY_LACKS_TIME)
+		return 0;
 	if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE)
 		return -1;
 	if (ms != 0)
@@ -83,11 +92,14 @@ fby_produce(rd_kafka_t *rk, rd_kafka_topic_t *topic, enum fby_sink_role role,
 		    .u.mem = { msg->payload, msg->len } },
 		{ .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = rec },
 		{ .vtype = RD_KAFKA_VTYPE_TIMESTAMP,
-		    .u.i64 = timestamp_of(role, msg, &headers) },
+		    .u.i64 = timestamp_of(role, rec, &headers) },
 	};
 	size_t n = 5;
 
-	if (rec->b->ln->w->m->sinks[role].kafka.set_key)
+	if (rec->lacks & FBY_LACKS_VALUE)
+		v[2] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_VALUE };
+	if (rec->b->ln->w->m->sinks[role].kafka.set_key &&
+	    (rec->lacks & FBY_LACKS_ALL) == 0)
 		v[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_KEY,
 			.u.mem = { msg->key, msg->key_len } };
 	if (headers != NULL)

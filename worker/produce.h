@@ -27,4 +27,7 @@ int fby_produce(rd_kafka_t *rk, rd_kafka_topic_t *topic,
 /* Would the broker refuse it again, if it was the record's own fault? */
 bool fby_produce_is_about_record(int code);
 
+/* It was alone: will it be refused again?  Mends dead letters. */
+bool fby_produce_is_final(struct fby_record *rec, int code);
+
 #endif

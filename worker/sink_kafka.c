@@ -106,7 +106,7 @@ on_fatal(struct sink_kafka *s)
 }
 
 static enum fby_rc
-refuse(struct sink_kafka *s, rd_kafka_resp_err_t code)
+refuse(struct sink_kafka *s, struct fby_record *rec, rd_kafka_resp_err_t code)
 {
 	switch (code) {
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
@@ -116,7 +116,7 @@ refuse(struct sink_kafka *s, rd_kafka_resp_err_t code)
 		return wait_for_room(s);
 	default:
 		s->out.why = rd_kafka_err2str(code);
-		s->out.is_permanent = fby_produce_is_about_record(code);
+		s->out.is_permanent = fby_produce_is_final(rec, code);
 		return FBY_FAIL;
 	}
 }
@@ -127,7 +127,7 @@ produce(struct sink_kafka *s, struct fby_record *rec)
 	int code = fby_produce(s->rk, s->topic, s->out.role, rec);
 
 	if (code != 0)
-		return refuse(s, (rd_kafka_resp_err_t)code);
+		return refuse(s, rec, (rd_kafka_resp_err_t)code);
 	s->open++;
 	return FBY_OK;
 }
@@ -235,7 +235,7 @@ on_report(struct sink_kafka *s, const rd_kafka_message_t *msg)
 		if (fby_produce_is_about_record(msg->err))
 			rec->mark |= CONDEMNED;
 		fby_pipeline_failed(rec, rd_kafka_err2str(msg->err),
-		    fby_produce_is_about_record(msg->err));
+		    fby_produce_is_final(rec, msg->err));
 	}
 }
 

@@ -65,7 +65,7 @@ add_failure(struct fby_txn *s, struct fby_record *rec, int code)
 	s->failures[s->nfailures++] = (struct fby_txn_failure){
 		.rec = rec,
 		.why = rd_kafka_err2str((rd_kafka_resp_err_t)code),
-		.permanent = fby_produce_is_about_record(code),
+		.permanent = fby_produce_is_final(rec, code),
 	};
 }
 
@@ -98,7 +98,7 @@ add_record(struct fby_txn *s, struct fby_record *rec)
 }
 
 static enum fby_rc
-refuse(struct fby_txn *s, int code)
+refuse(struct fby_txn *s, struct fby_record *rec, int code)
 {
 	switch (code) {
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
@@ -114,7 +114,7 @@ refuse(struct fby_txn *s, int code)
 		return wait_for_ready(s);
 	default:
 		s->out.why = rd_kafka_err2str((rd_kafka_resp_err_t)code);
-		s->out.is_permanent = fby_produce_is_about_record(code);
+		s->out.is_permanent = fby_produce_is_final(rec, code);
 		return FBY_FAIL;
 	}
 }
@@ -183,7 +183,7 @@ txn_record(struct fby_outlet *out, struct fby_record *rec)
 	code = fby_produce(s->rk, s->topics[rec->role],
 	    (enum fby_sink_role)rec->role, rec);
 	if (code != 0)
-		return refuse(s, code);
+		return refuse(s, rec, code);
 	s->open++;
 	if (rec->mark & (FBY_TXN_ACCUSED | FBY_TXN_SOLO))
 		s->alone = rec;
