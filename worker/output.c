@@ -14,42 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared/clock.h"
 #include "shared/stdfd.h"
 
 #define FILE_CHUNK (64 * 1024)
-
-/* ---- the lock --------------------------------------------------------- */
-
-/* Where locks are not known we write without. */
-static int
-lock(struct fby_output *o)
-{
-	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-	o->is_busy = false;
-	if (o->is_locked || !o->can_lock)
-		return 0;
-	if (fcntl(o->fd, F_SETLK, &l) == 0) {
-		o->is_locked = true;
-		return 0;
-	}
-	if (errno != EAGAIN && errno != EACCES)
-		return 0;
-	o->is_busy = true;
-	errno = EAGAIN;
-	return -1;
-}
-
-void
-fby_output_rest(struct fby_output *o)
-{
-	struct flock l = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
-
-	if (!o->is_locked || o->is_open)
-		return;
-	fcntl(o->fd, F_SETLK, &l);
-	o->is_locked = false;
-}
+#define HANGS_MS 1000
 
 /* ---- fragments -------------------------------------------------------- */
 
@@ -77,6 +46,54 @@ look(struct fby_output *o)
 		o->is_torn = false;
 	else if (pread(o->read_fd, &c, 1, at - 1) == 1)
 		o->is_torn = c != '\n';
+}
+
+/* ---- the lock --------------------------------------------------------- */
+
+/* And its line has not begun, or is complete. */
+static bool
+holder_hangs(struct fby_output *o)
+{
+	int64_t now = fby_clock_mono();
+
+	if (o->busy_since == 0)
+		o->busy_since = now;
+	if (o->read_fd == -1 || now - o->busy_since < HANGS_MS)
+		return false;
+	look(o);
+	return !o->is_torn;
+}
+
+/* Where locks are not known we write without. */
+static int
+lock(struct fby_output *o)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	o->is_busy = false;
+	if (o->is_locked || !o->can_lock)
+		return 0;
+	if (fcntl(o->fd, F_SETLK, &l) == 0) {
+		o->is_locked = true;
+		o->busy_since = 0;
+		return 0;
+	}
+	if ((errno != EAGAIN && errno != EACCES) || holder_hangs(o))
+		return 0;
+	o->is_busy = true;
+	errno = EAGAIN;
+	return -1;
+}
+
+void
+fby_output_rest(struct fby_output *o)
+{
+	struct flock l = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	if (!o->is_locked || o->is_open)
+		return;
+	fcntl(o->fd, F_SETLK, &l);
+	o->is_locked = false;
 }
 
 void

@@ -9,6 +9,9 @@
  *  - A writer has a lock (fcntl) while it writes, and keeps it until its line
  *    is complete.  So a line that is longer than what the kernel keeps
  *    together is not cut by another process.
+ *    A process that has had it for a second hangs.  Where the file shows that
+ *    no line of it has begun the others go on without the lock: each write to
+ *    such a file is one piece.
  *  - A write may end anywhere: full disk, broken pipe, a process that is
  *    killed.  What it leaves is a fragment without an end.  Whoever writes
  *    next ends it first.  In a regular file that can be read, the last byte
@@ -29,9 +32,10 @@ struct fby_output {
 	bool is_file, is_socket;
 	bool must_poll; /* fd may block */
 	bool can_lock, is_locked;
-	bool is_busy; /* the last EAGAIN: another process has the lock */
-	bool is_open; /* our line has begun and is not complete */
-	bool is_torn; /* a fragment is the last that we know of */
+	bool is_busy;       /* the last EAGAIN: another process has the lock */
+	int64_t busy_since; /* monotonic; 0: it is not */
+	bool is_open;       /* our line has begun and is not complete */
+	bool is_torn;       /* a fragment is the last that we know of */
 };
 
 /* Opens standard output.  -1: errno says why. */
