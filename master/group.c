@@ -417,14 +417,42 @@ on_log(rd_kafka_event_t *ev)
 
 /* ---- events ----------------------------------------------------------- */
 
+/*
+ * Errors below 0 are librdkafka's own: it has had no answer.  ListOffsets has
+ * those of its requests with the partitions, and none for all of them; an
+ * offset is what only a broker tells.
+ */
+static bool
+is_answer(rd_kafka_event_t *ev)
+{
+	const rd_kafka_ListOffsetsResultInfo_t **infos;
+	size_t n = 0;
+
+	if (rd_kafka_event_error(ev) < 0)
+		return false;
+	if (rd_kafka_event_type(ev) != RD_KAFKA_EVENT_LISTOFFSETS_RESULT)
+		return true;
+	infos =
+	    rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(
+						  ev),
+		&n);
+	for (size_t i = 0; i < n; i++) {
+		const rd_kafka_topic_partition_t *tp =
+		    rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
+
+		if (!tp->err && tp->offset >= 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 on_reply(struct fby_group *g, rd_kafka_event_t *ev)
 {
 	struct fby_request *req = rd_kafka_event_opaque(ev);
 
 	req->under_way = false;
-	/* Below 0 are librdkafka's own: it has had no answer. */
-	if (rd_kafka_event_error(ev) >= 0)
+	if (is_answer(ev))
 		fby_group_answered(g);
 	if (!rd_kafka_event_error(ev))
 		g->retry_ms = 0;
