@@ -189,8 +189,8 @@ scenario 'metrics' => sub {
 	$f->start_ready(4);
 	$broker->produce($topic, 4000);
 	$f->await_caught_up;
-	is_soon { ($f->metric('monovtx_ack_total') // 0) >= 4000 }
-	    'all is counted';
+	is_soon { ($f->metric('monovtx_ack_total') // 0) >= 4000 &&
+	    $f->metric('monovtx_pending_raw') == 0 } 'all is counted';
 	my (undef, $text) = $f->http('/metrics');
 	my ($families, @wrong) = parse($text);
 
