@@ -61,11 +61,15 @@ static void
 cmd_reopen(struct fby_master *mst, struct fby_control_conn *conn,
     const char *args)
 {
+	char text[512];
+	bool ok = fby_signal_reopen(mst, text, sizeof(text));
+
 	(void)args;
-	if (fby_signal_act(mst, "reopen"))
-		fby_control_result(conn, true, "log reopened");
+	if (ok)
+		fby_notice("%s", text);
 	else
-		fby_control_result(conn, false, "this master cannot do that");
+		fby_error("%s", text);
+	fby_control_result(conn, ok, text);
 }
 
 static void

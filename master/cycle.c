@@ -450,6 +450,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_presence_tick(mst);
 	if (mst->state == FBY_CYCLE_RECOVERING)
 		return;
+	fby_log_tick();
 	fby_oom_look(&mst->oom, fby_clock_mono());
 	fby_supervisor_tick(&mst->sup);
 	fby_notify_watchdog(&mst->notify);

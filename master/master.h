@@ -184,7 +184,13 @@ void fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
 void fby_signal_init(struct fby_master *mst);
 void fby_signal_fini(struct fby_master *mst);
 
-/* The action of a signal's CLI word: "reload", "drain", "stop", "reopen". */
+/* The action of a signal's CLI word: "reload", "drain", "stop". */
 bool fby_signal_act(struct fby_master *mst, const char *word);
+
+/*
+ * Open the log file anew, here and in the workers.  False: it stays as it is;
+ * text says why.
+ */
+bool fby_signal_reopen(struct fby_master *mst, char *text, size_t size);
 
 #endif

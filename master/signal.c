@@ -39,22 +39,37 @@ act_stop(struct fby_master *mst)
 	    FBY_MIN(mst->manifest->host.drain_timeout_ms, FAST_MS));
 }
 
-static void
-act_reopen(struct fby_master *mst)
+bool
+fby_signal_reopen(struct fby_master *mst, char *text, size_t size)
 {
 	const char *path = mst->manifest->host.log_file;
 
 	if (path == NULL) {
-		fby_info("reopen: the log goes to standard error");
-		return;
+		snprintf(text, size,
+		    "there is no log.file: the log goes to standard error");
+		return false;
 	}
 	if (fby_log_reopen(path) == -1) {
-		fby_error("log %s: %s; the old one is kept", path,
+		snprintf(text, size, "log %s: %s; the old one is kept", path,
 		    strerror(errno));
-		return;
+		fby_alarm_set(&mst->alarms, FBY_ALARM_LOG, "%s", text);
+		return false;
 	}
+	fby_alarm_clear(&mst->alarms, FBY_ALARM_LOG);
 	fby_supervisor_tell(&mst->sup, FBY_MSG_REOPEN, STDERR_FILENO);
-	fby_notice("log reopened");
+	snprintf(text, size, "log reopened");
+	return true;
+}
+
+static void
+act_reopen(struct fby_master *mst)
+{
+	char text[512];
+
+	if (fby_signal_reopen(mst, text, sizeof(text)))
+		fby_notice("%s", text);
+	else
+		fby_error("%s", text);
 }
 
 /* nginx's signal for it; without a handler it would kill us. */
@@ -75,7 +90,7 @@ static const struct {
 	{ SIGQUIT, "SIGQUIT", "drain", act_drain },
 	{ SIGTERM, "SIGTERM", "stop", act_stop },
 	{ SIGINT, "SIGINT", NULL, act_stop },
-	{ SIGUSR1, "SIGUSR1", "reopen", act_reopen },
+	{ SIGUSR1, "SIGUSR1", NULL, act_reopen },
 	{ SIGUSR2, "SIGUSR2", NULL, act_upgrade },
 	{ SIGCHLD, NULL, NULL, fby_cycle_reap },
 };

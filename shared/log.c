@@ -88,32 +88,139 @@ fby_log_reopen(const char *path)
 	return 0;
 }
 
-void
-fby_log(enum fby_log_level level, const char *fmt, ...)
+/* ---- what a terminal would act on ------------------------------------- */
+
+/* Of a text in UTF-8: C0 without the blank, DEL, C1. */
+static bool
+is_control(const unsigned char *p)
 {
-	int saved = errno, n, m;
+	return *p < ' ' || *p == 0x7f ||
+	    (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0);
+}
+
+/* Returns the length; `to` is filled as far as it goes. */
+static size_t
+escape(char *to, size_t size, const char *from)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t n = 0;
+
+	for (const unsigned char *p = (const void *)from; *p && n + 4 < size;
+	     p++) {
+		if (*p == '\n') {
+			to[n++] = ' ';
+		} else if (is_control(p)) {
+			/* Of the two bytes of a C1 character, the second. */
+			p += *p == 0xc2;
+			to[n++] = '\\';
+			to[n++] = 'x';
+			to[n++] = hex[*p >> 4];
+			to[n++] = hex[*p & 15];
+		} else {
+			to[n++] = (char)*p;
+		}
+	}
+	return n;
+}
+
+/* ---- repeats ---------------------------------------------------------- */
+
+#define FORMATS 64 /* that are said within a second; more share a place */
+#define WINDOW_MS 1000
+
+static struct {
+	const char *fmt;
+	enum fby_log_level level;
+	int64_t began; /* monotonic */
+	unsigned n, left_out;
+} formats[FORMATS];
+
+static void write_line(enum fby_log_level level, const char *text);
+
+static void
+say_left_out(size_t i)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+	    "%u more lines were left out that are like \"%.150s\"",
+	    formats[i].left_out, formats[i].fmt);
+	formats[i].left_out = 0;
+	write_line(formats[i].level, text);
+}
+
+static bool
+is_too_many(enum fby_log_level level, const char *fmt)
+{
+	size_t i = ((uintptr_t)fmt >> 3) % FORMATS;
+	int64_t now = fby_clock_mono();
+
+	if (level == FBY_LOG_CRIT || level == FBY_LOG_DEBUG)
+		return false;
+	if (formats[i].fmt != fmt || now - formats[i].began >= WINDOW_MS) {
+		if (formats[i].left_out > 0)
+			say_left_out(i);
+		formats[i].fmt = fmt;
+		formats[i].level = level;
+		formats[i].began = now;
+		formats[i].n = 0;
+	}
+	if (formats[i].n++ < FBY_LOG_BURST)
+		return false;
+	formats[i].left_out++;
+	return true;
+}
+
+void
+fby_log_tick(void)
+{
+	int64_t now = fby_clock_mono();
+
+	for (size_t i = 0; i < FORMATS; i++)
+		if (formats[i].left_out > 0 &&
+		    now - formats[i].began >= WINDOW_MS)
+			say_left_out(i);
+}
+
+/* ---- a line ----------------------------------------------------------- */
+
+static void
+write_line(enum fby_log_level level, const char *text)
+{
 	char line[LINE_BYTES], when[FBY_CLOCK_TEXT];
 	ssize_t written;
-	va_list ap;
+	int n;
 
-	if (level > threshold)
-		return;
 	if (to_journal)
 		n = snprintf(line, sizeof(line), "<%d>%s: ", level, who);
 	else
 		n = snprintf(line, sizeof(line),
 		    "%s %s %s[%d]: ", fby_clock_text(fby_clock_wall(), when),
 		    level_names[level], who, (int)getpid());
-	va_start(ap, fmt);
-	m = vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
-	va_end(ap);
-	n = FBY_MIN(n + FBY_MAX(m, 0), (int)sizeof(line) - 2);
-	for (int i = 0; i < n; i++)
-		if (line[i] == '\n')
-			line[i] = ' ';
+	n = FBY_MIN(n, LINE_BYTES / 2);
+	n += (int)escape(line + n, sizeof(line) - (size_t)n - 1, text);
 	line[n++] = '\n';
 	/* A log that cannot be written has nowhere to complain. */
 	written = write(STDERR_FILENO, line, (size_t)n);
 	(void)written;
+}
+
+void
+fby_log(enum fby_log_level level, const char *fmt, ...)
+{
+	char text[LINE_BYTES];
+	int saved = errno;
+	va_list ap;
+
+	if (level > threshold || is_too_many(level, fmt)) {
+		errno = saved;
+		return;
+	}
+	/* %m is of the caller. */
+	errno = saved;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	write_line(level, text);
 	errno = saved;
 }

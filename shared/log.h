@@ -7,6 +7,11 @@
  * "2026-11-22T20:35:00.123Z notice forebay[123]: text".  A line is one
  * write(2), so lines of several processes do not mix.
  *
+ * Texts of brokers, manifests and records are in many lines.  What a terminal
+ * would act on is written as \xNN, and a line feed as a blank.  Of each format
+ * at most FBY_LOG_BURST lines are written in a second (crit and debug: all);
+ * a line says afterwards how many were left out.
+ *
  * Nothing secret may be logged; callers name objects, not contents.
  */
 #ifndef FBY_LOG_H
@@ -15,6 +20,8 @@
 #include "shared/fby.h"
 
 #include <stdarg.h>
+
+#define FBY_LOG_BURST 100
 
 /* Values are those of syslog(3). */
 enum fby_log_level {
@@ -41,6 +48,9 @@ int fby_log_level_find(const char *name);
 int fby_log_reopen(const char *path) FBY_MUSTCHECK;
 
 void fby_log(enum fby_log_level level, const char *fmt, ...) FBY_PRINTF(2, 3);
+
+/* Every second or so: say how many were left out, and are over. */
+void fby_log_tick(void);
 
 #define fby_crit(...) fby_log(FBY_LOG_CRIT, __VA_ARGS__)
 #define fby_error(...) fby_log(FBY_LOG_ERR, __VA_ARGS__)

@@ -204,12 +204,41 @@ scenario 'status, as text and as JSON' => sub {
 	cmp_ok(length, '<=', 70, 'narrow') for split /\n/, $narrow;
 };
 
+scenario 'reopen says what happened' => sub {
+	my $dir = scratch();
+	my $f = Test::Forebay->new(broker => $broker, topic => $broker->topic(1),
+	    host => { log => { file => "$dir/log" } });
+
+	$f->start_ready(1);
+	rename("$dir/log", "$dir/log.1") or die "rename: $!";
+	mkdir("$dir/log") or die "mkdir: $!";
+	my ($status, $out, $err) = $f->cli('reopen');
+
+	is($status, 1, 'a directory is in its place');
+	like("$out$err", qr{\Q$dir\E/log: Is a directory; the old one is kept},
+	    'and that is the result');
+	my ($alarm) = grep { $_->{what} eq 'log' } @{$f->status->{alarms}};
+
+	like($alarm->{text} // '', qr/Is a directory/, 'an alarm');
+	rmdir("$dir/log") or die "rmdir: $!";
+	($status, $out) = $f->cli('reopen');
+	is($status, 0, 'then it can');
+	like($out, qr/log reopened/, 'and says so');
+	ok(-s "$dir/log", 'there is one');
+	is_deeply([grep { $_->{what} eq 'log' } @{$f->status->{alarms}}], [],
+	    'the alarm is over');
+	$f->drain;
+};
+
 scenario 'reload, reopen, drain' => sub {
 	my $f = Test::Forebay->new(broker => $broker, topic => $broker->topic(2));
 
 	$f->start_ready(2);
-	is(($f->cli('reopen'))[0], 0, 'reopen');
-	my ($status, $out, $err) = run([$f->command, 'reload', '-c',
+	my ($status, $out, $err) = $f->cli('reopen');
+
+	is($status, 1, 'reopen: there is no log file');
+	like("$out$err", qr/there is no log\.file/, 'and that is said');
+	($status, $out, $err) = run([$f->command, 'reload', '-c',
 	    $f->{file}]);
 
 	is($status, 0, 'reload, found by the manifest');

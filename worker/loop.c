@@ -239,6 +239,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	fby_log_tick();
 	keep_ledger(w);
 	if (w->beats > 0)
 		fby_release(&slot->state,
