@@ -51,7 +51,7 @@ batches_are_counted_in_an_arena_of_their_own(void **state)
 	(void)state;
 	/* A build without jemalloc has no arenas. */
 	if (fby_mem_arena(FBY_ARENA_MAIN) == 0)
-		skip();
+		UNIT_SKIP("a build without jemalloc");
 	fby_batches_init(&bs);
 	fby_batch_put(&bs, fby_batch_get(&bs, NULL, msgs, 1));
 	assert_true(fby_mem_arena(FBY_ARENA_BATCH) > before);

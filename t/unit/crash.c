@@ -72,7 +72,7 @@ each_fault_leaves_a_line_and_its_signal(void **state)
 
 	(void)state;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	skip(); /* The sanitizer says it. */
+	UNIT_SKIP("the sanitizer says it");
 #endif
 	for (size_t i = 0; i < FBY_NELEM(cases); i++) {
 		int status = die(cases[i].fn, log, sizeof(log));
