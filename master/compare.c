@@ -10,6 +10,7 @@
 #include "master/compare.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
@@ -233,6 +234,26 @@ run_all(struct fby_compare *c)
 
 /* ---- the end ---------------------------------------------------------- */
 
+/* Before anything is run; a page that is there stays as it is. */
+static int
+check_page(struct fby_compare *c)
+{
+	int fd;
+
+	if (c->html == NULL)
+		return 0;
+	fd = open(c->html, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd != -1)
+		unlink(c->html);
+	else if (errno == EEXIST)
+		fd = open(c->html, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd == -1)
+		return fby_compare_complain(c, "%s: %s", c->html,
+		    strerror(errno));
+	close(fd);
+	return 0;
+}
+
 static int
 write_page(struct fby_compare *c)
 {
@@ -267,6 +288,7 @@ report(struct fby_compare *c)
 		fby_screen_text(text);
 		free(text);
 	}
+	fflush(stdout);
 	return c->html ? write_page(c) : 0;
 }
 
@@ -324,6 +346,16 @@ connect_cluster(struct fby_compare *c)
 	return rc;
 }
 
+/* What rounds there are is shown, also if there are fewer than planned. */
+static bool
+any_done(const struct fby_compare *c)
+{
+	for (size_t i = 0; i < c->nruns; i++)
+		if (c->runs[i].done)
+			return true;
+	return false;
+}
+
 static bool
 all_done(const struct fby_compare *c)
 {
@@ -331,6 +363,17 @@ all_done(const struct fby_compare *c)
 		if (!c->runs[i].done)
 			return false;
 	return true;
+}
+
+/* The results come first: cleaning up may take long, or fail. */
+static int
+run_and_report(struct fby_compare *c)
+{
+	int rc = run_all(c);
+
+	if ((rc == 0 && !stopped) || any_done(c))
+		rc |= report(c);
+	return rc == 0 && all_done(c) ? 0 : 1;
 }
 
 int
@@ -346,8 +389,8 @@ fby_compare(const struct fby_manifest *m, const struct fby_options *o)
 		status = FBY_EXIT_USAGE;
 	else if (fby_compare_plan_programs(&c) == 0 && make_dir(&c) == 0 &&
 	    fby_compare_plan_manifests(&c) == 0 && connect_cluster(&c) == 0 &&
-	    run_all(&c) == 0 && !stopped && report(&c) == 0 && all_done(&c))
-		status = 0;
+	    check_page(&c) == 0)
+		status = run_and_report(&c);
 	if (stopped)
 		fby_compare_complain(&c,
 		    "interrupted; what was begun is taken away");

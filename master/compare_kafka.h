@@ -17,8 +17,11 @@ struct fby_strings;
 struct fby_compare_kafka {
 	rd_kafka_t *rk; /* a consumer that never joins a group */
 	rd_kafka_queue_t *queue;
-	bool hurry;    /* nobody waits for an answer any more: be short */
-	char why[512]; /* what the last call failed of */
+	bool hurry;     /* cleaning up: a stop leaves it a little time */
+	int64_t last;   /* when that time ends, 0: there was no stop; ms */
+	int code;       /* of the last answer, librdkafka's */
+	bool no_delete; /* the cluster cannot delete groups */
+	char why[512];  /* what the last call failed of */
 };
 
 struct fby_compare_part {
