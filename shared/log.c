@@ -125,15 +125,17 @@ escape(char *to, size_t size, const char *from)
 
 /* ---- repeats ---------------------------------------------------------- */
 
-#define FORMATS 64 /* that are said within a second; more share a place */
+#define KINDS 64 /* that are said within a second; further ones: no limit */
+#define PROBES 8
 #define WINDOW_MS 1000
 
 static struct {
-	const char *fmt;
+	uint64_t key; /* 0: free */
 	enum fby_log_level level;
 	int64_t began; /* monotonic */
 	unsigned n, left_out;
-} formats[FORMATS];
+	char like[120]; /* the first of them */
+} kinds[KINDS];
 
 static void write_line(enum fby_log_level level, const char *text);
 
@@ -143,31 +145,64 @@ say_left_out(size_t i)
 	char text[256];
 
 	snprintf(text, sizeof(text),
-	    "%u more lines were left out that are like \"%.150s\"",
-	    formats[i].left_out, formats[i].fmt);
-	formats[i].left_out = 0;
-	write_line(formats[i].level, text);
+	    "%u more lines were left out that are like \"%s\"",
+	    kinds[i].left_out, kinds[i].like);
+	kinds[i].left_out = 0;
+	write_line(kinds[i].level, text);
+}
+
+/* One format is one kind; of "%s", which many share, each text is one. */
+static uint64_t
+key_of(const char *fmt, const char *text)
+{
+	uint64_t key = UINT64_C(14695981039346656037);
+
+	if (strcmp(fmt, "%s") != 0)
+		return (uint64_t)(uintptr_t)fmt;
+	for (const unsigned char *p = (const void *)text; *p; p++)
+		key = (key ^ *p) * UINT64_C(1099511628211);
+	return key | 1;
+}
+
+/* The place of a kind, maybe one whose second is over; KINDS: none. */
+static size_t
+place_of(uint64_t key, int64_t now)
+{
+	size_t over = KINDS;
+
+	for (size_t i = 0; i < PROBES; i++) {
+		size_t at = (size_t)(key / 8 + i) % KINDS;
+
+		if (kinds[at].key == key)
+			return at;
+		if (over == KINDS && now - kinds[at].began >= WINDOW_MS)
+			over = at;
+	}
+	return over;
 }
 
 static bool
-is_too_many(enum fby_log_level level, const char *fmt)
+is_too_many(enum fby_log_level level, const char *fmt, const char *text)
 {
-	size_t i = ((uintptr_t)fmt >> 3) % FORMATS;
+	uint64_t key = key_of(fmt, text);
 	int64_t now = fby_clock_mono();
+	size_t i;
 
-	if (level == FBY_LOG_CRIT || level == FBY_LOG_DEBUG)
+	if (level == FBY_LOG_CRIT || level == FBY_LOG_DEBUG ||
+	    (i = place_of(key, now)) == KINDS)
 		return false;
-	if (formats[i].fmt != fmt || now - formats[i].began >= WINDOW_MS) {
-		if (formats[i].left_out > 0)
+	if (kinds[i].key != key || now - kinds[i].began >= WINDOW_MS) {
+		if (kinds[i].left_out > 0)
 			say_left_out(i);
-		formats[i].fmt = fmt;
-		formats[i].level = level;
-		formats[i].began = now;
-		formats[i].n = 0;
+		kinds[i].key = key;
+		kinds[i].level = level;
+		kinds[i].began = now;
+		kinds[i].n = 0;
+		snprintf(kinds[i].like, sizeof(kinds[i].like), "%.100s", text);
 	}
-	if (formats[i].n++ < FBY_LOG_BURST)
+	if (kinds[i].n++ < FBY_LOG_BURST)
 		return false;
-	formats[i].left_out++;
+	kinds[i].left_out++;
 	return true;
 }
 
@@ -176,9 +211,8 @@ fby_log_tick(void)
 {
 	int64_t now = fby_clock_mono();
 
-	for (size_t i = 0; i < FORMATS; i++)
-		if (formats[i].left_out > 0 &&
-		    now - formats[i].began >= WINDOW_MS)
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].left_out > 0 && now - kinds[i].began >= WINDOW_MS)
 			say_left_out(i);
 }
 
@@ -212,15 +246,12 @@ fby_log(enum fby_log_level level, const char *fmt, ...)
 	int saved = errno;
 	va_list ap;
 
-	if (level > threshold || is_too_many(level, fmt)) {
-		errno = saved;
+	if (level > threshold)
 		return;
-	}
-	/* %m is of the caller. */
-	errno = saved;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	write_line(level, text);
+	if (!is_too_many(level, fmt, text))
+		write_line(level, text);
 	errno = saved;
 }
