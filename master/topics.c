@@ -176,12 +176,13 @@ sort_out(struct fby_topics *t, const rd_kafka_metadata_t *md, const char *name,
 
 	if (topic == NULL)
 		return -1;
+	/* None, if it is gone: nobody is to have what it had. */
+	get_id(t, name)->partitions = topic->err ? 0 : topic->partition_cnt;
 	if (topic->err) {
 		fby_str_printf(missing, "%s%s: %s", missing->len ? "; " : "",
 		    name, rd_kafka_err2str(topic->err));
 		return 0;
 	}
-	get_id(t, name)->partitions = topic->partition_cnt;
 	for (int i = 0; i < topic->partition_cnt; i++)
 		rd_kafka_topic_partition_list_add(list, name,
 		    topic->partitions[i].id);
