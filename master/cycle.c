@@ -33,6 +33,7 @@
 #include "master/master.h"
 #include "master/suspicion.h"
 #include "master/turn.h"
+#include "master/unstarted.h"
 #include "master/upkeep.h"
 #include "master/presence.h"
 
@@ -463,6 +464,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_child_tick(&mst->child);
 	fby_child_tick(&mst->canary);
 	fby_unassigned_tick(&mst->unassigned);
+	fby_unstarted_look(mst);
 	if (mst->state == FBY_CYCLE_RUNNING) {
 		const char *unready = fby_cycle_unready(mst);
 		const char *poison = fby_alarm_text(&mst->alarms,

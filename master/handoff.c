@@ -70,6 +70,7 @@ static void
 resolve(struct fby_handoff *h, struct fby_part *pt, const char *why, bool soon)
 {
 	pt->round++;
+	pt->no_start = NULL;
 	fby_handoff_set_state(h, pt, FBY_ROW_RESOLVING, why);
 	h->ops->resolve(h->arg, soon);
 }

@@ -71,25 +71,26 @@ struct fby_part {
 	bool no_watermark;    /* what is known of it is wrong: begin anew */
 	int64_t high;         /* end of the log, as the last holder knew it */
 	int64_t committed, committed_watermark; /* last that was confirmed */
-	int64_t log_start;   /* first offset the broker has */
-	bool leaving;        /* goes back to the group */
-	bool lost;           /* no commit for it any more */
-	bool wanted;         /* leaving, and ours again already */
-	unsigned round;      /* how often it has been RESOLVING */
-	unsigned sent_round; /* when its commit was sent; commit.c */
-	int32_t refusal;     /* of its last commit, Kafka's code; 0: none */
-	unsigned refusals;   /* in a row */
-	int64_t tried_at;    /* monotonic: in which round; commit.c */
-	int64_t resume;      /* acked before that, or FBY_NONE */
-	int64_t cut_at;      /* the log was cut there; FBY_NONE: it was not */
-	int64_t cut_from;    /* what was committed before, and is void */
-	bool again;          /* resolve anew after its release */
-	bool anew;           /* what is acked is of the topic before */
-	uint64_t topic_id;   /* resolved last in that one; 0: unknown */
-	uint32_t partitions; /* of it, when the group began; 0: unknown */
-	unsigned failures;   /* times in a row that it could not be read */
-	int64_t failed_at;   /* what was acked then */
-	int64_t ask_at;      /* monotonic: not resolved before; offsets.c */
+	int64_t log_start;    /* first offset the broker has */
+	bool leaving;         /* goes back to the group */
+	bool lost;            /* no commit for it any more */
+	bool wanted;          /* leaving, and ours again already */
+	unsigned round;       /* how often it has been RESOLVING */
+	unsigned sent_round;  /* when its commit was sent; commit.c */
+	int32_t refusal;      /* of its last commit, Kafka's code; 0: none */
+	unsigned refusals;    /* in a row */
+	int64_t tried_at;     /* monotonic: in which round; commit.c */
+	int64_t resume;       /* acked before that, or FBY_NONE */
+	const char *no_start; /* RESOLVING: why it has none; or NULL */
+	int64_t cut_at;       /* the log was cut there; FBY_NONE: it was not */
+	int64_t cut_from;     /* what was committed before, and is void */
+	bool again;           /* resolve anew after its release */
+	bool anew;            /* what is acked is of the topic before */
+	uint64_t topic_id;    /* resolved last in that one; 0: unknown */
+	uint32_t partitions;  /* of it, when the group began; 0: unknown */
+	unsigned failures;    /* times in a row that it could not be read */
+	int64_t failed_at;    /* what was acked then */
+	int64_t ask_at;       /* monotonic: not resolved before; offsets.c */
 	struct fby_poison poison;
 	bool isolated;      /* granted as a suspect */
 	bool quarantined;   /* goes there, or is there */

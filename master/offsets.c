@@ -20,6 +20,7 @@
 #include "shared/metadata.h"
 
 #include "master/master.h"
+#include "master/unstarted.h"
 
 #define RETRY_MS 500
 #define FAILED_MAX_MS 10000
@@ -199,10 +200,7 @@ start_anew(struct fby_offsets *o, const struct fby_offsets_part *op,
 	const struct fby_part *pt = op->pt;
 
 	if (o->reset == FBY_RESET_ERROR) {
-		fby_alarm_set(&o->mst->alarms, FBY_ALARM_OFFSETS,
-		    "%s/%d: the topic was deleted and created anew, and "
-		    "auto.offset.reset is error",
-		    pt->topic, pt->partition);
+		op->pt->no_start = "the topic was deleted and created anew";
 		retry_later(o);
 		return;
 	}
@@ -319,12 +317,9 @@ decide(struct fby_offsets *o, struct fby_offsets_part *op)
 	switch (fby_start_choose(committed, op->first, op->end, op->stable,
 	    reset, &start)) {
 	case FBY_START_NONE:
-		fby_alarm_set(&o->mst->alarms, FBY_ALARM_OFFSETS,
-		    "%s/%d: %s, and auto.offset.reset is error", pt->topic,
-		    pt->partition,
-		    committed < 0 ?
-			"no offset is committed" :
-			"the broker no longer has the committed offset");
+		pt->no_start = committed < 0 ?
+		    "no offset is committed" :
+		    "the broker no longer has the committed offset";
 		retry_later(o);
 		return;
 	case FBY_START_RESET:
@@ -366,14 +361,11 @@ finish_round(struct fby_offsets *o)
 			all = false;
 	}
 	drop_round(o);
-	if (!all) {
+	fby_unstarted_look(o->mst);
+	if (!all)
 		retry_later(o);
-	} else if (o->again) {
+	else if (o->again)
 		fby_offsets_resolve(o);
-	} else if (fby_alarm_text(&o->mst->alarms, FBY_ALARM_OFFSETS) &&
-	    fby_handoff_count(&o->mst->handoff, FBY_ROW_RESOLVING) == 0) {
-		fby_alarm_clear(&o->mst->alarms, FBY_ALARM_OFFSETS);
-	}
 }
 
 /* ---- is it a partition that was added? -------------------------------- */
