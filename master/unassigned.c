@@ -213,7 +213,8 @@ on_members(void *arg, const struct rd_kafka_group_info *g, int err)
 
 	u->call = NULL;
 	/* Those of a rebalance under way have been given nothing yet. */
-	if (err || g == NULL || g->err || strcmp(g->state, "Stable") != 0)
+	if (err || g == NULL || g->err || strcmp(g->state, "Stable") != 0 ||
+	    u->mst->state != FBY_CYCLE_RUNNING)
 		return;
 	t = new_tally(u->mst);
 	for (int i = 0; i < g->member_cnt; i++) {
@@ -257,7 +258,9 @@ fby_unassigned_tick(struct fby_unassigned *u)
 	struct fby_master *mst = u->mst;
 	const int64_t now = fby_clock_mono();
 
-	if (mst->group.rk == NULL || !mst->group.is_classic) {
+	/* On its way out the member must not join once more. */
+	if (mst->state != FBY_CYCLE_RUNNING || mst->group.rk == NULL ||
+	    !mst->group.is_classic) {
 		all_are_had(u);
 		return;
 	}
