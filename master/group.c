@@ -752,6 +752,7 @@ fby_group_join_anew(struct fby_group *g)
 	    g->mst->manifest->source.group);
 	/* librdkafka subscribes when what this revokes has left. */
 	if (rd_kafka_unsubscribe(g->rk) || subscribe(g) == -1) {
+		fby_handoff_revoke_all(&g->mst->handoff, true, 0);
 		close_client(g);
 		open_later(g);
 	}
@@ -809,6 +810,8 @@ fby_group_leave(struct fby_group *g)
 	struct timeval tv = fby_clock_tv(LEAVE_POLL_MS);
 
 	evtimer_del(&g->ev_retry);
+	/* Else a name that gets free would make us a member again. */
+	fby_instance_stop(&g->instance);
 	g->open_when_gone = false;
 	if (g->rk == NULL) {
 		fby_group_health_joined(&g->health, fby_clock_mono());
