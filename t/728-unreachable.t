@@ -79,7 +79,7 @@ scenario 'the advertised address is wrong' => sub {
 	$b->start->await;
 	$f->start;
 	says($f, 'broker',
-	    qr{no broker can be reached: .*127\.0\.0\.1:1/.*refused});
+	    qr{no broker can be reached: .*127\.0\.0\.1:1\b.*refused});
 	$f->stop;
 	$b->stop;
 };
