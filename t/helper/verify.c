@@ -220,6 +220,15 @@ line_agrees(const struct record *r, const char *key_end, const char *end)
 	return end - id > n && memcmp(id, want, (size_t)n) == 0;
 }
 
+/* So short that it could begin any line. */
+static bool
+is_fragment(const char *line, const char *end)
+{
+	size_t n = (size_t)(end - line);
+
+	return n < strlen(LINE_PAYLOAD) && memcmp(line, LINE_PAYLOAD, n) == 0;
+}
+
 static void
 see_line(struct verifier *v, const char *line, const char *end, int stream)
 {
@@ -272,7 +281,14 @@ read_log(struct verifier *v, const char *path, int stream)
 		}
 		end--;
 		p = find(p, end, LINE_PAYLOAD);
-		if (p != line) {
+		/* The end of a fragment that another writer found. */
+		if (end == line)
+			continue;
+		if (p != line && is_fragment(line, p)) {
+			v->torn++;
+			if (p == end)
+				continue;
+		} else if (p != line) {
 			v->foreign++;
 			say(v, "foreign line: %.100s", line);
 			if (p == end)
