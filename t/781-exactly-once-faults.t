@@ -96,8 +96,9 @@ scenario 'the kernel kills a worker' => sub {
 	my ($victim) = $f->worker_pids;
 
 	if ($group->starve($victim)) {
+		# It has to grow first.
 		is_soon { !grep { $_ == $victim } $f->worker_pids }
-		    'it is gone';
+		    'it is gone', 120;
 		$f->await_held(8);
 	} else {
 		skip_for('the control group takes no process', machine => 1);
