@@ -17,7 +17,7 @@
 #include "shared/clock.h"
 #include "shared/stdfd.h"
 
-#define FILE_CHUNK (64 * 1024)
+#define FILE_CHUNK (256 * 1024) /* all that a sink has, mostly */
 #define HANGS_MS 1000
 
 /* ---- fragments -------------------------------------------------------- */
