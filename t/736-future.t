@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use JSON::PP ();
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -91,6 +92,30 @@ for my $runtime ('c', 'python') {
 		is($status, 1, 'another word is refused');
 		like($err, qr/watermark reset/, 'with the right one');
 		$f->drain;
+	};
+}
+
+# Not what is believed of it but what it has goes on to the sink.
+for my $runtime ('c', 'python') {
+	scenario "$runtime: a copy of next year" => sub {
+		my $why = $runtime eq 'c' ? undef : Test::Forebay::no_python();
+
+		return skip_for($why) if $why;
+		my $b = Test::Forebay::Mock->new;
+		my ($topic, $copy) = ($b->topic(1), $b->topic(1));
+		my $f = Test::Forebay->new(broker => $b, topic => $topic,
+		    runtime => $runtime, sink => { kafka => {
+			brokers => [$b->bootstrap], topic => $copy,
+			setKey => JSON::PP::true() } });
+
+		$b->produce($topic, 100, event_time => now() + 365 * 24 * $HOUR,
+		    step => 1000);
+		$f->start->await_caught_up;
+		is($f->metric('forebay_partition_future_total'), 100,
+		    'none is believed');
+		$f->drain;
+		$f->delivered_ok(from => $copy, topic => $topic,
+		    produced => 100, name => 'each has its own time');
 	};
 }
 

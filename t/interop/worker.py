@@ -50,7 +50,7 @@ class Sink:
     def write(self, r, m, headers):
         if self.kind == 'log':
             text = b'Payload - %b Keys - %b EventTime - %d Headers - ' % (
-                m.value() or b'', m.key() or b'', r.time)
+                m.value() or b'', m.key() or b'', r.stamp)
             text += b''.join(b'%b: %b, ' % (k.encode(), v or b'') for k, v in headers)
             text += f' ID - {m.topic()}:{m.partition()}:{r.offset}'.encode()
             self.lines += text.decode('latin-1').encode('unicode_escape') + b'\n'
@@ -59,7 +59,7 @@ class Sink:
             key, topic = m.key() if self.conf['setKey'] else None, self.conf['topic']
             try:
                 self.producer.produce(
-                    topic, m.value(), key, headers=headers, timestamp=r.time,
+                    topic, m.value(), key, headers=headers, timestamp=m.timestamp()[1],
                     on_delivery=lambda error, _: r.lane.done(r, error))
             except (BufferError, ck.KafkaException) as e:
                 r.lane.done(r, e)
@@ -108,7 +108,7 @@ class Lane:
         r = types.SimpleNamespace(
             lane=self, msg=msg, offset=msg.offset(), is_done=False,
             size=len(msg.value() or b'') + len(msg.key() or b''),
-            time=(t := self.w.wall if kind == ck.TIMESTAMP_NOT_AVAILABLE else ms))
+            stamp=(t := self.w.wall if kind == ck.TIMESTAMP_NOT_AVAILABLE else ms))
         self.ring.append(r)
         self.size, self.active = self.size + r.size, self.w.now
         q[READ], q[READ_BYTES] = q[READ] + 1, q[READ_BYTES] + r.size
