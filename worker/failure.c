@@ -58,7 +58,7 @@ fby_failure_send(struct fby_worker *w, struct fby_lane *ln,
 	}
 	/* Librdkafka's texts of one code differ in figures only. */
 	if (is_repeated(last, code, code ? NULL : text, now) ||
-	    is_too_much(&w->failures, now))
+	    w->ch.queued > 0 || is_too_much(&w->failures, now))
 		return;
 	*last = (struct fby_failure_last){
 		.at = now,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the master is told of failures: the reason for which a partition may
- * stand still, for its alarms.  A report that came too often is left out, so
- * it may be called for each refused record.
+ * stand still, for its alarms.  A report that came too often is left out, and
+ * so is each while the master does not read the last ones: it may be called for
+ * each refused record.
  */
 #ifndef FBY_WORKER_FAILURE_H
 #define FBY_WORKER_FAILURE_H
