@@ -64,6 +64,27 @@ scenario 'the sink stands still' => sub {
 	$f->delivered_ok(produced => 24_000);
 };
 
+# Two roles, one output: it is the first of them that takes no more.
+scenario 'the sink stands still, and is onSuccess, too' => sub {
+	my $topic = $b->topic(1);
+	my $f = Test::Forebay->new(broker => $b, topic => $topic, workers => 1,
+	    sink => { log => {}, onSuccess => { log => {} } },
+	    host => { progressTimeout => '2s',
+		memory => { maxRecords => 1000 } });
+	my $pipe = Test::Forebay::Pipe->new($f);
+
+	$f->start;
+	$f->await_held(1);
+	$b->produce($topic, 4000);
+	is_soon { alarm_of($f, 'sink') =~ /stands still.*takes no more/ }
+	    'the alarm is of the sink' or diag(explain($f->status->{alarms}));
+	is(alarm_of($f, 'onSuccess'), '', 'and not of onSuccess');
+	$pipe->flow;
+	$f->await_caught_up;
+	$f->drain;
+	$pipe->done;
+};
+
 # A topic that is not there: librdkafka alone would wait half a minute for it.
 scenario 'the sink has no topic' => sub {
 	my $topic = $b->topic(2);

@@ -58,6 +58,16 @@ open_transactional(struct fby_worker *w)
 	return 0;
 }
 
+/* One outlet may be there for several roles; it has the first one's name. */
+static bool
+is_first(const struct fby_worker *w, int role)
+{
+	for (int i = 0; i < role; i++)
+		if (w->outs[i] == w->outs[role])
+			return false;
+	return true;
+}
+
 int
 fby_sink_open(struct fby_worker *w)
 {
@@ -71,7 +81,8 @@ fby_sink_open(struct fby_worker *w)
 		if ((w->outs[i] = open_one(w, role)) == NULL)
 			return -1;
 		w->outs[i]->w = w;
-		w->outs[i]->role = role;
+		if (is_first(w, i))
+			w->outs[i]->role = role;
 	}
 	return 0;
 }
@@ -100,15 +111,13 @@ fby_sink_group(struct fby_worker *w, const struct fby_msg_group *msg)
 		out->ops->group(out, msg);
 }
 
-/* With exactly-once one is there for several roles. */
 void
 fby_sink_tick(struct fby_worker *w, int64_t mono)
 {
 	for (int i = 0; i < FBY_SINK_N; i++) {
 		struct fby_outlet *out = w->outs[i];
 
-		if (out != NULL && out->ops->tick != NULL &&
-		    (i == FBY_SINK_PRIMARY || out != w->outs[FBY_SINK_PRIMARY]))
+		if (out != NULL && out->ops->tick != NULL && is_first(w, i))
 			out->ops->tick(out, mono);
 	}
 }
