@@ -21,10 +21,15 @@
 /*
  * What a manifest says of the run directory when the rest of it does not
  * matter: a reload of a broken one has to find its master, too, to be told
- * what is broken.
+ * what is broken.  If the files name several, no master is chosen: `stop` would
+ * end one that was not meant.
  */
 struct glimpse {
+	struct fby_pool *pool;
+	const char *pick; /* of the file that is looked at, or NULL */
 	const char *name, *dir;
+	size_t nvertices, nhosts;
+	bool is_named; /* the Host is the one of the name that was picked */
 };
 
 static const char *
@@ -34,21 +39,53 @@ scalar(const struct fby_node *node)
 }
 
 static void
-glimpse_document(struct glimpse *g, const struct fby_node *doc)
+glimpse_vertex(struct glimpse *g, const char *name)
 {
-	const char *kind = scalar(fby_yaml_find(doc, "kind"));
+	if (g->pick && (name == NULL || strcmp(name, g->pick) != 0))
+		return;
+	g->name = name;
+	g->nvertices++;
+}
 
-	if (kind && strcmp(kind, "MonoVertex") == 0)
-		g->name = scalar(
-		    fby_yaml_find(fby_yaml_find(doc, "metadata"), "name"));
-	if (kind && strcmp(kind, "Host") == 0)
-		g->dir = scalar(
-		    fby_yaml_find(fby_yaml_find(doc, "spec"), "runDirectory"));
+/* One of that name goes before one without, wherever it stands. */
+static void
+glimpse_host(struct glimpse *g, const char *name, const struct fby_node *spec)
+{
+	bool is_named = g->pick && name && strcmp(name, g->pick) == 0;
+
+	if (g->pick && name && *name && !is_named)
+		return;
+	if (g->is_named && !is_named)
+		return;
+	g->nhosts = is_named && !g->is_named ? 1 : g->nhosts + 1;
+	g->is_named = is_named;
+	g->dir = scalar(fby_yaml_find(spec, "runDirectory"));
 }
 
 static void
-glimpse_file(struct glimpse *g, struct fby_pool *pool, const char *file)
+glimpse_document(struct glimpse *g, const struct fby_node *doc)
 {
+	const char *kind = scalar(fby_yaml_find(doc, "kind"));
+	const char *name = scalar(
+	    fby_yaml_find(fby_yaml_find(doc, "metadata"), "name"));
+	const struct fby_node *items = fby_yaml_find(doc, "items");
+
+	if (kind == NULL)
+		return;
+	if (strcmp(kind, "MonoVertex") == 0)
+		glimpse_vertex(g, name);
+	else if (strcmp(kind, "Host") == 0)
+		glimpse_host(g, name, fby_yaml_find(doc, "spec"));
+	else if (strcmp(kind, "List") == 0 && items &&
+	    items->kind == FBY_NODE_LIST)
+		for (size_t i = 0; i < items->n; i++)
+			glimpse_document(g, items->items[i].node);
+}
+
+static void
+glimpse_file(struct glimpse *g, const char *name)
+{
+	const char *file = fby_manifest_split_name(g->pool, name, &g->pick);
 	struct fby_node **docs = NULL;
 	FILE *in = fopen(file, "re");
 	struct fby_str text;
@@ -64,7 +101,8 @@ glimpse_file(struct glimpse *g, struct fby_pool *pool, const char *file)
 		fby_str_add(&text, buf, n);
 	fclose(in);
 	n = 0;
-	if (fby_yaml_parse(pool, file, text.p, text.len, &docs, &n, &err) == 0)
+	if (fby_yaml_parse(g->pool, file, text.p, text.len, &docs, &n, &err) ==
+	    0)
 		for (size_t i = 0; i < n; i++)
 			glimpse_document(g, docs[i]);
 	fby_err_fini(&err);
@@ -75,20 +113,21 @@ glimpse_file(struct glimpse *g, struct fby_pool *pool, const char *file)
 static char *
 from_broken(char *const *files, size_t nfiles)
 {
-	struct fby_pool *pool = fby_pool_new(FBY_ARENA_CONFIG);
-	struct glimpse g = { 0 };
+	struct glimpse g = { .pool = fby_pool_new(FBY_ARENA_CONFIG) };
 	const char *env = getenv("RUNTIME_DIRECTORY");
 	char *dir = NULL;
 
 	for (size_t i = 0; i < nfiles; i++)
-		glimpse_file(&g, pool, files[i]);
-	if (g.dir)
+		glimpse_file(&g, files[i]);
+	if (g.nvertices > 1 || g.nhosts > 1)
+		dir = NULL;
+	else if (g.dir)
 		dir = fby_strdup(g.dir);
 	else if (env && *env)
 		dir = fby_strndup(env, strcspn(env, ":"));
 	else if (g.name)
 		dir = fby_asprintf(FBY_RUNDIR_DEFAULT "/%s", g.name);
-	fby_pool_free(pool);
+	fby_pool_free(g.pool);
 	return dir;
 }
 

@@ -202,9 +202,9 @@ read_fd(int fd, struct fby_str *s)
 	return 0;
 }
 
-/* "FILE#NAME", unless there is a file that is called so. */
-static const char *
-split_name(struct fby_pool *pool, const char *name, const char **pick)
+const char *
+fby_manifest_split_name(struct fby_pool *pool, const char *name,
+    const char **pick)
 {
 	const char *hash = strrchr(name, '#');
 
@@ -250,7 +250,8 @@ fby_manifest_load(char *const *files, size_t n, struct fby_err *err)
 
 	for (size_t i = 0; i < n; i++)
 		rc |= read_file(pool,
-		    split_name(pool, files[i], &texts[i].pick), &texts[i], err);
+		    fby_manifest_split_name(pool, files[i], &texts[i].pick),
+		    &texts[i], err);
 	if (rc == 0)
 		m = parse(texts, n, true, err);
 	fby_pool_free(pool);

@@ -248,6 +248,13 @@ struct fby_manifest {
 };
 
 /*
+ * "FILE#NAME": the file, and in *pick the name; NULL if there is none, or if
+ * there is a file that is called so.
+ */
+const char *fby_manifest_split_name(struct fby_pool *pool, const char *name,
+    const char **pick);
+
+/*
  * Read files ("-" is standard input; "FILE#NAME" picks the MonoVertex of that
  * name, and its Host document, out of many) and the environment's object if no
  * file holds a MonoVertex, parse and check.  NULL: `err` says everything.

@@ -107,6 +107,34 @@ spew("$dir/x#y.yaml", vertex('x', ''));
 ($status, $text) = said("test -c '$dir/x#y.yaml'");
 is($status, 0, 'a file may have a # in its own name');
 
+# ---- which master, if the manifest has mistakes ----------------------------
+
+sub host
+{
+	my ($name, $at) = @_;
+
+	return "---\napiVersion: forebay/v1\nkind: Host\n" .
+	    "metadata: {name: $name}\nspec: {runDirectory: $dir/$at}\n";
+}
+
+my $wrong = '      nonsense: 1';
+spew("$dir/many.yaml", vertex('one', $wrong) . host('one', 'first') .
+    vertex('two', $wrong) . host('two', 'second'));
+($status, $text) = said("stop -c '$dir/many.yaml#one'");
+like($text, qr{running in \Q$dir\E/first$}m, 'that of the one that is picked');
+($status, $text) = said("stop -c '$dir/many.yaml#two'");
+like($text, qr{running in \Q$dir\E/second$}m, 'or of the other');
+($status, $text) = said("stop -c '$dir/many.yaml'");
+is($status, 1, 'without a name it is none of them');
+like($text, qr/so the run directory is not known/, 'and that is said');
+($status, $text) = said("stop -c '$dir/many.yaml#three'");
+like($text, qr/so the run directory is not known/, 'nor is there a third');
+spew("$dir/list.yaml", "apiVersion: v1\nkind: List\nitems:\n" .
+    "- {kind: MonoVertex, metadata: {name: x}, spec: {}}\n" .
+    "- {kind: Host, spec: {runDirectory: $dir/third}}\n");
+($status, $text) = said("stop -c '$dir/list.yaml'");
+like($text, qr{running in \Q$dir\E/third$}m, 'or of the items of a list');
+
 # ---- nothing that can be run ----------------------------------------------
 
 spew("$dir/r.yaml", "apiVersion: numaplane.numaproj.io/v1alpha1\n" .
