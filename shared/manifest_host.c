@@ -431,9 +431,10 @@ static const struct fby_directive watermark_table[] = {
 		"not be late."),
 	D("maxFuture", MSEC, H(watermark.max_future_ms), .dflt = "1h",
 	    .min = 0, .max = CENTURY_MS,
-	    .help = "How far past the wall clock an event time may lie. What "
-		"is dated later counts as that; it is counted "
-		"(`forebay_partition_future_total`), and an alarm."),
+	    .help = "How far past the wall clock an event time may lie. The "
+		"watermark takes a later one as this one. "
+		"`forebay_partition_future_total` counts such records, and "
+		"they raise an alarm."),
 	D("idleSource", BLOCK,
 	    .present = FBY_PRESENT(struct fby_manifest,
 		host.watermark.idle.present),
@@ -465,11 +466,12 @@ static const struct fby_directive dead_letter_table[] = {
 		"are the source's."),
 	D("truncate", BOOL, .offset = offsetof(struct fby_kafka, truncate),
 	    .dflt = "true",
-	    .help = "What is too large for this topic, too, is written without "
-		"its value, and if need be without key and own headers; "
-		"headers have the value's size and SHA-256. false holds its "
-		"partition. What is refused because of its timestamp is "
-		"written with the present time; a header has its own."),
+	    .help = "true: a record that is too large for this topic, too, is "
+		"written without its value, and if that is not enough "
+		"without key and own headers; headers have the value's size "
+		"and SHA-256. false: it holds its partition. In both cases a "
+		"record whose timestamp this topic refuses is written with "
+		"the present time; a header has its own."),
 	{ 0 }
 };
 
@@ -554,7 +556,8 @@ static const struct fby_directive spec_table[] = {
 	D("progressTimeout", MSEC, H(progress_timeout_ms),
 	    .flags = FBY_D_LIVE, .dflt = "30s", .min = SECOND_MS, .max = DAY_MS,
 	    .help = "A partition that has something to read, or records in "
-		"flight, and gets no further for so long is an alarm."),
+		"flight, and acknowledges none of them for so long, raises "
+		"an alarm."),
 	D("maxPartitions", INT, H(max_partitions), .flags = FBY_D_RESTART,
 	    .dflt = "65536", .min = 1, .max = 1000000,
 	    .help = "Rows of the ledger: partitions that can be held. Those "

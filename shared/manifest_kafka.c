@@ -162,8 +162,9 @@ const struct fby_directive fby_manifest_kafka_sink[] = {
 	D("topic", STR, F(fby_kafka, topic), .flags = FBY_D_REQUIRED,
 	    .help = "Topic to write."),
 	D("setKey", BOOL, F(fby_kafka, set_key), .dflt = "false",
-	    .help = "true writes each record with its key. Without, as in "
-		"Numaflow, no key is written, and the partition is any."),
+	    .help = "true: each record is written with its key. Otherwise, as "
+		"in Numaflow, no record has a key, and librdkafka takes any "
+		"partition."),
 	TLS,
 	CONFIG,
 	SASL,
