@@ -87,11 +87,15 @@ write_file(const char *path, const char *text)
 	return fd == -1 ? -1 : close(fd);
 }
 
-/* The end of its log, whole lines. */
+/*
+ * The end of its log, whole lines.  Whatever a runtime writes there goes to a
+ * terminal, and into JSON, which takes UTF-8 only.
+ */
 static char *
 log_tail(const struct fby_compare_child *ch)
 {
 	char *path = fby_asprintf("%s/log", ch->dir), buf[TAIL + 1], *line;
+	struct fby_str tail;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	off_t size = fd == -1 ? 0 : lseek(fd, 0, SEEK_END);
 	ssize_t n = 0;
@@ -103,7 +107,9 @@ log_tail(const struct fby_compare_child *ch)
 	free(path);
 	buf[n > 0 ? n : 0] = '\0';
 	line = size > TAIL ? strchr(buf, '\n') : NULL;
-	return fby_strdup(line ? line + 1 : buf);
+	fby_str_init(&tail);
+	fby_str_printable_lines(&tail, line ? line + 1 : buf);
+	return fby_str_take(&tail);
 }
 
 /* ---- start ------------------------------------------------------------ */
@@ -337,10 +343,11 @@ reap_orphans(void)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd == -1 ? 0 : read(fd, text, sizeof(text) - 1);
 	text[n > 0 ? n : 0] = '\0';
-	for (p = text; *p; p += strspn(p, " ")) {
+	/* A number that has no blank behind it was cut: it is another's. */
+	for (p = text; *p; p++) {
 		pid_t pid = (pid_t)strtol(p, &p, 10);
 
-		if (pid <= 0)
+		if (pid <= 0 || *p != ' ')
 			break;
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);

@@ -126,14 +126,7 @@ make_printable_text(json_t *v)
 	struct fby_str s;
 
 	fby_str_init(&s);
-	for (const char *p = json_string_value(v); *p;) {
-		size_t len = strcspn(p, "\n");
-
-		fby_str_printable(&s, p, len);
-		p += len;
-		if (*p == '\n')
-			fby_str_add(&s, p++, 1);
-	}
+	fby_str_printable_lines(&s, json_string_value(v));
 	json_string_set(v, s.p);
 	fby_str_fini(&s);
 }

@@ -46,14 +46,7 @@ put_lines(FILE *out, const char *text)
 	struct fby_str s;
 
 	fby_str_init(&s);
-	for (; *text; text += *text == '\n') {
-		size_t len = strcspn(text, "\n");
-
-		fby_str_printable(&s, text, len);
-		text += len;
-		if (*text == '\n')
-			fby_str_puts(&s, "\n");
-	}
+	fby_str_printable_lines(&s, text);
 	fputs(s.p, out);
 	fby_str_fini(&s);
 }

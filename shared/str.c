@@ -162,6 +162,19 @@ fby_str_printable(struct fby_str *s, const void *p, size_t len)
 	escape(s, p, len, true);
 }
 
+void
+fby_str_printable_lines(struct fby_str *s, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+
+		escape(s, text, len, true);
+		text += len;
+		if (*text == '\n')
+			fby_str_add(s, text++, 1);
+	}
+}
+
 char *
 fby_str_take(struct fby_str *s)
 {

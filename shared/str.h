@@ -31,6 +31,9 @@ void fby_str_escape(struct fby_str *s, const void *p, size_t len);
 /* The same, but for backslashes, which stay: it may be escaped in parts. */
 void fby_str_printable(struct fby_str *s, const void *p, size_t len);
 
+/* The same for a text of several lines, whose ends stay. */
+void fby_str_printable_lines(struct fby_str *s, const char *text);
+
 /* The text, owned by the caller; the buffer is empty again. */
 char *fby_str_take(struct fby_str *s);
 
