@@ -560,7 +560,8 @@ sub ledger_rows
 }
 
 # Remember what is to be said when the object goes.  Start offsets are committed
-# at once, so what is held can be compared soon.
+# at once, so what is held can be compared soon; a join, during which nothing can
+# be compared, takes up to 15 s.
 sub check_ledger
 {
 	my ($self) = @_;
@@ -571,7 +572,7 @@ sub check_ledger
 		wait_until {
 			@quarrels = $self->ledger_quarrels;
 			return @quarrels || $self->{compared};
-		} 'a row can be compared with the broker', 10;
+		} 'a row can be compared with the broker', 45;
 	} or push @quarrels, $@;
 	push @{$self->{quarrels}}, @quarrels;
 	return;
