@@ -193,7 +193,8 @@ end_round(struct fby_commit *c)
 		c->refusal = 0;
 	}
 	look(c);
-	rearm(c, soon ? RETRY_MS : c->mst->manifest->host.commit_interval_ms);
+	rearm(c,
+	    soon ? RETRY_MS : c->mst->ctx.manifest->host.commit_interval_ms);
 }
 
 static void
@@ -203,9 +204,9 @@ send_next(struct fby_commit *c)
 	struct fby_group *g = &c->mst->group;
 	rd_kafka_resp_err_t err;
 
-	if (c->mst->manifest->host.delivery == FBY_EXACTLY_ONCE) {
+	if (c->mst->ctx.manifest->host.delivery == FBY_EXACTLY_ONCE) {
 		mirror(c);
-		rearm(c, c->mst->manifest->host.commit_interval_ms);
+		rearm(c, c->mst->ctx.manifest->host.commit_interval_ms);
 		return;
 	}
 	if (c->request.under_way) {
@@ -224,7 +225,7 @@ send_next(struct fby_commit *c)
 	if (err) {
 		c->request.under_way = false;
 		fby_error("commit: %s", rd_kafka_err2str(err));
-		rearm(c, c->mst->manifest->host.commit_interval_ms);
+		rearm(c, c->mst->ctx.manifest->host.commit_interval_ms);
 	}
 }
 
@@ -338,7 +339,7 @@ give_up(struct fby_commit *c)
 static void
 look(struct fby_commit *c)
 {
-	struct fby_alarms *alarms = &c->mst->alarms;
+	struct fby_alarms *alarms = &c->mst->ctx.alarms;
 	const struct fby_handoff *h = &c->mst->handoff;
 	const struct fby_part *first = NULL;
 	size_t refused = 0, committed = 0;
@@ -410,7 +411,7 @@ on_answer(void *arg, rd_kafka_event_t *ev)
 		rearm(c,
 		    err || waiting > 0 ?
 			RETRY_MS :
-			c->mst->manifest->host.commit_interval_ms);
+			c->mst->ctx.manifest->host.commit_interval_ms);
 }
 
 /* ---- life ------------------------------------------------------------- */
@@ -430,14 +431,14 @@ fby_commit_init(struct fby_commit *c, struct fby_master *mst)
 	c->mst = mst;
 	c->request.fn = on_answer;
 	c->request.arg = c;
-	evtimer_assign(&c->ev_timer, mst->base, on_timer, c);
+	evtimer_assign(&c->ev_timer, mst->ctx.base, on_timer, c);
 	fby_commit_rearm(c);
 }
 
 void
 fby_commit_rearm(struct fby_commit *c)
 {
-	rearm(c, c->mst->manifest->host.commit_interval_ms);
+	rearm(c, c->mst->ctx.manifest->host.commit_interval_ms);
 }
 
 void

@@ -345,7 +345,7 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	conn->ctl = ctl;
 	snprintf(conn->who, sizeof(conn->who), "uid %u, pid %d",
 	    (unsigned)peer.uid, (int)peer.pid);
-	conn->bev = bufferevent_socket_new(ctl->mst->base, fd,
+	conn->bev = bufferevent_socket_new(ctl->mst->ctx.base, fd,
 	    BEV_OPT_CLOSE_ON_FREE);
 	if (conn->bev == NULL)
 		fby_mem_fatal();
@@ -390,14 +390,15 @@ listen_in(struct fby_control *ctl, int dir)
 	if (fd == -1 || evutil_make_socket_nonblocking(fd) == -1 ||
 	    fstatat(dir, NAME, &ctl->st, AT_SYMLINK_NOFOLLOW) == -1)
 		goto fail;
-	listener = evconnlistener_new(ctl->mst->base, on_accept, ctl,
+	listener = evconnlistener_new(ctl->mst->ctx.base, on_accept, ctl,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16, fd);
 	if (listener == NULL)
 		goto fail;
 	stop_listening(ctl);
 	ctl->listener = listener;
 	evconnlistener_set_error_cb(listener, on_accept_error);
-	fby_backoff_init(&ctl->backoff, ctl->mst->base, listener, "control");
+	fby_backoff_init(&ctl->backoff, ctl->mst->ctx.base, listener,
+	    "control");
 	return 0;
 fail:
 	saved = errno;
@@ -416,7 +417,7 @@ fby_control_open(struct fby_master *mst)
 	LIST_INIT(&ctl->conns);
 	if (listen_in(ctl, mst->rundir.fd) == 0)
 		return ctl;
-	fby_error("control socket %s/" NAME ": %s", mst->run_dir,
+	fby_error("control socket %s/" NAME ": %s", mst->ctx.run_dir,
 	    strerror(errno));
 	free(ctl);
 	return NULL;

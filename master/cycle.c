@@ -82,17 +82,17 @@ fby_cycle_unready(const struct fby_master *mst)
 	if (mst->state != FBY_CYCLE_RUNNING)
 		return state_names[mst->state];
 	for (size_t i = 0; i < FBY_ALARM_N; i++) {
-		const char *why = fby_alarm_text(&mst->alarms, i);
+		const char *why = fby_alarm_text(&mst->ctx.alarms, i);
 
 		if (why == NULL || !fby_alarm_is_unready(i))
 			continue;
 		snprintf(text, sizeof(text), "%s: %s", fby_alarm_names[i], why);
 		return text;
 	}
-	if (fby_manifest_foreign_runtime(mst->manifest) &&
+	if (fby_manifest_foreign_runtime(mst->ctx.manifest) &&
 	    fby_child_unready(&mst->child))
 		return fby_child_unready(&mst->child);
-	if (fby_runtime_is_foreign(mst->manifest))
+	if (fby_runtime_is_foreign(mst->ctx.manifest))
 		return NULL;
 	if (mst->group.state == FBY_GROUP_JOINING ||
 	    mst->group.state == FBY_GROUP_CLOSED)
@@ -120,9 +120,9 @@ on_plan(evutil_socket_t fd, short what, void *arg)
 		.slots = slots,
 		.ready = ready,
 		.canaries = canaries,
-		.canary_share = mst->manifest->host.canary.share,
+		.canary_share = mst->ctx.manifest->host.canary.share,
 		.wards = wards,
-		.drain_ms = mst->manifest->host.drain_timeout_ms,
+		.drain_ms = mst->ctx.manifest->host.drain_timeout_ms,
 	};
 
 	(void)fd;
@@ -286,13 +286,13 @@ count_foreign(struct fby_master *mst)
 static void
 settle_canary(struct fby_master *mst)
 {
-	const char *runtime = fby_manifest_foreign_canary(mst->manifest);
+	const char *runtime = fby_manifest_foreign_canary(mst->ctx.manifest);
 	struct fby_child *c = &mst->canary;
 
 	if (runtime && c->wanted && fby_child_is_same(c, runtime))
 		return;
 	if (c->wanted)
-		fby_child_stop(c, mst->manifest->host.drain_timeout_ms);
+		fby_child_stop(c, mst->ctx.manifest->host.drain_timeout_ms);
 	/* Else when it has exited. */
 	if (runtime && fby_child_alive(c) == 0)
 		fby_child_start(c, runtime);
@@ -302,7 +302,7 @@ settle_canary(struct fby_master *mst)
 void
 fby_cycle_settle(struct fby_master *mst)
 {
-	const char *runtime = fby_manifest_foreign_runtime(mst->manifest);
+	const char *runtime = fby_manifest_foreign_runtime(mst->ctx.manifest);
 
 	/* Nothing is started by who is about to leave. */
 	if (mst->state != FBY_CYCLE_RUNNING)
@@ -310,7 +310,7 @@ fby_cycle_settle(struct fby_master *mst)
 	if (runtime && !mst->child.wanted)
 		fby_child_start(&mst->child, runtime);
 	settle_canary(mst);
-	if (!fby_manifest_has_foreign(mst->manifest))
+	if (!fby_manifest_has_foreign(mst->ctx.manifest))
 		fby_observe_stop(&mst->observe);
 	else if (mst->observe.rk == NULL)
 		fby_observe_start(&mst->observe);
@@ -320,14 +320,14 @@ void
 fby_cycle_start_moving(struct fby_master *mst)
 {
 	fby_cycle_settle(mst);
-	if (fby_runtime_is_foreign(mst->manifest)) {
+	if (fby_runtime_is_foreign(mst->ctx.manifest)) {
 		fby_notify_ready(&mst->notify);
 		return;
 	}
 	/* First: a reload that waits may go on from within the roll. */
 	fby_group_open(&mst->group);
-	fby_supervisor_roll(&mst->sup, mst->manifest, mst->manifest_fd,
-	    mst->generation, false);
+	fby_supervisor_roll(&mst->sup, mst->ctx.manifest, mst->ctx.manifest_fd,
+	    mst->ctx.generation, false);
 }
 
 /* READY=1 says that workers run, not that a broker answers: see /readyz. */
@@ -337,7 +337,7 @@ fby_cycle_workers_ready(struct fby_master *mst)
 	if (!fby_supervisor_is_ready(&mst->sup))
 		return;
 	fby_notify_ready(&mst->notify);
-	fby_alarm_clear(&mst->alarms, FBY_ALARM_WORKERS);
+	fby_alarm_clear(&mst->ctx.alarms, FBY_ALARM_WORKERS);
 }
 
 static int
@@ -345,7 +345,7 @@ create_ledger(struct fby_master *mst)
 {
 	char *path = fby_rundir_at(&mst->rundir, "ledger");
 	char *fresh = fby_rundir_at(&mst->rundir, "ledger.new");
-	const struct fby_manifest *m = mst->manifest;
+	const struct fby_manifest *m = mst->ctx.manifest;
 	int rc;
 
 	rc = fby_shm_create(&mst->shm, fresh, FBY_SLOTS_MAX,
@@ -362,7 +362,7 @@ create_ledger(struct fby_master *mst)
 		rc = rename(fresh, path);
 	}
 	if (rc == -1)
-		fby_error("%s/ledger: %s", mst->run_dir, strerror(errno));
+		fby_error("%s/ledger: %s", mst->ctx.run_dir, strerror(errno));
 	free(fresh);
 	free(path);
 	return rc;
@@ -371,7 +371,7 @@ create_ledger(struct fby_master *mst)
 static void
 set_policy(struct fby_master *mst)
 {
-	const struct fby_manifest *m = mst->manifest;
+	const struct fby_manifest *m = mst->ctx.manifest;
 
 	fby_suspicion_policy(&mst->handoff, (unsigned)m->host.poison_kills,
 	    m->sinks[FBY_SINK_DEAD_LETTER].present);
@@ -384,13 +384,13 @@ fby_cycle_recovered(struct fby_master *mst)
 		return;
 	if (create_ledger(mst) == -1) {
 		mst->exit_code = FBY_EXIT_FAIL;
-		event_base_loopbreak(mst->base);
+		event_base_loopbreak(mst->ctx.base);
 		return;
 	}
 	set_policy(mst);
 	fby_event_time_look(mst);
 	/* A holder may have committed more than it lived to write down. */
-	mst->handoff.ask = mst->manifest->host.delivery == FBY_EXACTLY_ONCE;
+	mst->handoff.ask = mst->ctx.manifest->host.delivery == FBY_EXACTLY_ONCE;
 	fby_offsets_init(&mst->offsets, mst);
 	fby_ends_init(&mst->ends, mst);
 	fby_progress_init(&mst->progress, mst);
@@ -467,12 +467,12 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_unstarted_look(mst);
 	if (mst->state == FBY_CYCLE_RUNNING) {
 		const char *unready = fby_cycle_unready(mst);
-		const char *poison = fby_alarm_text(&mst->alarms,
+		const char *poison = fby_alarm_text(&mst->ctx.alarms,
 		    FBY_ALARM_POISON);
 
 		/* Longer than the watchdog gives a hanging worker. */
 		fby_handoff_watch(&mst->handoff, fby_clock_mono(),
-		    mst->manifest->host.worker_timeout_ms + 2 * TICK_MS);
+		    mst->ctx.manifest->host.worker_timeout_ms + 2 * TICK_MS);
 		fby_notify_status(&mst->notify, "%s%s",
 		    unready    ? unready :
 			poison ? "running; poison: " :
@@ -487,17 +487,17 @@ void
 fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
     unsigned generation)
 {
-	struct fby_manifest *old = mst->manifest;
-	int old_fd = mst->manifest_fd;
+	struct fby_manifest *old = mst->ctx.manifest;
+	int old_fd = mst->ctx.manifest_fd;
 
-	mst->manifest = m;
-	mst->manifest_fd = fd;
-	mst->generation = generation;
+	mst->ctx.manifest = m;
+	mst->ctx.manifest_fd = fd;
+	mst->ctx.generation = generation;
 	mst->sup.manifest_fd = fd;
 	fby_log_set_level((enum fby_log_level)m->host.log_level);
 	if (mst->shm.head && strcmp(m->source.group, old->source.group) &&
 	    fby_shm_set_group(&mst->shm, m->source.group) == -1)
-		fby_error("%s/ledger: %s", mst->run_dir, strerror(errno));
+		fby_error("%s/ledger: %s", mst->ctx.run_dir, strerror(errno));
 	if (mst->state != FBY_CYCLE_RECOVERING && mst->commit.mst) {
 		fby_commit_rearm(&mst->commit);
 		set_policy(mst);
@@ -515,45 +515,46 @@ static int
 identify(struct fby_master *mst)
 {
 	char *id = fby_identity(mst->rundir.fd, mst->rundir.path,
-	    mst->manifest->name);
+	    mst->ctx.manifest->name);
 
 	if (id == NULL)
 		return -1;
-	mst->manifest->host_id = fby_pstrdup(mst->manifest->pool, id);
+	mst->ctx.manifest->host_id = fby_pstrdup(mst->ctx.manifest->pool, id);
 	free(id);
-	mst->manifest_fd = fby_manifest_pack(mst->manifest);
-	if (mst->manifest_fd == -1)
+	mst->ctx.manifest_fd = fby_manifest_pack(mst->ctx.manifest);
+	if (mst->ctx.manifest_fd == -1)
 		fby_error("manifest: memfd: %s", strerror(errno));
-	return mst->manifest_fd == -1 ? -1 : 0;
+	return mst->ctx.manifest_fd == -1 ? -1 : 0;
 }
 
 static int
 open_all(struct fby_master *mst)
 {
 	struct timeval tick = fby_clock_tv(TICK_MS);
-	const struct fby_manifest *m = mst->manifest;
+	const struct fby_manifest *m = mst->ctx.manifest;
 
 	if (m->host.log_file && fby_log_reopen(m->host.log_file) == -1) {
 		fby_error("log %s: %s", m->host.log_file, strerror(errno));
 		return -1;
 	}
-	if (fby_rundir_take(&mst->rundir, mst->run_dir) == -1)
+	if (fby_rundir_take(&mst->rundir, mst->ctx.run_dir) == -1)
 		return -1;
 	if (identify(mst) == -1) {
 		fby_rundir_leave(&mst->rundir, -1);
 		return -1;
 	}
-	if ((mst->base = event_base_new()) == NULL) {
+	if ((mst->ctx.base = event_base_new()) == NULL) {
 		fby_error("event loop: %s", strerror(errno));
 		return -1;
 	}
-	event_assign(&mst->ev_tick, mst->base, -1, EV_PERSIST, on_tick, mst);
-	event_assign(&mst->ev_plan, mst->base, -1, 0, on_plan, mst);
-	event_assign(&mst->ev_left, mst->base, -1, 0, on_left, mst);
-	event_assign(&mst->ev_resolve, mst->base, -1, 0, on_resolve, mst);
+	event_assign(&mst->ev_tick, mst->ctx.base, -1, EV_PERSIST, on_tick,
+	    mst);
+	event_assign(&mst->ev_plan, mst->ctx.base, -1, 0, on_plan, mst);
+	event_assign(&mst->ev_left, mst->ctx.base, -1, 0, on_left, mst);
+	event_assign(&mst->ev_resolve, mst->ctx.base, -1, 0, on_resolve, mst);
 	event_add(&mst->ev_tick, &tick);
 	fby_signal_init(mst);
-	if (fby_calls_init(&mst->calls, mst->base) == -1)
+	if (fby_calls_init(&mst->ctx.calls, mst->ctx.base) == -1)
 		return -1;
 	fby_supervisor_init(&mst->sup, mst, &supervisor_ops, mst);
 	fby_quarantine_init(&mst->quarantine, mst);
@@ -578,7 +579,7 @@ close_all(struct fby_master *mst)
 	bool keep = mst->exit_code != FBY_EXIT_OK || mst->shm.head == NULL ||
 	    fby_recover_pending(&mst->recover) > 0;
 
-	if (mst->base == NULL)
+	if (mst->ctx.base == NULL)
 		return;
 	fby_supervisor_fini(&mst->sup);
 	fby_oom_fini(&mst->oom);
@@ -596,7 +597,7 @@ close_all(struct fby_master *mst)
 		fby_ends_fini(&mst->ends);
 	}
 	fby_handoff_fini(&mst->handoff);
-	fby_calls_fini(&mst->calls);
+	fby_calls_fini(&mst->ctx.calls);
 	fby_reload_fini(&mst->reload);
 	fby_recover_fini(&mst->recover);
 	fby_leftover_fini(&mst->leftover);
@@ -610,7 +611,7 @@ close_all(struct fby_master *mst)
 	event_del(&mst->ev_plan);
 	event_del(&mst->ev_left);
 	event_del(&mst->ev_resolve);
-	event_base_free(mst->base);
+	event_base_free(mst->ctx.base);
 	fby_rundir_leave(&mst->rundir, keep ? -1 : mst->shm.fd);
 	fby_crash_guard(NULL, 0);
 	fby_shm_close(&mst->shm);
@@ -624,7 +625,7 @@ on_leftover_gone(void *arg)
 	if (fby_recover_start(&mst->recover, mst) == 0)
 		return;
 	mst->exit_code = FBY_EXIT_FAIL;
-	event_base_loopbreak(mst->base);
+	event_base_loopbreak(mst->ctx.base);
 }
 
 int
@@ -634,35 +635,37 @@ fby_cycle_run(struct fby_master *mst)
 	mst->rundir = (struct fby_rundir)FBY_RUNDIR_INIT;
 	mst->shm = (struct fby_shm)FBY_SHM_INIT;
 	mst->state = FBY_CYCLE_RECOVERING;
-	mst->generation = 1;
+	mst->ctx.generation = 1;
 	mst->started_at = fby_clock_wall();
-	fby_log_set_level((enum fby_log_level)mst->manifest->host.log_level);
-	fby_title_set("forebay: master %s", mst->manifest->name);
+	fby_log_set_level(
+	    (enum fby_log_level)mst->ctx.manifest->host.log_level);
+	fby_title_set("forebay: master %s", mst->ctx.manifest->name);
 	/* What a runtime starts and leaves stays below us: see control.c. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	if (fby_descriptors_raise() == -1)
 		fby_warn("limit of descriptors: %s", strerror(errno));
 	fby_notify_init(&mst->notify);
-	mst->alarms.notify = &mst->notify;
-	mst->manifest_fd = -1;
+	mst->ctx.alarms.notify = &mst->notify;
+	mst->ctx.manifest_fd = -1;
 	if (open_all(mst) == -1) {
 		mst->exit_code = FBY_EXIT_FAIL;
 	} else {
 		fby_notice("forebay " FBY_VERSION ", %s, run directory %s",
-		    mst->manifest->name, mst->run_dir);
-		if (fby_leftover_end(&mst->leftover, mst->base, mst->run_dir,
-			mst->manifest->host.drain_timeout_ms, on_leftover_gone,
-			mst) == 0)
+		    mst->ctx.manifest->name, mst->ctx.run_dir);
+		if (fby_leftover_end(&mst->leftover, mst->ctx.base,
+			mst->ctx.run_dir,
+			mst->ctx.manifest->host.drain_timeout_ms,
+			on_leftover_gone, mst) == 0)
 			on_leftover_gone(mst);
 		if (mst->exit_code == FBY_EXIT_OK)
-			event_base_dispatch(mst->base);
+			event_base_dispatch(mst->ctx.base);
 	}
 	close_all(mst);
 	fby_failure_fini(&mst->failures);
-	fby_alarm_fini(&mst->alarms);
+	fby_alarm_fini(&mst->ctx.alarms);
 	fby_notify_fini(&mst->notify);
-	if (mst->manifest_fd != -1)
-		close(mst->manifest_fd);
+	if (mst->ctx.manifest_fd != -1)
+		close(mst->ctx.manifest_fd);
 	fby_notice("exit, code %d", mst->exit_code);
 	return mst->exit_code;
 }

@@ -37,7 +37,7 @@ drain_all(struct fby_master *mst, int64_t drain_ms)
 	fby_supervisor_rest(&mst->sup);
 	if (!mst->keep_children)
 		stop_children(mst, drain_ms);
-	if (fby_runtime_is_foreign(mst->manifest))
+	if (fby_runtime_is_foreign(mst->ctx.manifest))
 		fby_cycle_check_out(mst);
 	else
 		fby_handoff_revoke_all(&mst->handoff, false, drain_ms);
@@ -75,7 +75,7 @@ fby_cycle_stop(struct fby_master *mst, int64_t drain_ms)
 	switch (mst->state) {
 	case FBY_CYCLE_RECOVERING:
 		fby_cycle_set_state(mst, FBY_CYCLE_STOPPED, "asked to stop");
-		event_base_loopbreak(mst->base);
+		event_base_loopbreak(mst->ctx.base);
 		break;
 	case FBY_CYCLE_RUNNING:
 		drain_ms = begin_to_stop(mst, drain_ms);
@@ -103,7 +103,7 @@ fby_cycle_switch(struct fby_master *mst, bool keep_children)
 	mst->keep_children = keep_children;
 	fby_cycle_set_state(mst, FBY_CYCLE_DRAINING,
 	    "going over to another runtime");
-	drain_all(mst, mst->manifest->host.drain_timeout_ms);
+	drain_all(mst, mst->ctx.manifest->host.drain_timeout_ms);
 }
 
 /* Lanes are back and committed, or time is up: out of the group. */
@@ -122,7 +122,7 @@ moved_out(struct fby_master *mst)
 {
 	if (mst->stopping) {
 		fby_cycle_set_state(mst, FBY_CYCLE_STOPPED, "stopped");
-		event_base_loopbreak(mst->base);
+		event_base_loopbreak(mst->ctx.base);
 		return;
 	}
 	mst->keep_children = false;
@@ -144,7 +144,7 @@ fby_cycle_check_out(struct fby_master *mst)
 	    fby_child_alive(&mst->child) + fby_child_alive(&mst->canary) > 0)
 		return;
 	if (mst->state == FBY_CYCLE_DRAINING &&
-	    fby_runtime_is_foreign(mst->manifest)) {
+	    fby_runtime_is_foreign(mst->ctx.manifest)) {
 		fby_cycle_set_state(mst, FBY_CYCLE_LEAVING,
 		    "the runtime has exited");
 		mst->group_out = mst->workers_out = true;
@@ -181,7 +181,7 @@ give_up_children(struct fby_master *mst)
 static void
 end_draining(struct fby_master *mst)
 {
-	if (fby_runtime_is_foreign(mst->manifest)) {
+	if (fby_runtime_is_foreign(mst->ctx.manifest)) {
 		give_up_children(mst);
 		fby_cycle_check_out(mst);
 		return;

@@ -43,7 +43,7 @@ count(const struct fby_handoff *h, const struct fby_part **worst)
 void
 fby_event_time_look(struct fby_master *mst)
 {
-	const struct fby_host *host = &mst->manifest->host;
+	const struct fby_host *host = &mst->ctx.manifest->host;
 	struct fby_event_time *et = &mst->event_time;
 	int64_t now = fby_clock_mono();
 	const struct fby_part *worst;
@@ -57,11 +57,11 @@ fby_event_time_look(struct fby_master *mst)
 		et->grew_at = now;
 	et->seen = n; /* fewer: a partition has left, or begins anew */
 	if (et->grew_at == 0 || worst == NULL || now - et->grew_at > QUIET_MS) {
-		fby_alarm_clear(&mst->alarms, FBY_ALARM_EVENT_TIME);
+		fby_alarm_clear(&mst->ctx.alarms, FBY_ALARM_EVENT_TIME);
 		return;
 	}
 	pool = fby_pool_new(FBY_ARENA_CONFIG);
-	fby_alarm_set(&mst->alarms, FBY_ALARM_EVENT_TIME,
+	fby_alarm_set(&mst->ctx.alarms, FBY_ALARM_EVENT_TIME,
 	    "%" PRIu64 " event times were more than watermark.maxFuture (%s) "
 	    "past the wall clock and count as no more than that; most of them "
 	    "in %s/%d",
@@ -86,7 +86,7 @@ fby_event_time_reset(struct fby_master *mst)
 		pt->no_watermark = true;
 		if (pt->state == FBY_ROW_HELD)
 			fby_handoff_move(h, pt, pt->slot,
-			    mst->manifest->host.drain_timeout_ms);
+			    mst->ctx.manifest->host.drain_timeout_ms);
 	}
 	return n;
 }

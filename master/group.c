@@ -50,7 +50,7 @@ set_state(struct fby_group *g, enum fby_group_state to)
 {
 	if (g->state == to)
 		return;
-	fby_info("group %s: %s -> %s", g->mst->manifest->source.group,
+	fby_info("group %s: %s -> %s", g->mst->ctx.manifest->source.group,
 	    state_names[g->state], state_names[to]);
 	g->state = to;
 	g->since = fby_clock_mono();
@@ -104,7 +104,8 @@ tell_workers(struct fby_group *g, rd_kafka_consumer_group_metadata_t *md)
 	void *bytes = NULL;
 	size_t size = 0;
 
-	if (g->mst->manifest->host.delivery != FBY_EXACTLY_ONCE || g->epoch < 0)
+	if (g->mst->ctx.manifest->host.delivery != FBY_EXACTLY_ONCE ||
+	    g->epoch < 0)
 		return;
 	error = rd_kafka_consumer_group_metadata_write(md, &bytes, &size);
 	if (error) {
@@ -151,7 +152,7 @@ static void
 look_at_epoch(struct fby_group *g)
 {
 	if (!g->is_classic && g->state == FBY_GROUP_STEADY && g->rk != NULL &&
-	    g->mst->manifest->host.delivery == FBY_EXACTLY_ONCE)
+	    g->mst->ctx.manifest->host.delivery == FBY_EXACTLY_ONCE)
 		learn_identity(g);
 }
 
@@ -166,7 +167,7 @@ on_assigned(struct fby_group *g, const rd_kafka_topic_partition_list_t *list)
 	fby_group_health_joined(&g->health, fby_clock_mono());
 	fby_group_look(g);
 	fby_notice("group %s, generation %d: %d partition%s assigned",
-	    mst->manifest->source.group, g->epoch, list->cnt,
+	    mst->ctx.manifest->source.group, g->epoch, list->cnt,
 	    list->cnt == 1 ? "" : "s");
 	if (g->state == FBY_GROUP_LEAVING)
 		return;
@@ -191,8 +192,9 @@ on_revoked(struct fby_group *g, rd_kafka_event_t *ev)
 	int64_t drain_ms;
 
 	list = rd_kafka_event_topic_partition_list(ev);
-	fby_notice("group %s: %d partition%s %s", mst->manifest->source.group,
-	    list->cnt, list->cnt == 1 ? "" : "s", lost ? "lost" : "revoked");
+	fby_notice("group %s: %d partition%s %s",
+	    mst->ctx.manifest->source.group, list->cnt,
+	    list->cnt == 1 ? "" : "s", lost ? "lost" : "revoked");
 	/*
 	 * librdkafka waits for an answer before it asks for more.  Should it
 	 * not: the partitions of both leave, and one answer is for both.
@@ -202,7 +204,8 @@ on_revoked(struct fby_group *g, rd_kafka_event_t *ev)
 	g->revoke = ev;
 	if (g->state == FBY_GROUP_STEADY || g->state == FBY_GROUP_JOINING)
 		set_state(g, FBY_GROUP_REVOKING);
-	drain_ms = fby_group_drain_ms(g, mst->manifest->host.drain_timeout_ms);
+	drain_ms = fby_group_drain_ms(g,
+	    mst->ctx.manifest->host.drain_timeout_ms);
 	for (int i = 0; i < list->cnt; i++)
 		fby_handoff_revoke(&mst->handoff, list->elems[i].topic,
 		    list->elems[i].partition, lost, drain_ms);
@@ -397,7 +400,7 @@ fby_group_answered(struct fby_group *g)
 void
 fby_group_look(struct fby_group *g)
 {
-	fby_group_health_look(&g->health, &g->mst->alarms, g->rk != NULL,
+	fby_group_health_look(&g->health, &g->mst->ctx.alarms, g->rk != NULL,
 	    fby_clock_mono());
 }
 
@@ -566,18 +569,18 @@ check_join(struct fby_group *g)
 	struct fby_master *mst = g->mst;
 	int64_t now = fby_clock_mono(), wait;
 
-	if (fby_alarm_text(&mst->alarms, FBY_ALARM_BROKER) ||
-	    fby_alarm_text(&mst->alarms, FBY_ALARM_AUTH) ||
-	    fby_alarm_text(&mst->alarms, FBY_ALARM_TOPIC))
+	if (fby_alarm_text(&mst->ctx.alarms, FBY_ALARM_BROKER) ||
+	    fby_alarm_text(&mst->ctx.alarms, FBY_ALARM_AUTH) ||
+	    fby_alarm_text(&mst->ctx.alarms, FBY_ALARM_TOPIC))
 		g->since = now;
 	/* What stayed with us is read and committed meanwhile. */
 	wait = fby_handoff_ours(&mst->handoff) > 0 ?
-	    FBY_MAX(g->max_poll_ms, mst->manifest->host.drain_timeout_ms) :
-	    mst->manifest->host.drain_timeout_ms;
+	    FBY_MAX(g->max_poll_ms, mst->ctx.manifest->host.drain_timeout_ms) :
+	    mst->ctx.manifest->host.drain_timeout_ms;
 	if (now - g->since < JOIN_MS + wait)
 		return;
 	fby_warn("group %s: no answer to the join; joining anew",
-	    mst->manifest->source.group);
+	    mst->ctx.manifest->source.group);
 	fby_handoff_revoke_all(&mst->handoff, true, 0);
 	close_client(g);
 	fby_group_open(g);
@@ -622,7 +625,7 @@ fby_group_init(struct fby_group *g, struct fby_master *mst)
 	g->mst = mst;
 	g->epoch = -1;
 	g->efd = -1;
-	evtimer_assign(&g->ev_retry, mst->base, on_retry, g);
+	evtimer_assign(&g->ev_retry, mst->ctx.base, on_retry, g);
 	fby_instance_init(&g->instance, mst, on_instance_free, g);
 }
 
@@ -658,7 +661,7 @@ learn_settings(struct fby_group *g, rd_kafka_conf_t *conf)
 static rd_kafka_t *
 make_client(struct fby_group *g)
 {
-	const struct fby_manifest *m = g->mst->manifest;
+	const struct fby_manifest *m = g->mst->ctx.manifest;
 	rd_kafka_conf_t *conf;
 	rd_kafka_t *rk = NULL;
 	struct fby_err err;
@@ -682,7 +685,7 @@ make_client(struct fby_group *g)
 static int
 subscribe(struct fby_group *g)
 {
-	const struct fby_strings *topics = &g->mst->manifest->topics;
+	const struct fby_strings *topics = &g->mst->ctx.manifest->topics;
 	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_resp_err_t err;
 
@@ -701,7 +704,7 @@ subscribe(struct fby_group *g)
 int
 fby_group_open(struct fby_group *g)
 {
-	struct event_base *base = g->mst->base;
+	struct event_base *base = g->mst->ctx.base;
 	struct timeval tv = fby_clock_tv(POLL_MS);
 	const uint64_t one = 1;
 
@@ -749,7 +752,7 @@ fby_group_join_anew(struct fby_group *g)
 	if (g->rk == NULL || g->state != FBY_GROUP_STEADY)
 		return;
 	fby_notice("group %s: leaving, and joining anew",
-	    g->mst->manifest->source.group);
+	    g->mst->ctx.manifest->source.group);
 	/* librdkafka subscribes when what this revokes has left. */
 	if (rd_kafka_unsubscribe(g->rk) || subscribe(g) == -1) {
 		fby_handoff_revoke_all(&g->mst->handoff, true, 0);
@@ -789,7 +792,7 @@ close_client(struct fby_group *g)
 	rd_kafka_queue_destroy(g->queue);
 	rd_kafka_queue_destroy(g->replies);
 	/* Left already, or there is nobody to say good-bye to. */
-	fby_call_destroy(&g->mst->calls, g->rk, on_gone, g);
+	fby_call_destroy(&g->mst->ctx.calls, g->rk, on_gone, g);
 	g->is_dying = true;
 	close(g->efd);
 	g->rk = NULL;

@@ -157,7 +157,7 @@ get_index(struct fby_master *mst, struct evhttp_request *req)
 
 	fby_str_init(&s);
 	fby_str_printf(&s, "forebay " FBY_VERSION ", %s\n\n",
-	    mst->manifest->name);
+	    mst->ctx.manifest->name);
 	for (size_t i = 0; i < FBY_NELEM(pages); i++)
 		fby_str_printf(&s, "%-9s %s\n", pages[i].path, pages[i].help);
 	reply_text(req, HTTP_OK, "OK", s.p);
@@ -289,7 +289,7 @@ on_accept_error(struct evconnlistener *listener, void *arg)
 struct fby_http *
 fby_http_open(struct fby_master *mst)
 {
-	const char *where = mst->manifest->host.http_listen;
+	const char *where = mst->ctx.manifest->host.http_listen;
 	struct fby_http *http = fby_calloc(1, sizeof(*http));
 	struct evhttp_bound_socket *bound = NULL;
 	int fd;
@@ -301,13 +301,13 @@ fby_http_open(struct fby_master *mst)
 		free(http);
 		return NULL;
 	}
-	http->evhttp = evhttp_new(mst->base);
+	http->evhttp = evhttp_new(mst->ctx.base);
 	if (http->evhttp != NULL)
 		bound = evhttp_accept_socket_with_handle(http->evhttp, fd);
 	if (bound == NULL)
 		fby_mem_fatal();
 	opened = http;
-	fby_backoff_init(&http->backoff, mst->base,
+	fby_backoff_init(&http->backoff, mst->ctx.base,
 	    evhttp_bound_socket_get_listener(bound), "http");
 	evconnlistener_set_error_cb(http->backoff.listener, on_accept_error);
 	/* on_request() refuses the others; libevent would say 501. */
@@ -315,7 +315,7 @@ fby_http_open(struct fby_master *mst)
 	    EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST |
 		EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
 		EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
-	fby_http_guard_init(&http->guard, mst->base, http->evhttp,
+	fby_http_guard_init(&http->guard, mst->ctx.base, http->evhttp,
 	    http->backoff.listener);
 	evhttp_set_max_headers_size(http->evhttp, HEADERS_BYTES);
 	evhttp_set_max_body_size(http->evhttp, HEADERS_BYTES);

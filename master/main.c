@@ -145,19 +145,20 @@ cmd_run(const struct fby_options *o)
 	int status = FBY_EXIT_USAGE;
 
 	choose_files(&o->client, &mst.files, &mst.nfiles);
-	mst.manifest = load(mst.files, mst.nfiles);
-	if (mst.manifest == NULL)
+	mst.ctx.manifest = load(mst.files, mst.nfiles);
+	if (mst.ctx.manifest == NULL)
 		return FBY_EXIT_USAGE;
-	if (!can_write_records(mst.manifest))
+	if (!can_write_records(mst.ctx.manifest))
 		goto out;
-	fby_notes_log(mst.manifest);
-	mst.run_dir = fby_strdup(
-	    o->client.dir ? o->client.dir : fby_manifest_run_dir(mst.manifest));
+	fby_notes_log(mst.ctx.manifest);
+	mst.ctx.run_dir = fby_strdup(o->client.dir ?
+		o->client.dir :
+		fby_manifest_run_dir(mst.ctx.manifest));
 	mst.libexec = o->libexec;
 	status = fby_cycle_run(&mst);
 out:
-	fby_manifest_free(mst.manifest);
-	free((void *)(uintptr_t)mst.run_dir);
+	fby_manifest_free(mst.ctx.manifest);
+	free((void *)(uintptr_t)mst.ctx.run_dir);
 	return status;
 }
 

@@ -16,8 +16,8 @@
 
 #include <event2/event_struct.h>
 
-#include "master/call.h"
 #include "master/commit.h"
+#include "master/context.h"
 #include "master/ends.h"
 #include "master/failure.h"
 #include "master/group.h"
@@ -37,13 +37,11 @@
 #include "master/supervisor.h"
 #include "master/topics.h"
 #include "master/unassigned.h"
-#include "master/alarm.h"
 #include "master/event_time.h"
 #include "shared/shm.h"
 
 struct fby_control;
 struct fby_http;
-struct fby_manifest;
 
 /* clang-format off */
 /*
@@ -77,16 +75,11 @@ enum fby_cycle_state {
 };
 
 struct fby_master {
-	struct event_base *base;
+	struct fby_context ctx;
 	char **files; /* -c, as given */
 	size_t nfiles;
-	const char *run_dir; /* heap */
 	const char *libexec; /* worker program; NULL: search */
 	struct fby_rundir rundir;
-
-	struct fby_manifest *manifest; /* in force */
-	int manifest_fd;               /* its sealed texts */
-	unsigned generation;           /* of the manifest, from 1 */
 
 	enum fby_cycle_state state;
 	bool stopping;      /* else: switching runtimes */
@@ -97,13 +90,11 @@ struct fby_master {
 	bool group_out, workers_out; /* LEAVING: who is through */
 	int exit_code;
 	int64_t started_at; /* wall clock */
-	struct fby_alarms alarms;
 
 	struct fby_shm shm;
 	struct fby_leftover leftover;
 	struct fby_recover recover;
 	struct fby_supervisor sup;
-	struct fby_calls calls;
 	struct fby_group group;
 	struct fby_offsets offsets;
 	struct fby_topics topics;

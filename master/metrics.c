@@ -160,7 +160,7 @@ fby_metrics_write(struct fby_str *s, struct fby_master *mst)
 	o.nslots = mst->shm.nslots;
 	o.nrows = mst->handoff.nparts;
 	fby_str_init(&mvtx);
-	fby_om_label(&mvtx, "mvtx_name", mst->manifest->name);
+	fby_om_label(&mvtx, "mvtx_name", mst->ctx.manifest->name);
 	fby_om_label(&mvtx, "mvtx_replica", "0");
 	o.mvtx = mvtx.p;
 	label_parts(&o);

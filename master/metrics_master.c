@@ -26,7 +26,7 @@
 	}
 
 MASTER(ready, fby_cycle_unready(mst) == NULL)
-MASTER(generation, mst->generation)
+MASTER(generation, mst->ctx.generation)
 MASTER(group_generation, fby_metrics_known(mst->group.epoch))
 MASTER(rebalances, mst->group.rebalances)
 MASTER(host_watermark, fby_metrics_seconds(fby_watermark_host(&mst->handoff)))
@@ -127,7 +127,7 @@ own_alarms(struct fby_metrics_out *o, const struct fby_metric *m)
 		fby_str_reset(&labels);
 		fby_om_label(&labels, "trouble", fby_alarm_names[i]);
 		fby_om_sample(o->s, &m->f, labels.p,
-		    fby_alarm_text(&o->mst->alarms, i) != NULL);
+		    fby_alarm_text(&o->mst->ctx.alarms, i) != NULL);
 	}
 	fby_str_fini(&labels);
 }

@@ -22,7 +22,7 @@ partition_name(const struct fby_metrics_out *o, const struct fby_part *pt,
     struct fby_str *name)
 {
 	fby_str_reset(name);
-	if (o->mst->manifest->topics.n > 1)
+	if (o->mst->ctx.manifest->topics.n > 1)
 		fby_str_printf(name, "%s:", pt->topic);
 	fby_str_printf(name, "%" PRId32, pt->partition);
 	return name->p;
@@ -145,7 +145,7 @@ static void
 own_mvtx_batch_size(struct fby_metrics_out *o, const struct fby_metric *m)
 {
 	fby_om_sample(o->s, &m->f, o->mvtx,
-	    (double)fby_manifest_batch_size(o->mst->manifest));
+	    (double)fby_manifest_batch_size(o->mst->ctx.manifest));
 }
 
 /* ---- the table -------------------------------------------------------- */

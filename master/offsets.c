@@ -89,7 +89,8 @@ recovered(struct fby_offsets *o, const struct fby_offsets_part *op,
 	bool first;
 
 	item = fby_recover_find(&o->mst->recover, pt->topic, pt->partition);
-	if (item == NULL || o->mst->manifest->host.delivery == FBY_EXACTLY_ONCE)
+	if (item == NULL ||
+	    o->mst->ctx.manifest->host.delivery == FBY_EXACTLY_ONCE)
 		return FBY_NONE;
 	first = !item->used;
 	item->used = true;
@@ -445,7 +446,7 @@ ask_siblings(struct fby_offsets *o)
 			    size_of(o, topic) - 1);
 	}
 	if (list)
-		o->siblings = fby_call_committed(&o->mst->calls,
+		o->siblings = fby_call_committed(&o->mst->ctx.calls,
 		    o->mst->group.rk, list, SIBLINGS_MS, on_siblings, o);
 	else
 		finish_round(o);
@@ -546,7 +547,7 @@ fby_offsets_group(struct fby_offsets *o, rd_kafka_topic_partition_list_t *list)
 		rd_kafka_topic_partition_list_destroy(list);
 		return;
 	}
-	o->group_call = fby_call_committed(&o->mst->calls, o->mst->group.rk,
+	o->group_call = fby_call_committed(&o->mst->ctx.calls, o->mst->group.rk,
 	    list, GROUP_MS, on_group, o);
 }
 
@@ -569,7 +570,8 @@ reset_policy(const struct fby_manifest *m)
 static bool
 wants_stable(const struct fby_offsets *o)
 {
-	const char *v = fby_kafka_setting(o->mst->manifest, "isolation.level");
+	const char *v = fby_kafka_setting(o->mst->ctx.manifest,
+	    "isolation.level");
 
 	return o->reset == FBY_RESET_LATEST &&
 	    (v == NULL || strcmp(v, "read_uncommitted") != 0);
@@ -640,7 +642,7 @@ fby_offsets_resolve(struct fby_offsets *o)
 		return;
 	}
 	o->again = false;
-	o->reset = reset_policy(o->mst->manifest);
+	o->reset = reset_policy(o->mst->ctx.manifest);
 	if (o->mst->group.rk == NULL || (list = gather(o)) == NULL)
 		return;
 	fby_survey_ask(&o->survey, o->mst->group.rk, o->mst->group.replies,
@@ -663,10 +665,10 @@ fby_offsets_init(struct fby_offsets *o, struct fby_master *mst)
 	memset(o, 0, sizeof(*o));
 	o->mst = mst;
 	o->group_watermark = FBY_NONE;
-	fby_survey_init(&o->survey, &mst->calls, on_survey, o);
+	fby_survey_init(&o->survey, &mst->ctx.calls, on_survey, o);
 	o->ids.fn = on_ids;
 	o->ids.arg = o;
-	evtimer_assign(&o->ev_retry, mst->base, on_retry, o);
+	evtimer_assign(&o->ev_retry, mst->ctx.base, on_retry, o);
 }
 
 void
@@ -676,8 +678,8 @@ fby_offsets_forget(struct fby_offsets *o)
 		return;
 	drop_round(o);
 	fby_survey_forget(&o->survey);
-	fby_call_forget(&o->mst->calls, o->group_call);
-	fby_call_forget(&o->mst->calls, o->siblings);
+	fby_call_forget(&o->mst->ctx.calls, o->group_call);
+	fby_call_forget(&o->mst->ctx.calls, o->siblings);
 	o->siblings = o->group_call = NULL;
 	o->ids.under_way = false;
 	evtimer_del(&o->ev_retry);

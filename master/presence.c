@@ -27,10 +27,10 @@ keep_directory(struct fby_master *mst, struct fby_str *why)
 	if (fby_rundir_again(rd, why) == -1)
 		return false;
 	if (fby_identity_again(rd->fd) == -1)
-		fby_warn("%s/identity: %s", mst->run_dir, strerror(errno));
+		fby_warn("%s/identity: %s", mst->ctx.run_dir, strerror(errno));
 	fby_warn("run directory: %s, or `pid` in it, was removed or replaced; "
 		 "made anew",
-	    mst->run_dir);
+	    mst->ctx.run_dir);
 	return true;
 }
 
@@ -40,7 +40,7 @@ keep_control(struct fby_master *mst, struct fby_str *why)
 	if (mst->control == NULL || fby_control_is_there(mst->control))
 		return true;
 	if (fby_control_again(mst->control) == -1) {
-		fby_str_printf(why, "%s/control: %s", mst->run_dir,
+		fby_str_printf(why, "%s/control: %s", mst->ctx.run_dir,
 		    strerror(errno));
 		return false;
 	}
@@ -58,7 +58,7 @@ has_ledger(const struct fby_master *mst)
 void
 fby_presence_tick(struct fby_master *mst)
 {
-	struct fby_alarms *alarms = &mst->alarms;
+	struct fby_alarms *alarms = &mst->ctx.alarms;
 	struct fby_str why;
 
 	fby_claim_tick(mst->rundir.claim_fd);
@@ -66,13 +66,13 @@ fby_presence_tick(struct fby_master *mst)
 	if (!keep_directory(mst, &why) || !keep_control(mst, &why))
 		fby_alarm_set(alarms, FBY_ALARM_RUN_DIR,
 		    "%s was removed or replaced, and cannot be made anew: %s",
-		    mst->run_dir, why.p);
+		    mst->ctx.run_dir, why.p);
 	else if (!has_ledger(mst))
 		fby_alarm_set(alarms, FBY_ALARM_RUN_DIR,
 		    "the ledger was removed from %s: if this master is killed "
 		    "the next one cannot know what was acked and not "
 		    "committed, and repeats it; a restart mends that",
-		    mst->run_dir);
+		    mst->ctx.run_dir);
 	else
 		fby_alarm_clear(alarms, FBY_ALARM_RUN_DIR);
 	fby_str_fini(&why);

@@ -295,7 +295,8 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 		close(fds[0]);
 		return -1;
 	}
-	fby_channel_init(&pr->ch, pr->mst->base, fds[0], on_msg, on_closed, pr);
+	fby_channel_init(&pr->ch, pr->mst->ctx.base, fds[0], on_msg, on_closed,
+	    pr);
 	free(pr->runtime);
 	pr->runtime = fby_strdup(how->program->name);
 	pr->before = fby_tally_counts(slot);
@@ -458,7 +459,7 @@ check_alive(struct fby_proc *pr, int64_t now)
 {
 	struct fby_master *mst = pr->mst;
 	int64_t beat = fby_load(&slot_of(pr)->heartbeat);
-	int64_t limit = mst->manifest->host.worker_timeout_ms;
+	int64_t limit = mst->ctx.manifest->host.worker_timeout_ms;
 	const struct fby_part *pt;
 	char why[320];
 

@@ -171,12 +171,12 @@ set_alarm(struct fby_progress *p, enum fby_failure_role role,
 
 	fby_clock_text(part->since_wall, at);
 	if (f->n == 1)
-		fby_alarm_set(&p->mst->alarms, alarm_of[role],
+		fby_alarm_set(&p->mst->ctx.alarms, alarm_of[role],
 		    "%s/%d stands still at offset %" PRId64 " since %.19sZ: %s",
 		    pt->topic, pt->partition, part->acked, at,
 		    why(p, f->first, now));
 	else
-		fby_alarm_set(&p->mst->alarms, alarm_of[role],
+		fby_alarm_set(&p->mst->ctx.alarms, alarm_of[role],
 		    "%" PRIu32 " partitions stand still, the first of them "
 		    "%s/%d at offset %" PRId64 " since %.19sZ: %s",
 		    f->n, pt->topic, pt->partition, part->acked, at,
@@ -191,7 +191,7 @@ settle(struct fby_progress *p, const struct found found[FBY_FAILURE_NROLES],
 		if (found[r].n > 0)
 			set_alarm(p, (enum fby_failure_role)r, &found[r], now);
 		else
-			fby_alarm_clear(&p->mst->alarms, alarm_of[r]);
+			fby_alarm_clear(&p->mst->ctx.alarms, alarm_of[r]);
 }
 
 /* ---- each second ------------------------------------------------------ */
@@ -215,7 +215,7 @@ look(struct fby_progress *p, uint32_t row, int64_t now)
 		return;
 	}
 	part->is_stuck = now - part->since >=
-	    p->mst->manifest->host.progress_timeout_ms;
+	    p->mst->ctx.manifest->host.progress_timeout_ms;
 	part->role = FBY_FAILURE_SOURCE;
 	if (!part->is_stuck || fby_load(&row_of(p, row)->in_flight) == 0)
 		return;

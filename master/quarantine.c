@@ -62,13 +62,13 @@ fby_quarantine_alarm(struct fby_master *mst)
 			pt = &h->parts[i];
 	}
 	if (pt == NULL) {
-		fby_alarm_clear(&mst->alarms, FBY_ALARM_POISON);
+		fby_alarm_clear(&mst->ctx.alarms, FBY_ALARM_POISON);
 		return;
 	}
 	if (n > 1)
 		snprintf(several, sizeof(several),
 		    "%zu partitions are held back, the first of them ", n);
-	fby_alarm_set(&mst->alarms, FBY_ALARM_POISON,
+	fby_alarm_set(&mst->ctx.alarms, FBY_ALARM_POISON,
 	    "%s%s/%d%s at offset %" PRId64
 	    ": the record has killed its worker %u times; `forebay skip "
 	    "%s/%d@%" PRId64 "` goes on without it",

@@ -37,10 +37,10 @@ put_aside(const struct fby_master *mst, const char *why)
 
 	if (renameat(dir, "ledger", dir, "ledger.refused") == -1)
 		fby_error("%s/ledger: %s; and rename to ledger.refused: %s",
-		    mst->run_dir, why, strerror(errno));
+		    mst->ctx.run_dir, why, strerror(errno));
 	else
 		fby_error("%s/ledger: %s; not used, moved to %s/ledger.refused",
-		    mst->run_dir, why, mst->run_dir);
+		    mst->ctx.run_dir, why, mst->ctx.run_dir);
 }
 
 /*
@@ -94,14 +94,15 @@ is_out_of_reach(enum fby_shm_verdict v)
 static int
 read_ledger(struct fby_recover *r)
 {
-	const struct fby_manifest *m = r->mst->manifest;
+	const struct fby_manifest *m = r->mst->ctx.manifest;
 	struct fby_shm shm = FBY_SHM_INIT;
 	enum fby_shm_verdict v;
 
 	v = fby_shm_load(&shm, r->fd);
 	r->fd = -1;
 	if (is_out_of_reach(v)) {
-		fby_error("%s/ledger: %s", r->mst->run_dir, strerror(errno));
+		fby_error("%s/ledger: %s", r->mst->ctx.run_dir,
+		    strerror(errno));
 		fby_shm_close(&shm);
 		return -1;
 	}
@@ -193,7 +194,7 @@ on_wait(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	r->mst->exit_code = FBY_EXIT_FAIL;
-	event_base_loopbreak(r->mst->base);
+	event_base_loopbreak(r->mst->ctx.base);
 }
 
 /* Whether that is about us, and says nothing of the file. */
@@ -229,15 +230,16 @@ fby_recover_start(struct fby_recover *r, struct fby_master *mst)
 
 	memset(r, 0, sizeof(*r));
 	r->mst = mst;
-	r->kill_at = fby_clock_mono() + mst->manifest->host.drain_timeout_ms;
+	r->kill_at = fby_clock_mono() +
+	    mst->ctx.manifest->host.drain_timeout_ms;
 	r->give_up_at = r->kill_at + GIVE_UP_MS;
 	r->look_at = FBY_MIN(fby_clock_mono() + SAY_MS, r->kill_at);
-	evtimer_assign(&r->ev_wait, mst->base, on_wait, r);
+	evtimer_assign(&r->ev_wait, mst->ctx.base, on_wait, r);
 	r->fd = openat(mst->rundir.fd, "ledger",
 	    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	fby_str_init(&why);
 	if (r->fd == -1 && is_shortage(errno)) {
-		fby_error("%s/ledger: %s", mst->run_dir, strerror(errno));
+		fby_error("%s/ledger: %s", mst->ctx.run_dir, strerror(errno));
 		rc = -1;
 	} else if (r->fd == -1 && errno != ENOENT) {
 		put_aside(mst, strerror(errno));

@@ -37,8 +37,8 @@ fby_reload_init(struct fby_reload *r, struct fby_master *mst)
 {
 	memset(r, 0, sizeof(*r));
 	r->mst = mst;
-	evtimer_assign(&r->ev_calm, mst->base, on_calm, r);
-	fby_loader_init(&r->loader, mst->base);
+	evtimer_assign(&r->ev_calm, mst->ctx.base, on_calm, r);
+	fby_loader_init(&r->loader, mst->ctx.base);
 	r->next_fd = -1;
 	r->last_ok = true;
 }
@@ -124,7 +124,7 @@ finish(struct fby_reload *r, bool ok, char *text)
 	r->last_ok = ok;
 	if (ok) {
 		fby_notice("reload: %s", text);
-		fby_alarm_clear(&mst->alarms, FBY_ALARM_RELOAD);
+		fby_alarm_clear(&mst->ctx.alarms, FBY_ALARM_RELOAD);
 	} else {
 		/* One log line for each complaint. */
 		for (const char *p = text; *p;) {
@@ -262,8 +262,8 @@ roll_back(struct fby_reload *r)
 	fby_error("reload: a new worker did not get ready; back to the "
 		  "manifest that was in force");
 	r->rolling_back = true;
-	fby_supervisor_roll(&mst->sup, mst->manifest, mst->manifest_fd,
-	    mst->generation, r->only_canary);
+	fby_supervisor_roll(&mst->sup, mst->ctx.manifest, mst->ctx.manifest_fd,
+	    mst->ctx.generation, r->only_canary);
 }
 
 void
@@ -278,7 +278,7 @@ fby_reload_continue(struct fby_reload *r)
 	}
 	if (r->state == FBY_RELOAD_SWITCHING) {
 		if (r->next == NULL)
-			finish(r, true, now_running(r->mst->manifest));
+			finish(r, true, now_running(r->mst->ctx.manifest));
 		return;
 	}
 	if (r->state != FBY_RELOAD_ROLLING)
@@ -295,13 +295,13 @@ fby_reload_continue(struct fby_reload *r)
 			       "the manifest before is still in force"));
 		return;
 	}
-	same = strcmp(r->mst->manifest->runtime, r->next->runtime) == 0;
+	same = strcmp(r->mst->ctx.manifest->runtime, r->next->runtime) == 0;
 	adopt(r);
 	fby_cycle_settle(r->mst);
 	finish(r, true,
 	    fby_asprintf("%s%s%s%sworkers replaced in %" PRId64 " ms",
 		same ? "" : "runtime is now \"",
-		same ? "" : r->mst->manifest->runtime, same ? "" : "\", ",
+		same ? "" : r->mst->ctx.manifest->runtime, same ? "" : "\", ",
 		r->only_canary ? "the canary's " : "",
 		fby_clock_mono() - r->started_at));
 }
@@ -341,11 +341,11 @@ choose_way(struct fby_reload *r)
 
 	fby_err_init(&ch.refused);
 	fby_str_init(&ch.text);
-	policy = fby_manifest_diff(mst->manifest, r->next, on_change, &ch);
+	policy = fby_manifest_diff(mst->ctx.manifest, r->next, on_change, &ch);
 	if (policy == FBY_POLICY_RESTART ||
 	    fby_stdout_try(r->next, &ch.refused) == -1)
 		finish(r, false, fby_err_text(&ch.refused));
-	else if (must_leave(mst->manifest, r->next, policy))
+	else if (must_leave(mst->ctx.manifest, r->next, policy))
 		go_switch(r, &ch);
 	else if (policy == FBY_POLICY_ROLL)
 		go_roll(r, &ch);
@@ -375,7 +375,7 @@ on_loaded(void *arg, int fd, const char *complaints)
 		finish(r, false, fby_err_text(&err));
 	} else {
 		r->next->host_id = fby_pstrdup(r->next->pool,
-		    mst->manifest->host_id);
+		    mst->ctx.manifest->host_id);
 		if ((r->next_fd = fby_manifest_pack(r->next)) == -1)
 			finish(r, false,
 			    fby_strdup("no descriptor for the manifest"));
@@ -391,7 +391,7 @@ start(struct fby_reload *r)
 	struct fby_master *mst = r->mst;
 
 	r->started_at = fby_clock_mono();
-	r->generation = FBY_MAX(r->generation, mst->generation) + 1;
+	r->generation = FBY_MAX(r->generation, mst->ctx.generation) + 1;
 	r->state = FBY_RELOAD_READING;
 	fby_notify_reloading(&mst->notify);
 	if (fby_loader_start(&r->loader, mst->files, mst->nfiles, on_loaded,

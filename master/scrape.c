@@ -22,7 +22,7 @@
 static const struct fby_runtime *
 runtime(const struct fby_scrape *s)
 {
-	return fby_manifest_runtime_find(s->mst->manifest, s->c->runtime);
+	return fby_manifest_runtime_find(s->mst->ctx.manifest, s->c->runtime);
 }
 
 static void
@@ -75,7 +75,7 @@ on_ask(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	evtimer_add(&s->ev_ask, &tv);
 	if (rt && fby_child_alive(s->c) > 0)
-		fby_fetch_get(&s->fetch, s->mst->base,
+		fby_fetch_get(&s->fetch, s->mst->ctx.base,
 		    rt->metrics.scheme == FBY_METRICS_HTTPS,
 		    (uint16_t)rt->metrics.port, "/metrics");
 }
@@ -83,7 +83,7 @@ on_ask(evutil_socket_t fd, short what, void *arg)
 void
 fby_scrape_start(struct fby_scrape *s, const struct fby_child *c)
 {
-	const struct fby_manifest *m = s->mst->manifest;
+	const struct fby_manifest *m = s->mst->ctx.manifest;
 	const struct fby_runtime *rt;
 
 	rt = fby_manifest_runtime_find(m, c->runtime);
@@ -121,7 +121,7 @@ fby_scrape_init(struct fby_scrape *s, struct fby_master *mst)
 	s->mst = mst;
 	s->fetch.fn = on_answer;
 	s->fetch.arg = s;
-	evtimer_assign(&s->ev_ask, mst->base, on_ask, s);
+	evtimer_assign(&s->ev_ask, mst->ctx.base, on_ask, s);
 }
 
 void

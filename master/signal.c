@@ -29,20 +29,20 @@ act_reload(struct fby_master *mst)
 static void
 act_drain(struct fby_master *mst)
 {
-	fby_cycle_stop(mst, mst->manifest->host.drain_timeout_ms);
+	fby_cycle_stop(mst, mst->ctx.manifest->host.drain_timeout_ms);
 }
 
 static void
 act_stop(struct fby_master *mst)
 {
 	fby_cycle_stop(mst,
-	    FBY_MIN(mst->manifest->host.drain_timeout_ms, FAST_MS));
+	    FBY_MIN(mst->ctx.manifest->host.drain_timeout_ms, FAST_MS));
 }
 
 bool
 fby_signal_reopen(struct fby_master *mst, char *text, size_t size)
 {
-	const char *path = mst->manifest->host.log_file;
+	const char *path = mst->ctx.manifest->host.log_file;
 
 	if (path == NULL) {
 		snprintf(text, size,
@@ -52,10 +52,10 @@ fby_signal_reopen(struct fby_master *mst, char *text, size_t size)
 	if (fby_log_reopen(path) == -1) {
 		snprintf(text, size, "log %s: %s; the old one is kept", path,
 		    strerror(errno));
-		fby_alarm_set(&mst->alarms, FBY_ALARM_LOG, "%s", text);
+		fby_alarm_set(&mst->ctx.alarms, FBY_ALARM_LOG, "%s", text);
 		return false;
 	}
-	fby_alarm_clear(&mst->alarms, FBY_ALARM_LOG);
+	fby_alarm_clear(&mst->ctx.alarms, FBY_ALARM_LOG);
 	fby_supervisor_tell(&mst->sup, FBY_MSG_REOPEN, STDERR_FILENO);
 	snprintf(text, size, "log reopened");
 	return true;
@@ -154,8 +154,8 @@ fby_signal_init(struct fby_master *mst)
 	FBY_BUG_ON(FBY_NELEM(actions) > FBY_NELEM(mst->ev_sigs));
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < FBY_NELEM(actions); i++) {
-		evsignal_assign(&mst->ev_sigs[i], mst->base, actions[i].signo,
-		    on_signal, mst);
+		evsignal_assign(&mst->ev_sigs[i], mst->ctx.base,
+		    actions[i].signo, on_signal, mst);
 		evsignal_add(&mst->ev_sigs[i], NULL);
 		mst->nsigs++;
 	}

@@ -272,7 +272,7 @@ alarms(const struct fby_master *mst)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < FBY_ALARM_N; i++) {
-		const struct fby_alarm_slot *slot = &mst->alarms.slots[i];
+		const struct fby_alarm_slot *slot = &mst->ctx.alarms.slots[i];
 		json_t *o;
 
 		if (slot->text == NULL)
@@ -302,7 +302,7 @@ manifest(const struct fby_master *mst)
 
 	for (size_t i = 0; i < mst->nfiles; i++)
 		json_array_append_new(files, fby_json_text(mst->files[i]));
-	fby_json_set(o, "generation", json_integer(mst->generation));
+	fby_json_set(o, "generation", json_integer(mst->ctx.generation));
 	fby_json_set(o, "files", files);
 	fby_json_set(o, "reload", fby_json_text(states[r->state]));
 	fby_json_set(o, "last_ok",
@@ -344,7 +344,8 @@ group(const struct fby_master *mst)
 	json_t *o = json_object();
 
 	fby_json_set(o, "id",
-	    fby_json_text(mst->manifest ? mst->manifest->source.group : NULL));
+	    fby_json_text(
+		mst->ctx.manifest ? mst->ctx.manifest->source.group : NULL));
 	fby_json_set(o, "state", fby_json_text(states[g->state]));
 	fby_json_set(o, "doing", fby_json_text(fby_group_state_name(g->state)));
 	fby_json_set(o, "member", fby_json_text(g->member_id));
@@ -433,7 +434,7 @@ total_rate(const struct fby_master *mst)
 json_t *
 fby_status_json(struct fby_master *mst)
 {
-	const struct fby_manifest *m = mst->manifest;
+	const struct fby_manifest *m = mst->ctx.manifest;
 	const char *reason = fby_cycle_unready(mst);
 	const char *http = fby_http_address(mst->http);
 	json_t *o = json_object();
@@ -442,7 +443,7 @@ fby_status_json(struct fby_master *mst)
 	fby_json_set(o, "namespace", fby_json_text(m ? m->namespace_ : NULL));
 	fby_json_set(o, "version", fby_json_text(FBY_VERSION));
 	fby_json_set(o, "pid", json_integer(getpid()));
-	fby_json_set(o, "run_dir", fby_json_text(mst->run_dir));
+	fby_json_set(o, "run_dir", fby_json_text(mst->ctx.run_dir));
 	fby_json_set(o, "state",
 	    fby_json_text(fby_cycle_state_name(mst->state)));
 	fby_json_set(o, "runtime", fby_json_text(m ? m->runtime : NULL));

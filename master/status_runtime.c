@@ -89,7 +89,7 @@ work_done(json_t *o, const struct fby_status_runtime *rt)
 json_t *
 fby_status_runtimes(const struct fby_master *mst)
 {
-	const struct fby_manifest *m = mst->manifest;
+	const struct fby_manifest *m = mst->ctx.manifest;
 	const char *canary = m->host.canary.runtime;
 	json_t *list = json_array();
 	struct fby_status_runtime rt;

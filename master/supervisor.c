@@ -112,7 +112,7 @@ start(struct fby_supervisor *sup, struct fby_proc *pr)
 	if (fby_proc_start(pr, &how) == 0)
 		return;
 	back_off(sup, pr);
-	fby_alarm_set(&sup->mst->alarms, alarm_of(pr),
+	fby_alarm_set(&sup->mst->ctx.alarms, alarm_of(pr),
 	    "worker %u cannot be started; the log says why", pr->slot);
 }
 
@@ -225,7 +225,7 @@ static void
 canaries_ready(struct fby_supervisor *sup)
 {
 	if (is_kind_ready(sup, FBY_PLACE_CANARY))
-		fby_alarm_clear(&sup->mst->alarms, FBY_ALARM_CANARY);
+		fby_alarm_clear(&sup->mst->ctx.alarms, FBY_ALARM_CANARY);
 }
 
 void
@@ -268,7 +268,7 @@ replace_dead(struct fby_supervisor *sup, struct fby_proc *pr, int status,
 
 	if (WIFEXITED(status) && !fby_exit_respawn(WEXITSTATUS(status))) {
 		fby_proc_set_state(pr, FBY_PROC_BACKOFF); /* without a timer */
-		fby_alarm_set(&sup->mst->alarms, alarm_of(pr),
+		fby_alarm_set(&sup->mst->ctx.alarms, alarm_of(pr),
 		    "worker %u %s; it is not started again before a reload",
 		    pr->slot, fby_exit_sentence(WEXITSTATUS(status)));
 		return;
@@ -282,7 +282,7 @@ replace_dead(struct fby_supervisor *sup, struct fby_proc *pr, int status,
 	}
 	back_off(sup, pr);
 	if (!was_ready)
-		fby_alarm_set(&sup->mst->alarms, alarm_of(pr),
+		fby_alarm_set(&sup->mst->ctx.alarms, alarm_of(pr),
 		    "worker %u does not start; the log says why", pr->slot);
 }
 
@@ -341,7 +341,7 @@ try_again(struct fby_supervisor *sup, int64_t now)
 	if (!sup->failed || sup->is_resting ||
 	    mst->state != FBY_CYCLE_RUNNING ||
 	    mst->reload.state != FBY_RELOAD_IDLE ||
-	    !fby_manifest_has_workers(mst->manifest))
+	    !fby_manifest_has_workers(mst->ctx.manifest))
 		return;
 	if (sup->again_at == 0) {
 		sup->again_ms = sup->again_ms == 0 ?
@@ -352,8 +352,8 @@ try_again(struct fby_supervisor *sup, int64_t now)
 			 "are replaced in %" PRId64 " ms",
 		    sup->again_ms);
 	} else if (now >= sup->again_at) {
-		fby_supervisor_roll(sup, mst->manifest, mst->manifest_fd,
-		    mst->generation, false);
+		fby_supervisor_roll(sup, mst->ctx.manifest,
+		    mst->ctx.manifest_fd, mst->ctx.generation, false);
 	}
 }
 
@@ -442,7 +442,7 @@ fby_supervisor_check(struct fby_supervisor *sup)
 		if (pr->state == FBY_PROC_RETIRING &&
 		    fby_handoff_count_slot(&mst->handoff, pr->slot) == 0)
 			fby_proc_drain(pr,
-			    mst->manifest->host.drain_timeout_ms);
+			    mst->ctx.manifest->host.drain_timeout_ms);
 	}
 	if (is_over(sup) || sup->is_resting)
 		return;
@@ -530,7 +530,7 @@ count_places(struct fby_supervisor *sup, const struct fby_manifest *m)
 	for (size_t i = 0; i < FBY_WARDS_MAX; i++)
 		sup->places[fby_supervisor_first[FBY_PLACE_WARD] + i].cpu = -1;
 	if (sup->want[FBY_PLACE_CANARY] == 0)
-		fby_alarm_clear(&sup->mst->alarms, FBY_ALARM_CANARY);
+		fby_alarm_clear(&sup->mst->ctx.alarms, FBY_ALARM_CANARY);
 }
 
 /* Each gets its own program's; who is of neither retires. */
@@ -585,7 +585,7 @@ fby_supervisor_roll(struct fby_supervisor *sup, const struct fby_manifest *m,
 	sup->is_resting = false;
 	if (set_programs(sup, m) == -1) {
 		sup->failed = true;
-		fby_alarm_set(&sup->mst->alarms, FBY_ALARM_WORKERS,
+		fby_alarm_set(&sup->mst->ctx.alarms, FBY_ALARM_WORKERS,
 		    "workers cannot be started; the log says why");
 		fby_supervisor_check(sup);
 		return;
@@ -651,7 +651,8 @@ fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst,
 		struct fby_proc *pr = &sup->procs[i];
 
 		fby_proc_init(pr, mst, i);
-		evtimer_assign(&pr->ev_spawn, mst->base, on_spawn_timer, pr);
+		evtimer_assign(&pr->ev_spawn, mst->ctx.base, on_spawn_timer,
+		    pr);
 	}
 	for (size_t i = 0; i < FBY_PLACES_MAX; i++)
 		sup->places[i].slot = sup->places[i].next = FBY_NOSLOT;

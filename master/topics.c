@@ -28,7 +28,7 @@
 void
 fby_topics_look(struct fby_topics *t)
 {
-	const struct fby_alarms *alarms = &t->mst->alarms;
+	const struct fby_alarms *alarms = &t->mst->ctx.alarms;
 	struct timeval tv = fby_clock_tv(
 	    fby_alarm_text(alarms, FBY_ALARM_TOPIC) ||
 		    fby_alarm_text(alarms, FBY_ALARM_BROKER) ||
@@ -82,7 +82,7 @@ keep_id(struct fby_topics *t, const char *name, const rd_kafka_Uuid_t *uuid)
 	}
 	fby_warn("topic %s: deleted and created anew", name);
 	fby_handoff_anew(&t->mst->handoff, name,
-	    t->mst->manifest->host.drain_timeout_ms);
+	    t->mst->ctx.manifest->host.drain_timeout_ms);
 }
 
 void
@@ -119,7 +119,7 @@ on_described(void *arg, rd_kafka_event_t *ev)
 void
 fby_topics_ask(struct fby_topics *t, struct fby_request *req)
 {
-	const struct fby_strings *names = &t->mst->manifest->topics;
+	const struct fby_strings *names = &t->mst->ctx.manifest->topics;
 	rd_kafka_t *rk = t->mst->group.rk;
 	rd_kafka_AdminOptions_t *opt;
 	rd_kafka_TopicCollection_t *topics;
@@ -149,7 +149,7 @@ on_ids(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	evtimer_add(&t->ev_ids, &tv);
 	if (g->rk && g->state != FBY_GROUP_LEAVING && !t->describe.under_way &&
-	    !fby_alarm_text(&t->mst->alarms, FBY_ALARM_BROKER))
+	    !fby_alarm_text(&t->mst->ctx.alarms, FBY_ALARM_BROKER))
 		fby_topics_ask(t, &t->describe);
 }
 
@@ -192,7 +192,7 @@ sort_out(struct fby_topics *t, const rd_kafka_metadata_t *md, const char *name,
 static void
 take_look(struct fby_topics *t, const rd_kafka_metadata_t *md)
 {
-	const struct fby_strings *topics = &t->mst->manifest->topics;
+	const struct fby_strings *topics = &t->mst->ctx.manifest->topics;
 	rd_kafka_topic_partition_list_t *list;
 	struct fby_str missing;
 	size_t n = 0;
@@ -204,10 +204,10 @@ take_look(struct fby_topics *t, const rd_kafka_metadata_t *md)
 	if (n > 0)
 		fby_group_logged_in(&t->mst->group);
 	if (missing.len > 0)
-		fby_alarm_set(&t->mst->alarms, FBY_ALARM_TOPIC, "%s",
+		fby_alarm_set(&t->mst->ctx.alarms, FBY_ALARM_TOPIC, "%s",
 		    missing.p);
 	else if (n == topics->n)
-		fby_alarm_clear(&t->mst->alarms, FBY_ALARM_TOPIC);
+		fby_alarm_clear(&t->mst->ctx.alarms, FBY_ALARM_TOPIC);
 	fby_str_fini(&missing);
 	if (n == topics->n && list->cnt > 0 &&
 	    t->mst->group.state == FBY_GROUP_STEADY)
@@ -235,14 +235,14 @@ on_look(void *arg, const rd_kafka_metadata_t *md, int err)
 static void
 look(struct fby_topics *t)
 {
-	const struct fby_strings *topics = &t->mst->manifest->topics;
+	const struct fby_strings *topics = &t->mst->ctx.manifest->topics;
 	rd_kafka_topic_partition_list_t *list;
 
 	list = rd_kafka_topic_partition_list_new((int)topics->n);
 	for (size_t i = 0; i < topics->n; i++)
 		rd_kafka_topic_partition_list_add(list, topics->v[i],
 		    RD_KAFKA_PARTITION_UA);
-	t->look = fby_call_metadata(&t->mst->calls, t->mst->group.rk, list,
+	t->look = fby_call_metadata(&t->mst->ctx.calls, t->mst->group.rk, list,
 	    WAIT_MS, on_look, t);
 }
 
@@ -257,7 +257,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (g->rk && g->is_login_refused)
-		fby_kafka_login_anew(g->rk, t->mst->manifest, FBY_KAFKA_MEMBER);
+		fby_kafka_login_anew(g->rk, t->mst->ctx.manifest,
+		    FBY_KAFKA_MEMBER);
 	if (g->rk && g->state != FBY_GROUP_LEAVING && t->look == NULL)
 		look(t);
 	else
@@ -267,8 +268,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 void
 fby_topics_missing(struct fby_topics *t, const char *text)
 {
-	if (fby_alarm_text(&t->mst->alarms, FBY_ALARM_TOPIC) == NULL)
-		fby_alarm_set(&t->mst->alarms, FBY_ALARM_TOPIC, "%s", text);
+	if (fby_alarm_text(&t->mst->ctx.alarms, FBY_ALARM_TOPIC) == NULL)
+		fby_alarm_set(&t->mst->ctx.alarms, FBY_ALARM_TOPIC, "%s", text);
 	fby_topics_look(t);
 }
 
@@ -279,8 +280,8 @@ fby_topics_init(struct fby_topics *t, struct fby_master *mst)
 	t->mst = mst;
 	t->describe.fn = on_described;
 	t->describe.arg = t;
-	evtimer_assign(&t->ev_timer, mst->base, on_timer, t);
-	evtimer_assign(&t->ev_ids, mst->base, on_ids, t);
+	evtimer_assign(&t->ev_timer, mst->ctx.base, on_timer, t);
+	evtimer_assign(&t->ev_ids, mst->ctx.base, on_ids, t);
 	fby_topics_look(t);
 	on_ids(-1, 0, t);
 }
@@ -288,9 +289,9 @@ fby_topics_init(struct fby_topics *t, struct fby_master *mst)
 void
 fby_topics_forget(struct fby_topics *t)
 {
-	fby_alarm_clear(&t->mst->alarms, FBY_ALARM_TOPIC);
+	fby_alarm_clear(&t->mst->ctx.alarms, FBY_ALARM_TOPIC);
 	t->describe.under_way = false;
-	fby_call_forget(&t->mst->calls, t->look);
+	fby_call_forget(&t->mst->ctx.calls, t->look);
 	if (t->look)
 		fby_topics_look(t);
 	t->look = NULL;

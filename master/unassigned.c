@@ -110,7 +110,7 @@ mark(void *arg, const char *topic, size_t len, int32_t partition)
 static struct tally
 new_tally(const struct fby_master *mst)
 {
-	const struct fby_strings *names = &mst->manifest->topics;
+	const struct fby_strings *names = &mst->ctx.manifest->topics;
 	struct tally t = { .topics = fby_calloc(names->n + 1,
 			       sizeof(t.topics[0])) };
 
@@ -159,7 +159,7 @@ count_missing(const struct tally *t, const char **topic, int32_t *partition)
 static size_t
 count_all(const struct fby_master *mst)
 {
-	const struct fby_strings *names = &mst->manifest->topics;
+	const struct fby_strings *names = &mst->ctx.manifest->topics;
 	size_t n = 0;
 
 	for (size_t i = 0; i < names->n; i++) {
@@ -177,7 +177,7 @@ static void
 all_are_had(struct fby_unassigned *u)
 {
 	u->since = 0;
-	fby_alarm_clear(&u->mst->alarms, FBY_ALARM_UNASSIGNED);
+	fby_alarm_clear(&u->mst->ctx.alarms, FBY_ALARM_UNASSIGNED);
 }
 
 static void
@@ -193,7 +193,7 @@ some_are_missing(struct fby_unassigned *u, size_t n, const char *topic,
 		return;
 	if (n > 1)
 		snprintf(others, sizeof(others), " and %zu more", n - 1);
-	fby_alarm_set(&u->mst->alarms, FBY_ALARM_UNASSIGNED,
+	fby_alarm_set(&u->mst->ctx.alarms, FBY_ALARM_UNASSIGNED,
 	    "%s/%d%s: the group has given %s to none of its members", topic,
 	    partition, others, n > 1 ? "these partitions" : "this partition");
 	if (u->joined_at != 0 && now - u->joined_at < AGAIN_MS)
@@ -248,7 +248,7 @@ void
 fby_unassigned_fini(struct fby_unassigned *u)
 {
 	if (u->mst)
-		fby_call_forget(&u->mst->calls, u->call);
+		fby_call_forget(&u->mst->ctx.calls, u->call);
 	u->call = NULL;
 }
 
@@ -273,6 +273,6 @@ fby_unassigned_tick(struct fby_unassigned *u)
 	if (u->call != NULL || now - u->asked_at < LOOK_MS)
 		return;
 	u->asked_at = now;
-	u->call = fby_call_members(&mst->calls, mst->group.rk,
-	    mst->manifest->source.group, TIMEOUT_MS, on_members, u);
+	u->call = fby_call_members(&mst->ctx.calls, mst->group.rk,
+	    mst->ctx.manifest->source.group, TIMEOUT_MS, on_members, u);
 }

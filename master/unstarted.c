@@ -19,9 +19,9 @@ fby_unstarted_look(struct fby_master *mst)
 		    h->parts[i].no_start)
 			first = &h->parts[i];
 	if (first == NULL)
-		fby_alarm_clear(&mst->alarms, FBY_ALARM_OFFSETS);
+		fby_alarm_clear(&mst->ctx.alarms, FBY_ALARM_OFFSETS);
 	else
-		fby_alarm_set(&mst->alarms, FBY_ALARM_OFFSETS,
+		fby_alarm_set(&mst->ctx.alarms, FBY_ALARM_OFFSETS,
 		    "%s/%d: %s, and auto.offset.reset is error", first->topic,
 		    first->partition, first->no_start);
 }

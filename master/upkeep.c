@@ -29,12 +29,12 @@ keep_file(struct fby_master *mst, bool *cut, struct fby_str *why)
 		fby_str_printf(why,
 		    "%s/ledger was cut short by another process and cannot be "
 		    "made good: %s; what is read now may be repeated",
-		    mst->run_dir, strerror(errno));
+		    mst->ctx.run_dir, strerror(errno));
 		return false;
 	}
 	fby_crash_guard(shm->head, shm->size);
 	fby_error("%s/ledger was cut short by another process; made good",
-	    mst->run_dir);
+	    mst->ctx.run_dir);
 	return true;
 }
 
@@ -42,7 +42,7 @@ keep_file(struct fby_master *mst, bool *cut, struct fby_str *why)
 static void
 keep_text(struct fby_master *mst, bool cut)
 {
-	const struct fby_manifest *m = mst->manifest;
+	const struct fby_manifest *m = mst->ctx.manifest;
 	struct fby_shm *shm = &mst->shm;
 	bool head;
 	uint32_t rows;
@@ -60,8 +60,8 @@ keep_text(struct fby_master *mst, bool cut)
 	if (!cut && (head || rows > 0))
 		fby_error("%s/ledger: another process has written over %s%s"
 			  "%" PRIu32 " row%s of it; made good",
-		    mst->run_dir, head ? "the head" : "", head ? " and " : "",
-		    rows, rows == 1 ? "" : "s");
+		    mst->ctx.run_dir, head ? "the head" : "",
+		    head ? " and " : "", rows, rows == 1 ? "" : "s");
 }
 
 /* Partitions that are ours and that nobody can read: `why` says so. */
@@ -78,7 +78,7 @@ look_at_rows(struct fby_master *mst, struct fby_str *why)
 	    "%zu partition%s no row in the ledger and %s not read; ", n,
 	    n == 1 ? " has" : "s have", n == 1 ? "is" : "are");
 	if (h->row_error)
-		fby_str_printf(why, "%s/ledger: %s", mst->run_dir,
+		fby_str_printf(why, "%s/ledger: %s", mst->ctx.run_dir,
 		    strerror(h->row_error));
 	else
 		fby_str_printf(why,
@@ -98,8 +98,8 @@ fby_upkeep_tick(struct fby_master *mst)
 		look_at_rows(mst, &why);
 	}
 	if (why.len > 0)
-		fby_alarm_set(&mst->alarms, FBY_ALARM_LEDGER, "%s", why.p);
+		fby_alarm_set(&mst->ctx.alarms, FBY_ALARM_LEDGER, "%s", why.p);
 	else
-		fby_alarm_clear(&mst->alarms, FBY_ALARM_LEDGER);
+		fby_alarm_clear(&mst->ctx.alarms, FBY_ALARM_LEDGER);
 	fby_str_fini(&why);
 }

@@ -149,8 +149,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pr.pid = INT_MAX;
 	pr.state = FBY_PROC_READY;
 	FBY_BUG_ON(fby_channel_pair(fds) == -1);
-	fby_channel_init(&pr.ch, mst.base, fds[0], on_msg, on_closed, &pr);
-	packets_send(fds[1], mst.base, data, size);
+	fby_channel_init(&pr.ch, mst.ctx.base, fds[0], on_msg, on_closed, &pr);
+	packets_send(fds[1], mst.ctx.base, data, size);
 	FBY_BUG_ON(fby_channel_is_open(&pr.ch) || !is_killed);
 	check_parts(h, before);
 	pr.pid = 0;
@@ -172,10 +172,10 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	fuzz_quiet();
 	if (fd == -1 || close(fd) == -1 ||
 	    fby_shm_create(&mst.shm, name, 2, ROWS, "demo", "g") == -1 ||
-	    unlink(name) == -1 || (mst.base = event_base_new()) == NULL)
+	    unlink(name) == -1 || (mst.ctx.base = event_base_new()) == NULL)
 		abort();
 	pristine = fby_malloc(mst.shm.size);
 	memcpy(pristine, mst.shm.head, mst.shm.size);
-	mst.manifest = &manifest;
+	mst.ctx.manifest = &manifest;
 	return 0;
 }

@@ -105,7 +105,7 @@ static void
 turn(void)
 {
 	for (int i = 0; i < TURNS; i++)
-		event_base_loop(mst.base, EVLOOP_NONBLOCK);
+		event_base_loop(mst.ctx.base, EVLOOP_NONBLOCK);
 }
 
 /* NULL: there are enough. */
@@ -265,10 +265,10 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	signal(SIGPIPE, SIG_IGN); /* as in signal.c */
 	atexit(fake_gone);
 	if (fake_master(NULL) == -1 || mkdtemp(dir) == NULL ||
-	    (mst.base = event_base_new()) == NULL)
+	    (mst.ctx.base = event_base_new()) == NULL)
 		abort();
 	atexit(remove_dir);
-	mst.run_dir = dir;
+	mst.ctx.run_dir = dir;
 	mst.rundir.fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return 0;
 }

@@ -26,7 +26,7 @@ static void
 turn(void)
 {
 	for (int i = 0; i < TURNS; i++)
-		event_base_loop(mst.base, EVLOOP_NONBLOCK);
+		event_base_loop(mst.ctx.base, EVLOOP_NONBLOCK);
 }
 
 static int
@@ -123,7 +123,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	signal(SIGPIPE, SIG_IGN); /* as in signal.c */
 	manifest.host.http_listen = "127.0.0.1:0";
 	atexit(fake_gone);
-	if (fake_master(NULL) == -1 || (mst.base = event_base_new()) == NULL ||
+	if (fake_master(NULL) == -1 ||
+	    (mst.ctx.base = event_base_new()) == NULL ||
 	    (mst.http = fby_http_open(&mst)) == NULL)
 		abort();
 	port = strrchr(fby_http_address(mst.http), ':');

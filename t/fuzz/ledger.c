@@ -54,9 +54,9 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	memcpy(pristine, fresh.head, fresh.size);
 	manifest.name = "demo";
 	manifest.source.group = "g";
-	mst.base = event_base_new();
-	mst.manifest = &manifest;
-	mst.run_dir = "/nonexistent"; /* a refused ledger is renamed */
+	mst.ctx.base = event_base_new();
+	mst.ctx.manifest = &manifest;
+	mst.ctx.run_dir = "/nonexistent"; /* a refused ledger is renamed */
 	return 0;
 }
 
@@ -158,7 +158,7 @@ recover(int fd)
 	fby_recover_carry_over(&r, &h);
 	check_new_rows();
 	fby_handoff_fini(&h);
-	evtimer_assign(&r.ev_wait, mst.base, on_wait, &r);
+	evtimer_assign(&r.ev_wait, mst.ctx.base, on_wait, &r);
 	fby_recover_fini(&r);
 }
 

@@ -82,7 +82,7 @@ fake_master(void **state)
 	manifest.namespace_ = "default";
 	manifest.source.group = "g";
 	manifest.read_batch_size = 500;
-	mst.manifest = &manifest;
+	mst.ctx.manifest = &manifest;
 	mst.state = FBY_CYCLE_RUNNING;
 	mst.group.state = FBY_GROUP_STEADY;
 	mst.group.epoch = 4;
@@ -119,7 +119,7 @@ fake_master_gone(void **state)
 	fby_progress_fini(&mst.progress);
 	fby_ends_fini(&mst.ends);
 	fby_failure_fini(&mst.failures);
-	fby_alarm_fini(&mst.alarms);
+	fby_alarm_fini(&mst.ctx.alarms);
 	fby_handoff_fini(&mst.handoff);
 	fby_shm_close(&mst.shm);
 	return 0;

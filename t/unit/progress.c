@@ -31,7 +31,7 @@ pass(int64_t ms)
 static const char *
 alarm_text(enum fby_alarm a)
 {
-	return fby_alarm_text(&mst.alarms, a);
+	return fby_alarm_text(&mst.ctx.alarms, a);
 }
 
 static void

@@ -77,7 +77,7 @@ what_is_not_ours_cannot_be_skipped(void **state)
 static const char *
 poison_alarm(void)
 {
-	return fby_alarm_text(&mst.alarms, FBY_ALARM_POISON);
+	return fby_alarm_text(&mst.ctx.alarms, FBY_ALARM_POISON);
 }
 
 static void

@@ -81,13 +81,13 @@ set_up(void **state)
 	manifest.name = "demo";
 	manifest.source.group = "g";
 	manifest.host.drain_timeout_ms = 0;
-	mst.manifest = &manifest;
-	mst.base = event_base_new();
+	mst.ctx.manifest = &manifest;
+	mst.ctx.base = event_base_new();
 	recovered = 0;
 	snprintf(dir, sizeof(dir), "/tmp/fby-recover-%d", (int)getpid());
 	snprintf(path, sizeof(path), "%s/ledger", dir);
 	assert_int_equal(mkdir(dir, 0700), 0);
-	mst.run_dir = dir;
+	mst.ctx.run_dir = dir;
 	mst.rundir.fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	mst.shm = (struct fby_shm)FBY_SHM_INIT;
 	assert_int_equal(fby_shm_create(&mst.shm, path, 2, 4, "demo", "g"), 0);
@@ -105,7 +105,7 @@ tear_down(void **state)
 	close(holder);
 	close(mst.rundir.fd);
 	unlink(path);
-	event_base_free(mst.base);
+	event_base_free(mst.ctx.base);
 	return rmdir(dir);
 }
 
@@ -115,10 +115,10 @@ a_ledger_in_use_is_waited_for(void **state)
 	(void)state;
 	assert_int_equal(fby_recover_start(&mst.recover, &mst), 0);
 	for (int i = 0; i < 3; i++)
-		event_base_loop(mst.base, EVLOOP_ONCE);
+		event_base_loop(mst.ctx.base, EVLOOP_ONCE);
 	assert_int_equal(recovered, 0);
 	flock(holder, LOCK_UN);
-	event_base_loop(mst.base, EVLOOP_ONCE);
+	event_base_loop(mst.ctx.base, EVLOOP_ONCE);
 	assert_int_equal(recovered, 1);
 }
 
@@ -127,10 +127,10 @@ it_is_not_waited_for_without_end(void **state)
 {
 	(void)state;
 	assert_int_equal(fby_recover_start(&mst.recover, &mst), 0);
-	event_base_loop(mst.base, EVLOOP_ONCE);
+	event_base_loop(mst.ctx.base, EVLOOP_ONCE);
 	assert_int_equal(recovered, 0);
 	mst.recover.give_up_at = fby_clock_mono();
-	event_base_loop(mst.base, EVLOOP_ONCE);
+	event_base_loop(mst.ctx.base, EVLOOP_ONCE);
 	assert_int_equal(recovered, 1);
 }
 

@@ -235,7 +235,8 @@ roll(int64_t share)
 
 	manifest.host.canary.runtime = share > 0 ? name : NULL;
 	manifest.host.canary.share = share;
-	fby_supervisor_roll(&mst.sup, &manifest, -1, ++mst.generation, true);
+	fby_supervisor_roll(&mst.sup, &manifest, -1, ++mst.ctx.generation,
+	    true);
 }
 
 static int
@@ -249,10 +250,10 @@ set_up(void **state)
 	memset(&mst, 0, sizeof(mst));
 	memset(&manifest, 0, sizeof(manifest));
 	manifest.runtime = c;
-	mst.manifest = &manifest;
+	mst.ctx.manifest = &manifest;
 	mst.state = FBY_CYCLE_RUNNING;
 	mst.shm.slots = slots;
-	mst.base = event_base_new();
+	mst.ctx.base = event_base_new();
 	nworkers = 128;
 	next_pid = 0;
 	started = settled = gone = 0;
@@ -268,8 +269,8 @@ tear_down(void **state)
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
 		free(mst.sup.procs[i].runtime);
 	fby_supervisor_fini(&mst.sup);
-	fby_alarm_fini(&mst.alarms);
-	event_base_free(mst.base);
+	fby_alarm_fini(&mst.ctx.alarms);
+	event_base_free(mst.ctx.base);
 	return 0;
 }
 
@@ -367,7 +368,8 @@ at_rest_nothing_is_started(void **state)
 	nworkers = 4;
 	roll(0);
 	all_ready();
-	fby_supervisor_roll(&mst.sup, &manifest, -1, ++mst.generation, false);
+	fby_supervisor_roll(&mst.sup, &manifest, -1, ++mst.ctx.generation,
+	    false);
 	fby_supervisor_rest(&mst.sup);
 	before = started;
 	settled = 0;
