@@ -13,7 +13,6 @@
 
 #include "shared/log.h"
 
-#include "worker/failure.h"
 #include "worker/worker.h"
 
 void
@@ -36,7 +35,7 @@ tell(struct fby_cluster_check *cc, struct fby_worker *w,
 	if (!cc->is_told)
 		fby_error("%s: %s", fby_manifest_sink_path(role), text);
 	cc->is_told = true;
-	fby_failure_send(w, NULL, fby_failure_role(role), 0, text);
+	fby_worker_failed(w, fby_failure_role(role), 0, text);
 }
 
 bool
@@ -50,7 +49,7 @@ fby_cluster_may_write(struct fby_cluster_check *cc, struct fby_worker *w,
 	read = rd_kafka_clusterid(w->src.rk, 0);
 	written = rd_kafka_clusterid(sink, 0);
 	if (read == NULL || written == NULL)
-		fby_failure_send(w, NULL, fby_failure_role(role), 0,
+		fby_worker_failed(w, fby_failure_role(role), 0,
 		    "the clusters of source and sink have not said yet "
 		    "whether they are the same");
 	else if (strcmp(read, written) == 0)

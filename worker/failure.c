@@ -6,10 +6,8 @@
 
 #include "worker/failure.h"
 
+#include "shared/channel.h"
 #include "shared/clock.h"
-
-#include "worker/lane.h"
-#include "worker/worker.h"
 
 #define SAME_AGAIN_MS 5000
 #define SECOND_MS 1000
@@ -25,46 +23,31 @@ is_repeated(const struct fby_failure_last *last, int code, const char *text,
 
 /* A thousand partitions may fail at once, and the channel has other users. */
 static bool
-is_too_much(struct fby_failure_limit *limit, int64_t now)
+is_too_much(struct fby_failures *f, int64_t now)
 {
-	if (now - limit->since >= SECOND_MS) {
-		limit->since = now;
-		limit->sent = 0;
+	if (now - f->since >= SECOND_MS) {
+		f->since = now;
+		f->sent = 0;
 	}
-	return limit->sent++ >= SECOND_MAX;
+	return f->sent++ >= SECOND_MAX;
 }
 
 void
-fby_failure_send(struct fby_worker *w, struct fby_lane *ln,
-    enum fby_failure_role role, int code, const char *text)
+fby_failure_send(struct fby_failures *f, struct fby_failure_last *last,
+    struct fby_msg_failure *msg, const char *text)
 {
-	struct fby_failure_last *last = ln ? &ln->told[role] :
-					     &w->failures.last[role];
-	struct fby_msg_failure msg = {
-		.row = ln ? ln->row_no : FBY_NOROW,
-		.role = (uint32_t)role,
-		.epoch = ln ? ln->epoch : 0,
-		.code = code,
-	};
 	int64_t now = fby_clock_mono();
+	int code = msg->code;
 
-	/* The row may be somebody else's by now. */
-	if (ln && ln->state == FBY_LANE_DRAINED)
-		return;
-	if (ln) {
-		fby_store(&ln->row->error, code);
-		fby_store(&ln->row->error_role, (uint32_t)role);
-		fby_store(&ln->row->error_at, fby_clock_wall());
-	}
 	/* Librdkafka's texts of one code differ in figures only. */
 	if (is_repeated(last, code, code ? NULL : text, now) ||
-	    w->ch.queued > 0 || is_too_much(&w->failures, now))
+	    f->ch->queued > 0 || is_too_much(f, now))
 		return;
 	*last = (struct fby_failure_last){
 		.at = now,
 		.code = code,
 		.text = code ? NULL : text,
 	};
-	snprintf(msg.text, sizeof(msg.text), "%s", text);
-	fby_channel_send(&w->ch, FBY_MSG_FAILURE, &msg.msg, sizeof(msg), -1);
+	snprintf(msg->text, sizeof(msg->text), "%s", text);
+	fby_channel_send(f->ch, FBY_MSG_FAILURE, &msg->msg, sizeof(*msg), -1);
 }

@@ -13,21 +13,20 @@
 #include "shared/manifest.h"
 #include "shared/proto.h"
 
-struct fby_lane;
-struct fby_worker;
+struct fby_channel;
 
-/* The last of a role that was sent. */
+/* The last of a role that was sent, for a lane or for the worker. */
 struct fby_failure_last {
 	int64_t at; /* monotonic; 0: none */
 	int code;
 	const char *text; /* where it was: only to be compared */
 };
 
-/* What may still be sent in this second. */
-struct fby_failure_limit {
+/* The way to the master, and what may still be sent in this second. */
+struct fby_failures {
+	struct fby_channel *ch;
 	int64_t since; /* monotonic */
 	unsigned sent;
-	struct fby_failure_last last[FBY_FAILURE_NROLES]; /* without a lane */
 };
 
 static inline enum fby_failure_role
@@ -41,10 +40,11 @@ _Static_assert(FBY_FAILURE_NROLES == FBY_FAILURE_SINK + FBY_SINK_N &&
     "roles of sinks, in their order");
 
 /*
- * `ln` is NULL if it concerns all of them; `code` is librdkafka's or 0.  The
- * text is copied.
+ * The message has row, epoch, role and code (librdkafka's, or 0); the text is
+ * copied into it.  For lanes and for the worker as a whole there are
+ * fby_lane_failed() and fby_worker_failed().
  */
-void fby_failure_send(struct fby_worker *w, struct fby_lane *ln,
-    enum fby_failure_role role, int code, const char *text);
+void fby_failure_send(struct fby_failures *f, struct fby_failure_last *last,
+    struct fby_msg_failure *msg, const char *text);
 
 #endif

@@ -13,7 +13,6 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
-#include "worker/loop.h"
 #include "worker/pipeline.h"
 #include "worker/source.h"
 #include "worker/worker.h"
@@ -92,6 +91,26 @@ fby_lane_publish(struct fby_lane *ln)
 	fby_release(&row->watermark, ln->et.watermark);
 }
 
+void
+fby_lane_failed(struct fby_lane *ln, enum fby_failure_role role, int code,
+    const char *text)
+{
+	struct fby_msg_failure msg = {
+		.row = ln->row_no,
+		.role = (uint32_t)role,
+		.epoch = ln->epoch,
+		.code = code,
+	};
+
+	/* The row may be somebody else's by now. */
+	if (ln->state == FBY_LANE_DRAINED)
+		return;
+	fby_store(&ln->row->error, code);
+	fby_store(&ln->row->error_role, (uint32_t)role);
+	fby_store(&ln->row->error_at, fby_clock_wall());
+	fby_failure_send(&ln->w->failures, &ln->told[role], &msg, text);
+}
+
 /* ---- end -------------------------------------------------------------- */
 
 static void
@@ -142,7 +161,7 @@ release(struct fby_lane *ln, const char *why)
 	TAILQ_REMOVE(&w->lanes, ln, entry);
 	fby_store(&w->slot->lanes, --w->nlanes);
 	send_released(w, ln->row_no, ln->epoch, ln->reason, ln->cut_at);
-	fby_loop_lane_gone(w);
+	fby_worker_lane_gone(w);
 	fby_lane_check(ln);
 }
 

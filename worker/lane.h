@@ -75,7 +75,7 @@ struct fby_lane {
 	int64_t poison;        /* offset that must not be looked at */
 	uint32_t kills;        /* what it has done */
 	int64_t cut_at;        /* FBY_RELEASE_CUT: where, or FBY_NONE */
-	struct fby_failure_last told[FBY_FAILURE_NROLES]; /* failure.c */
+	struct fby_failure_last told[FBY_FAILURE_NROLES]; /* to the master */
 	/* source.c */
 	rd_kafka_queue_t *queue; /* NULL: detached */
 	int fd;                  /* eventfd of the queue, or -1 */
@@ -141,6 +141,13 @@ void fby_lane_drain_all(struct fby_worker *w, int64_t drain_ms,
  * released and no batch refers to it any more.
  */
 void fby_lane_check(struct fby_lane *ln);
+
+/*
+ * A failure of source or sink on this lane, for the row and for the master;
+ * `code` is librdkafka's or 0.
+ */
+void fby_lane_failed(struct fby_lane *ln, enum fby_failure_role role, int code,
+    const char *text);
 
 /* Bring the row up to date: counters, then `acked`, then `watermark`. */
 void fby_lane_publish(struct fby_lane *ln);

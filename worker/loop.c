@@ -15,13 +15,13 @@
 #include "shared/clock.h"
 #include "shared/crash.h"
 #include "shared/err.h"
+#include "shared/kafka.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
 
 #include "worker/lane.h"
 #include "worker/prefetch.h"
-#include "worker/rdkafka.h"
 #include "worker/sink.h"
 #include "worker/source.h"
 #include "worker/worker.h"
@@ -32,34 +32,6 @@
 /* Handlers between two looks at what else has become ready. */
 #define DISPATCH_CALLBACKS 16
 
-void
-fby_loop_say(const struct fby_err *err)
-{
-	for (size_t i = 0; i < err->n; i++) {
-		const struct fby_err_item *item = &err->items[i];
-
-		fby_error("%s:%d:%d: %s",
-		    item->pos.file ? item->pos.file : "manifest",
-		    item->pos.line, item->pos.col, item->text);
-	}
-}
-
-/* ---- end -------------------------------------------------------------- */
-
-void
-fby_loop_exit(struct fby_worker *w, int code)
-{
-	w->exit_code = code;
-	event_base_loopbreak(w->base);
-}
-
-void
-fby_loop_lane_gone(struct fby_worker *w)
-{
-	if (w->draining && w->nlanes == 0)
-		fby_loop_exit(w, FBY_EXIT_OK);
-}
-
 static void
 drain(struct fby_worker *w, int64_t drain_ms, const char *why)
 {
@@ -69,7 +41,7 @@ drain(struct fby_worker *w, int64_t drain_ms, const char *why)
 		fby_release(&w->slot->state, FBY_SLOT_DRAINING);
 	}
 	fby_lane_drain_all(w, drain_ms, why);
-	fby_loop_lane_gone(w);
+	fby_worker_lane_gone(w);
 }
 
 /* ---- messages --------------------------------------------------------- */
@@ -111,7 +83,7 @@ on_manifest(struct fby_worker *w, int fd)
 	if (FBY_COUNT_IF(m == NULL)) {
 		/* The master has accepted it: keep the old one, and say so. */
 		fby_error("the new manifest is refused, the old one stays");
-		fby_loop_say(&err);
+		fby_worker_say(&err);
 	} else {
 		fby_manifest_free(w->m);
 		w->m = m;
@@ -160,7 +132,7 @@ on_msg(void *arg, const struct fby_msg *msg, int fd)
 		break;
 	default:
 		fby_error("message of type %u is not for a worker", msg->type);
-		fby_loop_exit(w, FBY_EXIT_PROTO);
+		fby_worker_exit(w, FBY_EXIT_PROTO);
 		break;
 	}
 	if (fd != -1)
@@ -186,7 +158,7 @@ on_closed(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (w->closed_why != NULL) {
 		fby_error("channel: %s", w->closed_why);
-		fby_loop_exit(w, FBY_EXIT_PROTO);
+		fby_worker_exit(w, FBY_EXIT_PROTO);
 		return;
 	}
 	if (w->draining && w->nlanes == 0)
@@ -229,6 +201,18 @@ keep_ledger(struct fby_worker *w)
 			fby_lane_publish(ln);
 }
 
+/* A log-in was refused: with the secrets as they are now. */
+static void
+log_in(struct fby_worker *w, int64_t mono)
+{
+	if (mono >= w->login_until)
+		return;
+	fby_kafka_login_anew(w->src.rk, w->m, FBY_KAFKA_FETCHER);
+	for (size_t i = 0; i < FBY_SINK_N; i++)
+		if (w->outs[i] != NULL && w->outs[i]->ops->login != NULL)
+			w->outs[i]->ops->login(w->outs[i]);
+}
+
 static void
 on_beat(evutil_socket_t fd, short what, void *arg)
 {
@@ -259,7 +243,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	}
 	fby_sink_tick(w, now);
 	fby_prefetch_balance(w);
-	fby_rdkafka_login(w, now);
+	log_in(w, now);
 }
 
 /* Position is the end, nothing in flight, and nobody holds it back. */
@@ -311,6 +295,7 @@ fby_loop_init(struct fby_worker *w)
 	event_add(&w->ev_beat, &beat);
 	event_assign(&w->ev_step, w->base, -1, EV_PERSIST, on_step, w);
 	evtimer_assign(&w->ev_closed, w->base, on_closed, w);
+	w->failures.ch = &w->ch;
 	fby_channel_init(&w->ch, w->base, FBY_FD_CHANNEL, on_msg,
 	    on_channel_closed, w);
 }

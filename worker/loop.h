@@ -8,7 +8,6 @@
 
 #include "shared/fby.h"
 
-struct fby_err;
 struct fby_worker;
 
 /* Everything in *w before `base` is set up by main.c, and stays its. */
@@ -17,15 +16,6 @@ void fby_loop_fini(struct fby_worker *w);
 
 /* Until drained or broken; returns the exit code. */
 int fby_loop_run(struct fby_worker *w);
-
-/* End the loop after this turn. */
-void fby_loop_exit(struct fby_worker *w, int code);
-
-/* A lane is gone; a draining worker without lanes is done. */
-void fby_loop_lane_gone(struct fby_worker *w);
-
-/* Mistakes in the manifest or its secrets, into the log. */
-void fby_loop_say(const struct fby_err *err);
 
 /* Take over what is live in the manifest. */
 void fby_loop_apply(struct fby_worker *w);

@@ -135,7 +135,7 @@ read_manifest(struct fby_worker *w)
 	fby_err_init(&err);
 	w->m = fby_manifest_unpack(FBY_FD_MANIFEST, &err);
 	if (w->m == NULL) {
-		fby_loop_say(&err);
+		fby_worker_say(&err);
 		code = FBY_EXIT_CONFIG;
 	}
 	fby_err_fini(&err);

@@ -26,7 +26,6 @@
 #include "shared/str.h"
 
 #include "worker/lane.h"
-#include "worker/rdkafka.h"
 #include "worker/retry.h"
 #include "worker/room.h"
 #include "worker/sink.h"
@@ -149,7 +148,8 @@ say(const struct fby_record *rec, enum fby_retry verdict)
 				  " attempts: %s",
 	    rec->msg->offset, what[verdict], rec->attempts, rec->why);
 
-	fby_rdkafka_on_trouble(ln->w, ln->name, FBY_RDKAFKA_OWN(verdict), text);
+	fby_throttle_log(&ln->w->throttle, ln->name, FBY_THROTTLE_OWN(verdict),
+	    text);
 	free(text);
 }
 
@@ -311,7 +311,7 @@ fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 		return;
 	}
 	rec->tries++;
-	fby_failure_send(w, ln, fby_failure_role(role), 0, why);
+	fby_lane_failed(ln, fby_failure_role(role), 0, why);
 	/* The dead letter tells why it is one, not what else went wrong. */
 	if (role != FBY_SINK_DEAD_LETTER) {
 		rec->refused_by = (uint8_t)role;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all librdkafka clients of a worker have in common; see rdkafka.h.
+ * How the librdkafka clients of a worker are made; see rdkafka.h.
  */
 #include "shared/fby.h"
 
@@ -8,18 +8,12 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "shared/clock.h"
 #include "shared/err.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
 
-#include "worker/loop.h"
-#include "worker/sink.h"
 #include "worker/worker.h"
-
-#define REPEAT_AFTER_MS 60000
-#define LOGIN_MS 60000
 
 /* ---- making one ------------------------------------------------------- */
 
@@ -68,7 +62,7 @@ client(const struct fby_manifest *m, enum fby_kafka_client kind,
 		rk = fby_kafka_new(m, kind, conf, &err);
 	}
 	if (rk == NULL)
-		fby_loop_say(&err);
+		fby_worker_say(&err);
 	fby_err_fini(&err);
 	return rk;
 }
@@ -100,81 +94,4 @@ fby_rdkafka_on_log(const char *whose, rd_kafka_event_t *ev)
 		level = FBY_LOG_DEBUG;
 	fby_log((enum fby_log_level)FBY_MAX(level, (int)FBY_LOG_INFO),
 	    "%s: %s: %s", whose, facility, text);
-}
-
-/* Librdkafka retries by itself: these are for the operator's information. */
-static enum fby_log_level
-trouble_level(int code)
-{
-	switch (code) {
-	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-	case RD_KAFKA_RESP_ERR__SSL:
-	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-	case RD_KAFKA_RESP_ERR__FATAL:
-		return FBY_LOG_ERR;
-	default:
-		return FBY_LOG_WARN;
-	}
-}
-
-void
-fby_rdkafka_on_trouble(struct fby_worker *w, const char *whose, int code,
-    const char *text)
-{
-	struct fby_rdkafka_trouble *t = &w->troubles[0];
-	int64_t now = fby_clock_mono();
-
-	/* Its own entry, else the one that was not needed for longest. */
-	for (size_t i = 0; i < FBY_RDKAFKA_TROUBLES; i++) {
-		if (w->troubles[i].said_at && w->troubles[i].code == code) {
-			t = &w->troubles[i];
-			break;
-		}
-		if (w->troubles[i].said_at < t->said_at)
-			t = &w->troubles[i];
-	}
-	if (t->said_at && t->code == code &&
-	    now - t->said_at < REPEAT_AFTER_MS) {
-		t->unsaid++;
-		fby_debug("%s: %s", whose, text);
-		return;
-	}
-	if (t->code == code && t->unsaid)
-		fby_log(trouble_level(code),
-		    "%s: %s (and %" PRIu64 " of the kind since the last line)",
-		    whose, text, t->unsaid);
-	else
-		fby_log(trouble_level(code), "%s: %s", whose, text);
-	*t = (struct fby_rdkafka_trouble){ .code = code, .said_at = now };
-}
-
-void
-fby_rdkafka_is_over(struct fby_worker *w, int code)
-{
-	for (size_t i = 0; i < FBY_RDKAFKA_TROUBLES; i++)
-		if (w->troubles[i].code == code)
-			w->troubles[i].said_at = 0;
-}
-
-/* ---- logging in ------------------------------------------------------- */
-
-void
-fby_rdkafka_on_login_error(struct fby_worker *w, int code)
-{
-	/* librdkafka repeats an error that goes on every 30 s. */
-	if (fby_kafka_is_login_error(code))
-		w->login_until = fby_clock_mono() + LOGIN_MS;
-}
-
-void
-fby_rdkafka_login(struct fby_worker *w, int64_t mono)
-{
-	if (mono >= w->login_until)
-		return;
-	fby_kafka_login_anew(w->src.rk, w->m, FBY_KAFKA_FETCHER);
-	for (size_t i = 0; i < FBY_SINK_N; i++)
-		if (w->outs[i] != NULL && w->outs[i]->ops->login != NULL)
-			w->outs[i]->ops->login(w->outs[i]);
 }

@@ -38,7 +38,6 @@
 #include "worker/batch.h"
 #include "worker/cluster.h"
 #include "worker/lane.h"
-#include "worker/loop.h"
 #include "worker/pipeline.h"
 #include "worker/produce.h"
 #include "worker/rdkafka.h"
@@ -267,11 +266,9 @@ on_event(struct sink_kafka *s, rd_kafka_event_t *ev)
 			on_fatal(s);
 			break;
 		}
-		fby_rdkafka_on_login_error(s->out.w, rd_kafka_event_error(ev));
-		fby_rdkafka_on_trouble(s->out.w, "producer",
-		    rd_kafka_event_error(ev), rd_kafka_event_error_string(ev));
-		fby_failure_send(s->out.w, NULL, fby_failure_role(s->out.role),
-		    rd_kafka_event_error(ev), rd_kafka_event_error_string(ev));
+		fby_worker_on_client_error(s->out.w, "producer",
+		    fby_failure_role(s->out.role), rd_kafka_event_error(ev),
+		    rd_kafka_event_error_string(ev));
 		break;
 	case RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT:
 		fby_unanswered_described(&s->unanswered, s->out.w, ev);
@@ -364,14 +361,14 @@ replace(struct sink_kafka *s)
 	if (rd_kafka_outq_len(s->rk) > 0) {
 		/* Crash-only: the ledger knows what was delivered. */
 		fby_error("producer: does not give its records back");
-		fby_loop_exit(s->out.w, FBY_EXIT_KAFKA);
+		fby_worker_exit(s->out.w, FBY_EXIT_KAFKA);
 		return;
 	}
 	disconnect(s);
 	s->is_broken = false;
 	s->unanswered = (struct fby_unanswered){ .since = 0 };
 	if (connect_producer(s) == -1)
-		fby_loop_exit(s->out.w, FBY_EXIT_KAFKA);
+		fby_worker_exit(s->out.w, FBY_EXIT_KAFKA);
 }
 
 static void

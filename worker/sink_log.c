@@ -262,7 +262,7 @@ log_tick(struct fby_outlet *out, int64_t mono)
 	struct sink_log *s = (struct sink_log *)out;
 
 	if (is_waiting(s) && mono - s->full_at >= FULL_MS)
-		fby_failure_send(out->w, NULL, fby_failure_role(out->role), 0,
+		fby_worker_failed(out->w, fby_failure_role(out->role), 0,
 		    "standard output takes no more");
 }
 

@@ -330,10 +330,7 @@ on_error(struct fby_txn *s, rd_kafka_event_t *ev)
 		fby_txn_die(s, text);
 		return;
 	}
-	fby_rdkafka_on_login_error(s->out.w, rd_kafka_event_error(ev));
-	fby_rdkafka_on_trouble(s->out.w, "producer", rd_kafka_event_error(ev),
-	    rd_kafka_event_error_string(ev));
-	fby_failure_send(s->out.w, NULL, FBY_FAILURE_SINK,
+	fby_worker_on_client_error(s->out.w, "producer", FBY_FAILURE_SINK,
 	    rd_kafka_event_error(ev), rd_kafka_event_error_string(ev));
 }
 

@@ -27,7 +27,6 @@
 
 #include "worker/cut.h"
 #include "worker/lane.h"
-#include "worker/loop.h"
 #include "worker/rdkafka.h"
 #include "worker/room.h"
 #include "worker/worker.h"
@@ -47,15 +46,12 @@ on_kafka_error(struct fby_worker *w, rd_kafka_event_t *ev)
 	if (rd_kafka_event_error_is_fatal(ev)) {
 		rd_kafka_fatal_error(w->src.rk, text, sizeof(text));
 		fby_error("consumer: %s", text);
-		fby_loop_exit(w, FBY_EXIT_KAFKA);
+		fby_worker_exit(w, FBY_EXIT_KAFKA);
 		return;
 	}
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 		w->src.is_down = true;
-	fby_rdkafka_on_login_error(w, code);
-	fby_rdkafka_on_trouble(w, "consumer", code,
-	    rd_kafka_event_error_string(ev));
-	fby_failure_send(w, NULL, FBY_FAILURE_SOURCE, code,
+	fby_worker_on_client_error(w, "consumer", FBY_FAILURE_SOURCE, code,
 	    rd_kafka_event_error_string(ev));
 }
 
@@ -65,7 +61,7 @@ on_recovered(struct fby_worker *w)
 {
 	w->src.is_down = false;
 	fby_notice("consumer: records come again");
-	fby_rdkafka_is_over(w, RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN);
+	fby_throttle_reset(&w->throttle, RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN);
 }
 
 static void
@@ -214,8 +210,8 @@ say(struct fby_lane *ln, const rd_kafka_message_t *msg)
 {
 	const char *text = reason(msg);
 
-	fby_rdkafka_on_trouble(ln->w, ln->name, msg->err, text);
-	fby_failure_send(ln->w, ln, FBY_FAILURE_SOURCE, msg->err, text);
+	fby_throttle_log(&ln->w->throttle, ln->name, msg->err, text);
+	fby_lane_failed(ln, FBY_FAILURE_SOURCE, msg->err, text);
 }
 
 /*
@@ -375,8 +371,8 @@ is_refused(struct fby_lane *ln, rd_kafka_error_t *error)
 	if (error == NULL)
 		return false;
 	fby_error("lane %s: %s", ln->name, rd_kafka_error_string(error));
-	fby_failure_send(ln->w, ln, FBY_FAILURE_SOURCE,
-	    rd_kafka_error_code(error), rd_kafka_error_string(error));
+	fby_lane_failed(ln, FBY_FAILURE_SOURCE, rd_kafka_error_code(error),
+	    rd_kafka_error_string(error));
 	rd_kafka_error_destroy(error);
 	return true;
 }
@@ -493,7 +489,7 @@ static int
 cannot_attach(struct fby_lane *ln, const char *why)
 {
 	fby_error("lane %s: %s", ln->name, why);
-	fby_failure_send(ln->w, ln, FBY_FAILURE_SOURCE, 0, why);
+	fby_lane_failed(ln, FBY_FAILURE_SOURCE, 0, why);
 	return -1;
 }
 

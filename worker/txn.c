@@ -16,7 +16,6 @@
 
 #include "worker/batch.h"
 #include "worker/lane.h"
-#include "worker/loop.h"
 #include "worker/pipeline.h"
 #include "worker/rdkafka.h"
 #include "worker/source.h"
@@ -68,7 +67,7 @@ fby_txn_die(struct fby_txn *s, const char *text)
 		return;
 	fby_error("transaction: %s", text);
 	set_state(s, FBY_TXN_DEAD, text);
-	fby_loop_exit(s->out.w, FBY_EXIT_KAFKA);
+	fby_worker_exit(s->out.w, FBY_EXIT_KAFKA);
 }
 
 /* ---- abort ------------------------------------------------------------ */
@@ -468,8 +467,8 @@ on_success(struct fby_txn *s)
 static void
 repeat_later(struct fby_txn *s, const char *text)
 {
-	fby_rdkafka_on_trouble(s->out.w, "transaction", FBY_RDKAFKA_OWN(64),
-	    text);
+	fby_throttle_log(&s->out.w->throttle, "transaction",
+	    FBY_THROTTLE_OWN(64), text);
 	start_timer(&s->ev_repeat, REPEAT_MS);
 }
 

@@ -11,8 +11,6 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
-#include "worker/failure.h"
-#include "worker/rdkafka.h"
 #include "worker/worker.h"
 
 #define ASK_AFTER_MS 500
@@ -69,9 +67,9 @@ complain(const struct fby_unanswered *u, struct fby_worker *w, const char *name,
 
 		if (strcmp(u->topics[i].name, name) != 0)
 			continue;
-		fby_rdkafka_on_trouble(w, fby_manifest_sink_word(role), code,
-		    text);
-		fby_failure_send(w, NULL, fby_failure_role(role), code, text);
+		fby_throttle_log(&w->throttle, fby_manifest_sink_word(role),
+		    code, text);
+		fby_worker_failed(w, fby_failure_role(role), code, text);
 	}
 	free(text);
 }

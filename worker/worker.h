@@ -28,9 +28,10 @@
 #include "worker/eventtime.h"
 #include "worker/failure.h"
 #include "worker/pipeline.h"
-#include "worker/rdkafka.h"
 #include "worker/source.h"
+#include "worker/throttle.h"
 
+struct fby_err;
 struct fby_lane;
 struct fby_outlet;
 
@@ -59,8 +60,9 @@ struct fby_worker {
 	struct fby_pipeline pl;
 	TAILQ_HEAD(fby_lanes, fby_lane) lanes; /* not released yet */
 	uint32_t nlanes;
-	struct fby_rdkafka_trouble troubles[FBY_RDKAFKA_TROUBLES];
-	struct fby_failure_limit failures; /* what the master is told */
+	struct fby_throttle throttle; /* what the log is told */
+	struct fby_failures failures; /* what the master is told */
+	struct fby_failure_last told[FBY_FAILURE_NROLES]; /* without a lane */
 	int64_t login_until; /* monotonic: secrets are read anew */
 	bool draining;
 	int exit_code;
@@ -71,6 +73,26 @@ struct fby_worker {
 	unsigned beats;
 	struct event ev_beat, ev_step, ev_closed;
 };
+
+/* End the loop after this turn. */
+void fby_worker_exit(struct fby_worker *w, int code);
+
+/* A lane is gone; a draining worker without lanes is done. */
+void fby_worker_lane_gone(struct fby_worker *w);
+
+/* Mistakes in the manifest or its secrets, into the log. */
+void fby_worker_say(const struct fby_err *err);
+
+/* A failure that concerns no lane alone: to the master. */
+void fby_worker_failed(struct fby_worker *w, enum fby_failure_role role,
+    int code, const char *text);
+
+/*
+ * An error that a librdkafka client reports, for the log and the master; after
+ * a refused log-in secrets are read again every half second for a while.
+ */
+void fby_worker_on_client_error(struct fby_worker *w, const char *whose,
+    enum fby_failure_role role, int code, const char *text);
 
 /* What the obituary would say we were doing. */
 static inline void

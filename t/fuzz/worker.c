@@ -59,13 +59,6 @@ fby_prefetch_balance(struct fby_worker *w)
 }
 
 void
-fby_rdkafka_login(struct fby_worker *w, int64_t mono)
-{
-	(void)w;
-	(void)mono;
-}
-
-void
 fby_sink_tick(struct fby_worker *w, int64_t mono)
 {
 	(void)w;
@@ -112,6 +105,7 @@ start(struct fby_worker *w, struct event_base *base, int fd)
 	event_assign(&w->ev_beat, base, -1, EV_PERSIST, on_beat, w);
 	event_assign(&w->ev_step, base, -1, EV_PERSIST, on_step, w);
 	evtimer_assign(&w->ev_closed, base, on_closed, w);
+	w->failures.ch = &w->ch;
 	fby_channel_init(&w->ch, base, fd, on_msg, on_channel_closed, w);
 }
 

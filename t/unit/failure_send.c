@@ -9,14 +9,15 @@
 #include <unistd.h>
 
 #include "shared/channel.h"
+#include "shared/ledger.h"
 
 #include "worker/failure.h"
-#include "worker/worker.h"
 
 #define MANY 2000 /* more than a socket keeps */
 
 static struct event_base *base;
-static struct fby_worker w;
+static struct fby_failures failures;
+static struct fby_channel ch;
 static int other;
 
 static void
@@ -42,7 +43,8 @@ setup(void **state)
 	(void)state;
 	if ((base = event_base_new()) == NULL || fby_channel_pair(fds) == -1)
 		return -1;
-	fby_channel_init(&w.ch, base, fds[0], on_msg, on_closed, NULL);
+	fby_channel_init(&ch, base, fds[0], on_msg, on_closed, NULL);
+	failures.ch = &ch;
 	other = fds[1];
 	return 0;
 }
@@ -51,7 +53,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	fby_channel_fini(&w.ch);
+	fby_channel_fini(&ch);
 	close(other);
 	event_base_free(base);
 	return 0;
@@ -61,8 +63,15 @@ teardown(void **state)
 static void
 tell(int code)
 {
-	w.failures.sent = 0;
-	fby_failure_send(&w, NULL, FBY_FAILURE_SINK, code, "refused");
+	struct fby_failure_last last = { 0 };
+	struct fby_msg_failure msg = {
+		.row = FBY_NOROW,
+		.role = FBY_FAILURE_SINK,
+		.code = code,
+	};
+
+	failures.sent = 0;
+	fby_failure_send(&failures, &last, &msg, "refused");
 }
 
 /* The code of the last one that has come; the socket is empty then. */
@@ -82,7 +91,7 @@ none_piles_up_while_the_master_does_not_read(void **state)
 	(void)state;
 	for (int code = 1; code <= MANY; code++)
 		tell(code);
-	assert_in_range(w.ch.queued, 0, 1);
+	assert_in_range(ch.queued, 0, 1);
 
 	/* It reads again: what is said then comes through. */
 	last_code();

@@ -11,9 +11,9 @@
 #include "shared/ledger.h"
 
 #include "worker/lane.h"
-#include "worker/loop.h"
 #include "worker/pipeline.h"
 #include "worker/source.h"
+#include "worker/worker.h"
 
 #define TURNS 1000000
 
@@ -52,7 +52,7 @@ fby_pipeline_forget(struct fby_lane *ln)
 }
 
 void
-fby_loop_lane_gone(struct fby_worker *w)
+fby_worker_lane_gone(struct fby_worker *w)
 {
 	(void)w;
 }

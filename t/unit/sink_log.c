@@ -147,11 +147,10 @@ fby_pipeline_delivered(struct fby_record *rec)
 }
 
 void
-fby_failure_send(struct fby_worker *w, struct fby_lane *ln,
-    enum fby_failure_role role, int code, const char *text)
+fby_worker_failed(struct fby_worker *w, enum fby_failure_role role, int code,
+    const char *text)
 {
 	(void)w;
-	(void)ln;
 	(void)role;
 	(void)code;
 	(void)text;
