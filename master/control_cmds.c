@@ -7,6 +7,7 @@
 #include "master/control.h"
 
 #include "shared/log.h"
+#include "shared/manifest.h"
 #include "shared/str.h"
 
 #include "master/json.h"
@@ -96,7 +97,8 @@ cmd_watermark(struct fby_master *mst, struct fby_control_conn *conn,
 		    "there are no watermarks: this master is not running");
 		return;
 	}
-	n = fby_event_time_reset(mst);
+	n = fby_event_time_reset(&mst->handoff,
+	    mst->ctx.manifest->host.drain_timeout_ms);
 	fby_notice("watermarks of %zu partitions reset by hand (%s)", n,
 	    fby_control_who(conn));
 	snprintf(text, sizeof(text),

@@ -388,12 +388,13 @@ fby_cycle_recovered(struct fby_master *mst)
 		return;
 	}
 	set_policy(mst);
-	fby_event_time_look(mst);
+	fby_event_time_look(&mst->event_time, &mst->handoff, &mst->ctx);
 	/* A holder may have committed more than it lived to write down. */
 	mst->handoff.ask = mst->ctx.manifest->host.delivery == FBY_EXACTLY_ONCE;
 	fby_offsets_init(&mst->offsets, mst);
-	fby_ends_init(&mst->ends, mst);
-	fby_progress_init(&mst->progress, mst);
+	fby_ends_init(&mst->ends, &mst->handoff, &mst->group);
+	fby_progress_init(&mst->progress, &mst->ctx, &mst->handoff, &mst->ends,
+	    &mst->failures);
 	fby_commit_init(&mst->commit, mst);
 	fby_topics_init(&mst->topics, mst);
 	fby_unassigned_init(&mst->unassigned, mst);
@@ -405,9 +406,11 @@ fby_cycle_recovered(struct fby_master *mst)
 
 /* ---- processes that have exited --------------------------------------- */
 
-void
-fby_cycle_child_gone(struct fby_master *mst)
+static void
+on_child_gone(void *arg)
 {
+	struct fby_master *mst = arg;
+
 	if (mst->state == FBY_CYCLE_RUNNING)
 		settle_canary(mst);
 	else
@@ -457,14 +460,14 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_notify_watchdog(&mst->notify);
 	fby_cycle_check_deadline(mst);
 	fby_upkeep_tick(mst);
-	fby_event_time_look(mst);
+	fby_event_time_look(&mst->event_time, &mst->handoff, &mst->ctx);
 	fby_group_look(&mst->group);
 	fby_ends_tick(&mst->ends, fby_clock_mono());
 	fby_progress_tick(&mst->progress, fby_clock_mono());
 	fby_child_tick(&mst->child);
 	fby_child_tick(&mst->canary);
 	fby_unassigned_tick(&mst->unassigned);
-	fby_unstarted_look(mst);
+	fby_unstarted_look(&mst->handoff, &mst->ctx.alarms);
 	if (mst->state == FBY_CYCLE_RUNNING) {
 		const char *unready = fby_cycle_unready(mst);
 		const char *poison = fby_alarm_text(&mst->ctx.alarms,
@@ -561,10 +564,12 @@ open_all(struct fby_master *mst)
 	fby_oom_init(&mst->oom, "");
 	fby_group_init(&mst->group, mst);
 	fby_reload_init(&mst->reload, mst);
-	fby_child_init(&mst->child, mst, FBY_ALARM_RUNTIME);
-	fby_child_init(&mst->canary, mst, FBY_ALARM_CANARY);
-	fby_observe_init(&mst->observe, mst);
-	fby_scrape_init(&mst->scrape, mst);
+	fby_child_init(&mst->child, &mst->ctx, FBY_ALARM_RUNTIME, on_child_gone,
+	    mst);
+	fby_child_init(&mst->canary, &mst->ctx, FBY_ALARM_CANARY, on_child_gone,
+	    mst);
+	fby_observe_init(&mst->observe, &mst->ctx);
+	fby_scrape_init(&mst->scrape, &mst->ctx);
 	if ((mst->sup.exec_fd = fby_proc_open_program(mst->libexec)) == -1 ||
 	    (mst->control = fby_control_open(mst)) == NULL)
 		return -1;

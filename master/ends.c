@@ -11,7 +11,8 @@
 #include "shared/clock.h"
 #include "shared/mem.h"
 
-#include "master/master.h"
+#include "master/group.h"
+#include "master/handoff.h"
 
 #define ASK_MS 2000
 #define REQUEST_MS                                                \
@@ -28,13 +29,13 @@ static const struct fby_end unknown = {
 static const struct fby_part *
 part_of(const struct fby_ends *e, uint32_t row)
 {
-	return &e->mst->handoff.parts[row];
+	return &e->handoff->parts[row];
 }
 
 static int64_t
 high_of(const struct fby_ends *e, uint32_t row)
 {
-	return fby_handoff_high(&e->mst->handoff, part_of(e, row));
+	return fby_handoff_high(e->handoff, part_of(e, row));
 }
 
 /* ---- what is known ---------------------------------------------------- */
@@ -131,7 +132,7 @@ take(struct fby_ends *e, rd_kafka_event_t *ev,
 	for (size_t i = 0; i < n; i++) {
 		const rd_kafka_topic_partition_t *tp =
 		    rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
-		uint32_t row = fby_handoff_find(&e->mst->handoff, tp->topic,
+		uint32_t row = fby_handoff_find(e->handoff, tp->topic,
 		    tp->partition);
 
 		if (row < e->nparts && !tp->err && tp->offset >= 0)
@@ -157,7 +158,7 @@ on_stable(void *arg, rd_kafka_event_t *ev)
 static bool
 is_behind_transaction(const struct fby_ends *e, uint32_t row)
 {
-	const struct fby_ledger_row *r = fby_handoff_row(&e->mst->handoff,
+	const struct fby_ledger_row *r = fby_handoff_row(e->handoff,
 	    part_of(e, row));
 
 	return (fby_load(&r->flags) & FBY_ROW_AT_END) &&
@@ -175,8 +176,8 @@ ask(struct fby_ends *e, struct fby_request *req,
     rd_kafka_IsolationLevel_t isolation,
     bool (*wanted)(const struct fby_ends *, uint32_t))
 {
-	const struct fby_handoff *h = &e->mst->handoff;
-	rd_kafka_t *rk = e->mst->group.rk;
+	const struct fby_handoff *h = e->handoff;
+	rd_kafka_t *rk = e->group->rk;
 	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_AdminOptions_t *opt;
 
@@ -197,7 +198,7 @@ ask(struct fby_ends *e, struct fby_request *req,
 		    rd_kafka_AdminOptions_set_isolation_level(opt, isolation));
 		rd_kafka_AdminOptions_set_opaque(opt, req);
 		req->under_way = true;
-		rd_kafka_ListOffsets(rk, list, opt, e->mst->group.replies);
+		rd_kafka_ListOffsets(rk, list, opt, e->group->replies);
 		rd_kafka_AdminOptions_destroy(opt);
 	}
 	rd_kafka_topic_partition_list_destroy(list);
@@ -208,7 +209,7 @@ ask(struct fby_ends *e, struct fby_request *req,
 static void
 look(struct fby_ends *e, int64_t now)
 {
-	const struct fby_handoff *h = &e->mst->handoff;
+	const struct fby_handoff *h = e->handoff;
 
 	for (uint32_t i = 0; i < e->nparts; i++) {
 		struct fby_end *p = &e->parts[i];
@@ -229,7 +230,7 @@ look(struct fby_ends *e, int64_t now)
 void
 fby_ends_tick(struct fby_ends *e, int64_t now)
 {
-	uint32_t n = e->mst->handoff.nparts;
+	uint32_t n = e->handoff->nparts;
 
 	if (n > e->nparts) {
 		e->parts = fby_realloc(e->parts, n * sizeof(*e->parts));
@@ -237,7 +238,7 @@ fby_ends_tick(struct fby_ends *e, int64_t now)
 			e->parts[e->nparts++] = unknown;
 	}
 	look(e, now);
-	if (e->mst->group.rk == NULL || now - e->asked_at < ASK_MS)
+	if (e->group->rk == NULL || now - e->asked_at < ASK_MS)
 		return;
 	e->asked_at = now;
 	ask(e, &e->latest, RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED,
@@ -249,10 +250,12 @@ fby_ends_tick(struct fby_ends *e, int64_t now)
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_ends_init(struct fby_ends *e, struct fby_master *mst)
+fby_ends_init(struct fby_ends *e, const struct fby_handoff *handoff,
+    const struct fby_group *group)
 {
 	memset(e, 0, sizeof(*e));
-	e->mst = mst;
+	e->handoff = handoff;
+	e->group = group;
 	e->latest.fn = on_latest;
 	e->stable.fn = on_stable;
 	e->latest.arg = e->stable.arg = e;

@@ -17,8 +17,9 @@
 
 #include "master/request.h"
 
+struct fby_group;
+struct fby_handoff;
 struct fby_ledger_row;
-struct fby_master;
 
 struct fby_end {
 	int64_t end;    /* of the log; FBY_NONE: unknown */
@@ -30,14 +31,16 @@ struct fby_end {
 };
 
 struct fby_ends {
-	struct fby_master *mst;
-	struct fby_end *parts; /* by row */
+	const struct fby_handoff *handoff;
+	const struct fby_group *group; /* whose client asks */
+	struct fby_end *parts;         /* by row */
 	uint32_t nparts;
 	struct fby_request latest, stable;
 	int64_t asked_at; /* monotonic */
 };
 
-void fby_ends_init(struct fby_ends *e, struct fby_master *mst);
+void fby_ends_init(struct fby_ends *e, const struct fby_handoff *handoff,
+    const struct fby_group *group);
 void fby_ends_fini(struct fby_ends *e);
 
 /* Every second: look at the rows, and ask for what they do not tell. */

@@ -11,8 +11,8 @@
 #include "shared/mem.h"
 #include "shared/units.h"
 
+#include "master/context.h"
 #include "master/handoff_own.h"
-#include "master/master.h"
 
 /* No more of them for so long: it is over. */
 #define QUIET_MS 60000
@@ -41,27 +41,27 @@ count(const struct fby_handoff *h, const struct fby_part **worst)
 }
 
 void
-fby_event_time_look(struct fby_master *mst)
+fby_event_time_look(struct fby_event_time *et, struct fby_handoff *h,
+    struct fby_context *ctx)
 {
-	const struct fby_host *host = &mst->ctx.manifest->host;
-	struct fby_event_time *et = &mst->event_time;
+	const struct fby_host *host = &ctx->manifest->host;
 	int64_t now = fby_clock_mono();
 	const struct fby_part *worst;
 	struct fby_pool *pool;
 	uint64_t n;
 
-	mst->handoff.watermark_limit = fby_clock_wall() +
-	    host->watermark.max_future_ms - host->watermark.max_delay_ms;
-	n = count(&mst->handoff, &worst);
+	h->watermark_limit = fby_clock_wall() + host->watermark.max_future_ms -
+	    host->watermark.max_delay_ms;
+	n = count(h, &worst);
 	if (n > et->seen)
 		et->grew_at = now;
 	et->seen = n; /* fewer: a partition has left, or begins anew */
 	if (et->grew_at == 0 || worst == NULL || now - et->grew_at > QUIET_MS) {
-		fby_alarm_clear(&mst->ctx.alarms, FBY_ALARM_EVENT_TIME);
+		fby_alarm_clear(&ctx->alarms, FBY_ALARM_EVENT_TIME);
 		return;
 	}
 	pool = fby_pool_new(FBY_ARENA_CONFIG);
-	fby_alarm_set(&mst->ctx.alarms, FBY_ALARM_EVENT_TIME,
+	fby_alarm_set(&ctx->alarms, FBY_ALARM_EVENT_TIME,
 	    "%" PRIu64 " event times were more than watermark.maxFuture (%s) "
 	    "past the wall clock and count as no more than that; most of them "
 	    "in %s/%d",
@@ -71,9 +71,8 @@ fby_event_time_look(struct fby_master *mst)
 }
 
 size_t
-fby_event_time_reset(struct fby_master *mst)
+fby_event_time_reset(struct fby_handoff *h, int64_t drain_ms)
 {
-	struct fby_handoff *h = &mst->handoff;
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < h->nparts; i++) {
@@ -85,8 +84,7 @@ fby_event_time_reset(struct fby_master *mst)
 		/* Until it is granted anew. */
 		pt->no_watermark = true;
 		if (pt->state == FBY_ROW_HELD)
-			fby_handoff_move(h, pt, pt->slot,
-			    mst->ctx.manifest->host.drain_timeout_ms);
+			fby_handoff_move(h, pt, pt->slot, drain_ms);
 	}
 	return n;
 }

@@ -15,7 +15,8 @@
 
 #include "shared/fby.h"
 
-struct fby_master;
+struct fby_context;
+struct fby_handoff;
 
 struct fby_event_time {
 	uint64_t seen;   /* counted in all rows at the last look */
@@ -23,13 +24,14 @@ struct fby_event_time {
 };
 
 /* Each second, and before the first watermark is read. */
-void fby_event_time_look(struct fby_master *mst);
+void fby_event_time_look(struct fby_event_time *et, struct fby_handoff *h,
+    struct fby_context *ctx);
 
 /*
  * Forget the watermarks of all partitions that are ours: workers give them
  * back and get them again without one, and the next commit says so.  How many
  * they are.
  */
-size_t fby_event_time_reset(struct fby_master *mst);
+size_t fby_event_time_reset(struct fby_handoff *h, int64_t drain_ms);
 
 #endif

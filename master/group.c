@@ -626,7 +626,7 @@ fby_group_init(struct fby_group *g, struct fby_master *mst)
 	g->epoch = -1;
 	g->efd = -1;
 	evtimer_assign(&g->ev_retry, mst->ctx.base, on_retry, g);
-	fby_instance_init(&g->instance, mst, on_instance_free, g);
+	fby_instance_init(&g->instance, &mst->ctx, on_instance_free, g);
 }
 
 static void

@@ -16,7 +16,7 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 
-#include "master/master.h"
+#include "master/context.h"
 
 #define LOOK_MS 3000
 #define TIMEOUT_MS 2000
@@ -41,7 +41,7 @@ find(const struct rd_kafka_group_info *g, const char *id)
 static void
 say(struct fby_instance *in, const char *host, const char *client)
 {
-	fby_alarm_set(&in->mst->ctx.alarms, FBY_ALARM_INSTANCE,
+	fby_alarm_set(&in->ctx->alarms, FBY_ALARM_INSTANCE,
 	    "group.instance.id %s is used by another process, too%s%s%s%s; "
 	    "waiting until that leaves the group",
 	    in->id, host ? ": host " : "", host ? host : "",
@@ -109,7 +109,7 @@ static void
 on_look(evutil_socket_t fd, short what, void *arg)
 {
 	struct fby_instance *in = arg;
-	const struct fby_manifest *m = in->mst->ctx.manifest;
+	const struct fby_manifest *m = in->ctx->manifest;
 
 	(void)fd;
 	(void)what;
@@ -118,21 +118,21 @@ on_look(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	drop_events(in->rk);
-	in->call = fby_call_members(&in->mst->ctx.calls, in->rk,
-	    m->source.group, TIMEOUT_MS, on_members, in);
+	in->call = fby_call_members(&in->ctx->calls, in->rk, m->source.group,
+	    TIMEOUT_MS, on_members, in);
 }
 
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_instance_init(struct fby_instance *in, struct fby_master *mst,
+fby_instance_init(struct fby_instance *in, struct fby_context *ctx,
     void (*is_free)(void *arg), void *arg)
 {
 	memset(in, 0, sizeof(*in));
-	in->mst = mst;
+	in->ctx = ctx;
 	in->is_free = is_free;
 	in->arg = arg;
-	evtimer_assign(&in->ev_look, mst->ctx.base, on_look, in);
+	evtimer_assign(&in->ev_look, ctx->base, on_look, in);
 }
 
 void
@@ -157,12 +157,12 @@ fby_instance_stop(struct fby_instance *in)
 	if (in->id == NULL)
 		return;
 	evtimer_del(&in->ev_look);
-	fby_call_forget(&in->mst->ctx.calls, in->call);
+	fby_call_forget(&in->ctx->calls, in->call);
 	in->call = NULL;
 	if (in->rk)
-		fby_call_destroy(&in->mst->ctx.calls, in->rk, NULL, NULL);
+		fby_call_destroy(&in->ctx->calls, in->rk, NULL, NULL);
 	in->rk = NULL;
 	free(in->id);
 	in->id = NULL;
-	fby_alarm_clear(&in->mst->ctx.alarms, FBY_ALARM_INSTANCE);
+	fby_alarm_clear(&in->ctx->alarms, FBY_ALARM_INSTANCE);
 }

@@ -17,10 +17,10 @@
 
 typedef struct rd_kafka_s rd_kafka_t;
 struct fby_call;
-struct fby_master;
+struct fby_context;
 
 struct fby_instance {
-	struct fby_master *mst;
+	struct fby_context *ctx;
 	void (*is_free)(void *arg); /* nobody has it: standing by is over */
 	void *arg;
 	char *id;       /* heap; NULL: not standing by */
@@ -29,7 +29,7 @@ struct fby_instance {
 	struct event ev_look;
 };
 
-void fby_instance_init(struct fby_instance *in, struct fby_master *mst,
+void fby_instance_init(struct fby_instance *in, struct fby_context *ctx,
     void (*is_free)(void *arg), void *arg);
 
 /* Stand by until that name is free. */

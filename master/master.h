@@ -163,7 +163,6 @@ void fby_cycle_recovered(struct fby_master *mst);
 void fby_cycle_group_closed(struct fby_master *mst);
 void fby_cycle_workers_ready(struct fby_master *mst);
 void fby_cycle_workers_gone(struct fby_master *mst);
-void fby_cycle_child_gone(struct fby_master *mst);
 void fby_cycle_reap(struct fby_master *mst);
 
 /* Make this manifest the one in force; takes both. */

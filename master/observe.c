@@ -22,7 +22,7 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 
-#include "master/master.h"
+#include "master/context.h"
 
 #define LOOK_MS 3000
 #define LOOK_FIRST_MS 1000 /* until something is known */
@@ -108,7 +108,7 @@ look_failed(struct fby_observe *o, const char *what, const char *why)
 	if (++o->failed != FAILED_MAX)
 		return;
 	fby_warn("group %s: how far it has come is not known now: %s: %s",
-	    o->mst->ctx.manifest->source.group, what, why);
+	    o->ctx->manifest->source.group, what, why);
 	forget(o);
 }
 
@@ -122,7 +122,7 @@ look_done(struct fby_observe *o, int64_t records)
 	o->looked_at = now;
 	if (o->failed >= FAILED_MAX)
 		fby_notice("group %s: how far it has come is known again",
-		    o->mst->ctx.manifest->source.group);
+		    o->ctx->manifest->source.group);
 	o->failed = 0;
 	o->is_known = true;
 }
@@ -217,15 +217,15 @@ on_topics(void *arg, const rd_kafka_metadata_t *md, int err)
 static void
 look(struct fby_observe *o)
 {
-	const struct fby_strings *topics = &o->mst->ctx.manifest->topics;
+	const struct fby_strings *topics = &o->ctx->manifest->topics;
 	rd_kafka_topic_partition_list_t *list;
 
 	list = rd_kafka_topic_partition_list_new((int)topics->n);
 	for (size_t i = 0; i < topics->n; i++)
 		rd_kafka_topic_partition_list_add(list, topics->v[i],
 		    RD_KAFKA_PARTITION_UA);
-	o->topics = fby_call_metadata(&o->mst->ctx.calls, o->rk, list,
-	    TOPICS_MS, on_topics, o);
+	o->topics = fby_call_metadata(&o->ctx->calls, o->rk, list, TOPICS_MS,
+	    on_topics, o);
 }
 
 static void
@@ -238,8 +238,7 @@ on_look(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	evtimer_add(&o->ev_look, &tv);
 	if (o->is_login_refused)
-		fby_kafka_login_anew(o->rk, o->mst->ctx.manifest,
-		    FBY_KAFKA_MEMBER);
+		fby_kafka_login_anew(o->rk, o->ctx->manifest, FBY_KAFKA_MEMBER);
 	o->is_login_refused = false;
 	/* Each ends by itself, with an answer or when its time is up. */
 	if (o->topics == NULL && !fby_survey_is_under_way(&o->survey))
@@ -293,12 +292,12 @@ on_queue(evutil_socket_t fd, short what, void *arg)
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_observe_init(struct fby_observe *o, struct fby_master *mst)
+fby_observe_init(struct fby_observe *o, struct fby_context *ctx)
 {
 	memset(o, 0, sizeof(*o));
-	o->mst = mst;
+	o->ctx = ctx;
 	o->efd = -1;
-	fby_survey_init(&o->survey, &mst->ctx.calls, on_survey, o);
+	fby_survey_init(&o->survey, &ctx->calls, on_survey, o);
 }
 
 /* NULL, and said: another runtime may read what is no topic of ours. */
@@ -336,7 +335,7 @@ fby_observe_start(struct fby_observe *o)
 		fby_warn("observe: eventfd: %s", strerror(errno));
 		return;
 	}
-	if ((o->rk = make_client(o->mst->ctx.manifest)) == NULL) {
+	if ((o->rk = make_client(o->ctx->manifest)) == NULL) {
 		close(o->efd);
 		o->efd = -1;
 		return;
@@ -346,10 +345,10 @@ fby_observe_start(struct fby_observe *o)
 	rd_kafka_set_log_queue(o->rk, NULL);
 	o->queue = rd_kafka_queue_get_consumer(o->rk);
 	rd_kafka_queue_io_event_enable(o->queue, o->efd, &one, sizeof(one));
-	event_assign(&o->ev_queue, o->mst->ctx.base, o->efd,
-	    EV_READ | EV_PERSIST, on_queue, o);
+	event_assign(&o->ev_queue, o->ctx->base, o->efd, EV_READ | EV_PERSIST,
+	    on_queue, o);
 	event_add(&o->ev_queue, NULL);
-	evtimer_assign(&o->ev_look, o->mst->ctx.base, on_look, o);
+	evtimer_assign(&o->ev_look, o->ctx->base, on_look, o);
 	o->failed = 0;
 	on_look(-1, 0, o);
 }
@@ -364,8 +363,8 @@ fby_observe_stop(struct fby_observe *o)
 	rd_kafka_queue_io_event_enable(o->queue, -1, NULL, 0);
 	rd_kafka_queue_destroy(o->queue);
 	fby_survey_forget(&o->survey);
-	fby_call_forget(&o->mst->ctx.calls, o->topics);
-	fby_call_destroy(&o->mst->ctx.calls, o->rk, NULL, NULL);
+	fby_call_forget(&o->ctx->calls, o->topics);
+	fby_call_destroy(&o->ctx->calls, o->rk, NULL, NULL);
 	close(o->efd);
 	o->rk = NULL;
 	o->queue = NULL;

@@ -24,7 +24,7 @@
 
 typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_queue_s rd_kafka_queue_t;
-struct fby_master;
+struct fby_context;
 
 struct fby_observe_part {
 	char *topic;
@@ -35,7 +35,7 @@ struct fby_observe_part {
 };
 
 struct fby_observe {
-	struct fby_master *mst;
+	struct fby_context *ctx;
 	rd_kafka_t *rk;          /* NULL: not looking */
 	rd_kafka_queue_t *queue; /* events and replies */
 	int efd;                 /* readable: it has some */
@@ -51,7 +51,7 @@ struct fby_observe {
 	double rate;       /* records committed in a second, since then */
 };
 
-void fby_observe_init(struct fby_observe *o, struct fby_master *mst);
+void fby_observe_init(struct fby_observe *o, struct fby_context *ctx);
 
 /* Begin, with the manifest in force; end, and forget. */
 void fby_observe_start(struct fby_observe *o);

@@ -362,7 +362,7 @@ finish_round(struct fby_offsets *o)
 			all = false;
 	}
 	drop_round(o);
-	fby_unstarted_look(o->mst);
+	fby_unstarted_look(&o->mst->handoff, &o->mst->ctx.alarms);
 	if (!all)
 		retry_later(o);
 	else if (o->again)

@@ -10,7 +10,10 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 
-#include "master/master.h"
+#include "master/context.h"
+#include "master/ends.h"
+#include "master/failure.h"
+#include "master/handoff.h"
 
 /* A tick that comes later than this: it was the master that stood still. */
 #define LATE_MS 3000
@@ -30,7 +33,7 @@ _Static_assert(FBY_NELEM(alarm_of) == FBY_FAILURE_NROLES, "one for each role");
 static const struct fby_ledger_row *
 row_of(const struct fby_progress *p, uint32_t row)
 {
-	return fby_handoff_row(&p->mst->handoff, &p->mst->handoff.parts[row]);
+	return fby_handoff_row(p->handoff, &p->handoff->parts[row]);
 }
 
 /* ---- is there something to do? ---------------------------------------- */
@@ -41,7 +44,7 @@ has_work(const struct fby_progress *p, uint32_t row, int64_t acked, int64_t now)
 	const struct fby_ledger_row *r = row_of(p, row);
 	int64_t end;
 
-	switch (p->mst->handoff.parts[row].state) {
+	switch (p->handoff->parts[row].state) {
 	case FBY_ROW_RESOLVING:
 		return true;
 	case FBY_ROW_IDLE:
@@ -53,15 +56,14 @@ has_work(const struct fby_progress *p, uint32_t row, int64_t acked, int64_t now)
 	}
 	if (fby_load(&r->in_flight) > 0)
 		return true;
-	end = fby_ends_get(&p->mst->ends, row, now);
+	end = fby_ends_get(p->ends, row, now);
 	if (end == FBY_NONE)
-		end = fby_handoff_high(&p->mst->handoff,
-		    &p->mst->handoff.parts[row]);
+		end = fby_handoff_high(p->handoff, &p->handoff->parts[row]);
 	if (end <= acked)
 		return false;
 	/* It has been at the end: is it behind an open transaction? */
 	if (fby_load(&r->flags) & FBY_ROW_AT_END)
-		return !fby_ends_is_last(&p->mst->ends, row, acked, now);
+		return !fby_ends_is_last(p->ends, row, acked, now);
 	return true;
 }
 
@@ -81,9 +83,8 @@ last_of(const struct fby_progress *p, uint32_t row, int64_t since, int first,
 	const struct fby_failure *last = NULL;
 
 	for (int r = first; r < end; r++) {
-		const struct fby_failure *f = fby_failure_find(&p->mst
-								    ->failures,
-		    row, (enum fby_failure_role)r, since);
+		const struct fby_failure *f = fby_failure_find(p->failures, row,
+		    (enum fby_failure_role)r, since);
 
 		if (later(last, f) == last)
 			continue;
@@ -133,7 +134,7 @@ why(const struct fby_progress *p, uint32_t row, int64_t now)
 
 	if (f)
 		return f->text;
-	switch (p->mst->handoff.parts[row].state) {
+	switch (p->handoff->parts[row].state) {
 	case FBY_ROW_RESOLVING:
 		return "its start offset is not known yet";
 	case FBY_ROW_IDLE:
@@ -144,7 +145,7 @@ why(const struct fby_progress *p, uint32_t row, int64_t now)
 	if (role != FBY_FAILURE_SOURCE)
 		return "no answer";
 	/* It tells the ends of logs: librdkafka drops what it cannot read. */
-	return fby_ends_get(&p->mst->ends, row, now) == FBY_NONE ?
+	return fby_ends_get(p->ends, row, now) == FBY_NONE ?
 	    "no record comes from the broker" :
 	    "the broker answers and no record comes: the batch at this offset "
 	    "may be damaged";
@@ -165,18 +166,18 @@ static void
 set_alarm(struct fby_progress *p, enum fby_failure_role role,
     const struct found *f, int64_t now)
 {
-	const struct fby_part *pt = &p->mst->handoff.parts[f->first];
+	const struct fby_part *pt = &p->handoff->parts[f->first];
 	const struct fby_progress_part *part = &p->parts[f->first];
 	char at[FBY_CLOCK_TEXT];
 
 	fby_clock_text(part->since_wall, at);
 	if (f->n == 1)
-		fby_alarm_set(&p->mst->ctx.alarms, alarm_of[role],
+		fby_alarm_set(&p->ctx->alarms, alarm_of[role],
 		    "%s/%d stands still at offset %" PRId64 " since %.19sZ: %s",
 		    pt->topic, pt->partition, part->acked, at,
 		    why(p, f->first, now));
 	else
-		fby_alarm_set(&p->mst->ctx.alarms, alarm_of[role],
+		fby_alarm_set(&p->ctx->alarms, alarm_of[role],
 		    "%" PRIu32 " partitions stand still, the first of them "
 		    "%s/%d at offset %" PRId64 " since %.19sZ: %s",
 		    f->n, pt->topic, pt->partition, part->acked, at,
@@ -191,7 +192,7 @@ settle(struct fby_progress *p, const struct found found[FBY_FAILURE_NROLES],
 		if (found[r].n > 0)
 			set_alarm(p, (enum fby_failure_role)r, &found[r], now);
 		else
-			fby_alarm_clear(&p->mst->ctx.alarms, alarm_of[r]);
+			fby_alarm_clear(&p->ctx->alarms, alarm_of[r]);
 }
 
 /* ---- each second ------------------------------------------------------ */
@@ -200,9 +201,8 @@ static void
 look(struct fby_progress *p, uint32_t row, int64_t now)
 {
 	struct fby_progress_part *part = &p->parts[row];
-	bool is_ours = p->mst->handoff.parts[row].state != FBY_ROW_FREE;
-	int64_t acked = fby_handoff_acked(&p->mst->handoff,
-	    &p->mst->handoff.parts[row]);
+	bool is_ours = p->handoff->parts[row].state != FBY_ROW_FREE;
+	int64_t acked = fby_handoff_acked(p->handoff, &p->handoff->parts[row]);
 
 	if (!is_ours || !part->is_ours || acked != part->acked ||
 	    !has_work(p, row, acked, now)) {
@@ -215,7 +215,7 @@ look(struct fby_progress *p, uint32_t row, int64_t now)
 		return;
 	}
 	part->is_stuck = now - part->since >=
-	    p->mst->ctx.manifest->host.progress_timeout_ms;
+	    p->ctx->manifest->host.progress_timeout_ms;
 	part->role = FBY_FAILURE_SOURCE;
 	if (!part->is_stuck || fby_load(&row_of(p, row)->in_flight) == 0)
 		return;
@@ -226,7 +226,7 @@ look(struct fby_progress *p, uint32_t row, int64_t now)
 static void
 make_room(struct fby_progress *p)
 {
-	uint32_t n = p->mst->handoff.nparts;
+	uint32_t n = p->handoff->nparts;
 
 	if (n <= p->nparts)
 		return;
@@ -268,9 +268,14 @@ fby_progress_get(const struct fby_progress *p, uint32_t row)
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_progress_init(struct fby_progress *p, struct fby_master *mst)
+fby_progress_init(struct fby_progress *p, struct fby_context *ctx,
+    const struct fby_handoff *handoff, const struct fby_ends *ends,
+    const struct fby_failures *failures)
 {
-	*p = (struct fby_progress){ .mst = mst };
+	*p = (struct fby_progress){ .ctx = ctx,
+		.handoff = handoff,
+		.ends = ends,
+		.failures = failures };
 }
 
 void

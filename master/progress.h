@@ -18,8 +18,11 @@
 
 #include "shared/proto.h"
 
+struct fby_context;
+struct fby_ends;
 struct fby_failure;
-struct fby_master;
+struct fby_failures;
+struct fby_handoff;
 
 struct fby_progress_part {
 	bool is_ours;
@@ -31,13 +34,18 @@ struct fby_progress_part {
 };
 
 struct fby_progress {
-	struct fby_master *mst;
+	struct fby_context *ctx;
+	const struct fby_handoff *handoff;
+	const struct fby_ends *ends;
+	const struct fby_failures *failures;
 	struct fby_progress_part *parts; /* by row */
 	uint32_t nparts;
 	int64_t ticked_at; /* monotonic */
 };
 
-void fby_progress_init(struct fby_progress *p, struct fby_master *mst);
+void fby_progress_init(struct fby_progress *p, struct fby_context *ctx,
+    const struct fby_handoff *handoff, const struct fby_ends *ends,
+    const struct fby_failures *failures);
 void fby_progress_fini(struct fby_progress *p);
 
 /* Every second: look, and set or clear the alarms. */

@@ -22,7 +22,7 @@
 
 #include "master/account.h"
 #include "master/leftover.h"
-#include "master/master.h"
+#include "master/context.h"
 #include "master/mounts.h"
 #include "master/pod.h"
 #include "master/program.h"
@@ -44,7 +44,7 @@ chosen(const struct fby_child *c)
 {
 	const struct fby_runtime *rt;
 
-	rt = fby_manifest_runtime_find(c->mst->ctx.manifest, c->runtime);
+	rt = fby_manifest_runtime_find(c->ctx->manifest, c->runtime);
 
 	FBY_BUG_ON(rt == NULL);
 	return rt;
@@ -70,7 +70,7 @@ spawn_later(struct fby_replica *r)
 	tv = fby_clock_tv(r->backoff_ms);
 	evtimer_add(&r->ev_spawn, &tv);
 	c->is_down = true;
-	fby_alarm_set(&c->mst->ctx.alarms, c->alarm,
+	fby_alarm_set(&c->ctx->alarms, c->alarm,
 	    "runtime \"%s\" is not running; started again in %" PRId64 " s",
 	    c->runtime, r->backoff_ms / 1000);
 }
@@ -86,8 +86,7 @@ make_mounts(struct fby_replica *r, const struct fby_account *as)
 
 	pod = fby_asprintf("%s-%zu", c->runtime, number_of(r));
 	fby_err_init(&err);
-	mo = fby_mounts_new(c->mst->ctx.manifest, c->mst->ctx.run_dir, pod, as,
-	    &err);
+	mo = fby_mounts_new(c->ctx->manifest, c->ctx->run_dir, pod, as, &err);
 	if (mo == NULL) {
 		text = fby_err_text(&err);
 		fby_error("runtime \"%s\": %.*s", c->runtime,
@@ -147,7 +146,7 @@ spawn(struct fby_replica *r)
 		spawn_later(r);
 		return;
 	}
-	envp = fby_pod_env(c->mst->ctx.manifest, rt, as, number_of(r));
+	envp = fby_pod_env(c->ctx->manifest, rt, as, number_of(r));
 	pid = start_one(rt, envp, mo, as);
 	if (pid == -1)
 		fby_error("runtime \"%s\": fork: %s", rt->name,
@@ -159,7 +158,7 @@ spawn(struct fby_replica *r)
 		spawn_later(r);
 		return;
 	}
-	fby_leftover_note(c->mst->ctx.run_dir, pid);
+	fby_leftover_note(c->ctx->run_dir, pid);
 	r->pid = pid;
 	r->spawned_at = fby_clock_mono();
 	c->spawns++;
@@ -214,7 +213,7 @@ what_is_given(const struct fby_manifest *m, const char *runtime)
 bool
 fby_child_is_same(const struct fby_child *c, const char *runtime)
 {
-	char *given = what_is_given(c->mst->ctx.manifest, runtime);
+	char *given = what_is_given(c->ctx->manifest, runtime);
 	bool is_same = c->given && strcmp(given, c->given) == 0;
 
 	free(given);
@@ -227,7 +226,7 @@ fby_child_start(struct fby_child *c, const char *runtime)
 	free(c->runtime);
 	free(c->given);
 	c->runtime = fby_strdup(runtime);
-	c->given = what_is_given(c->mst->ctx.manifest, runtime);
+	c->given = what_is_given(c->ctx->manifest, runtime);
 	c->wanted = true;
 	c->is_down = false;
 	look_for_privilege(c);
@@ -262,15 +261,15 @@ static void
 recovered(struct fby_child *c)
 {
 	if (c->is_down)
-		fby_alarm_clear(&c->mst->ctx.alarms, c->alarm);
+		fby_alarm_clear(&c->ctx->alarms, c->alarm);
 	c->is_down = false;
 }
 
 static void
-gone(struct fby_child *c)
+all_gone(struct fby_child *c)
 {
 	recovered(c);
-	fby_cycle_child_gone(c->mst);
+	c->gone(c->arg);
 }
 
 void
@@ -357,7 +356,7 @@ fby_child_reaped(struct fby_child *c, int32_t pid, int status)
 	if (r == NULL)
 		return false;
 	r->pid = 0;
-	fby_leftover_forget(c->mst->ctx.run_dir, pid);
+	fby_leftover_forget(c->ctx->run_dir, pid);
 	say(c, pid, status);
 	if (c->wanted) {
 		c->deaths++;
@@ -366,7 +365,7 @@ fby_child_reaped(struct fby_child *c, int32_t pid, int status)
 		spawn_later(r);
 	} else if (fby_child_alive(c) == 0) {
 		evtimer_del(&c->ev_kill);
-		gone(c);
+		all_gone(c);
 	}
 	return true;
 }
@@ -388,7 +387,7 @@ fby_child_tick(struct fby_child *c)
 	/* What was started again lives: the alarm is over. */
 	recovered(c);
 	if (rt->readiness.present)
-		fby_probe_ask(&c->probe, c->mst->ctx.base,
+		fby_probe_ask(&c->probe, c->ctx->base,
 		    (uint16_t)rt->readiness.port, rt->readiness.path);
 }
 
@@ -405,24 +404,26 @@ fby_child_unready(const struct fby_child *c)
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_child_init(struct fby_child *c, struct fby_master *mst,
-    enum fby_alarm alarm)
+fby_child_init(struct fby_child *c, struct fby_context *ctx,
+    enum fby_alarm alarm, void (*gone)(void *arg), void *arg)
 {
 	memset(c, 0, sizeof(*c));
-	c->mst = mst;
+	c->ctx = ctx;
+	c->gone = gone;
+	c->arg = arg;
 	c->alarm = alarm;
 	for (size_t i = 0; i < FBY_REPLICAS_MAX; i++) {
 		c->replicas[i].c = c;
-		evtimer_assign(&c->replicas[i].ev_spawn, mst->ctx.base,
-		    on_spawn, &c->replicas[i]);
+		evtimer_assign(&c->replicas[i].ev_spawn, ctx->base, on_spawn,
+		    &c->replicas[i]);
 	}
-	evtimer_assign(&c->ev_kill, mst->ctx.base, on_kill, c);
+	evtimer_assign(&c->ev_kill, ctx->base, on_kill, c);
 }
 
 void
 fby_child_fini(struct fby_child *c)
 {
-	if (c->mst == NULL)
+	if (c->ctx == NULL)
 		return;
 	evtimer_del(&c->ev_kill);
 	fby_probe_cancel(&c->probe);
@@ -432,7 +433,7 @@ fby_child_fini(struct fby_child *c)
 		evtimer_del(&r->ev_spawn);
 		if (r->pid > 0) {
 			fby_spawn_end(r->pid, true);
-			fby_leftover_forget(c->mst->ctx.run_dir, r->pid);
+			fby_leftover_forget(c->ctx->run_dir, r->pid);
 		}
 	}
 	free(c->runtime);

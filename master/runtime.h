@@ -19,8 +19,8 @@
 #include "master/probe.h"
 #include "master/alarm.h"
 
+struct fby_context;
 struct fby_manifest;
-struct fby_master;
 
 #define FBY_REPLICAS_MAX 64
 
@@ -36,10 +36,12 @@ struct fby_replica {
 };
 
 struct fby_child {
-	struct fby_master *mst;
-	enum fby_alarm alarm; /* what its absence is */
-	char *runtime;        /* its name; NULL: never started */
-	char *given;          /* what it was started with, as a text */
+	struct fby_context *ctx;
+	enum fby_alarm alarm;    /* what its absence is */
+	void (*gone)(void *arg); /* none of its processes is left */
+	void *arg;
+	char *runtime; /* its name; NULL: never started */
+	char *given;   /* what it was started with, as a text */
 	bool wanted;
 	bool is_private; /* directories of its own, not the machine's */
 	bool is_down;    /* the alarm is ours */
@@ -60,8 +62,12 @@ fby_child_alive(const struct fby_child *c)
 	return n;
 }
 
-void fby_child_init(struct fby_child *c, struct fby_master *mst,
-    enum fby_alarm alarm);
+/*
+ * `gone` is called when the last process has exited, or is not waited for any
+ * longer; it may start the next one.
+ */
+void fby_child_init(struct fby_child *c, struct fby_context *ctx,
+    enum fby_alarm alarm, void (*gone)(void *arg), void *arg);
 void fby_child_fini(struct fby_child *c);
 
 /* One that is known to the manifest in force, and runs as a pod does. */
@@ -71,8 +77,8 @@ void fby_child_start(struct fby_child *c, const char *runtime);
 bool fby_child_is_same(const struct fby_child *c, const char *runtime);
 
 /*
- * SIGTERM, SIGKILL after drain_ms; fby_cycle_child_gone(mst) follows when the
- * last one has exited, if one is alive.
+ * SIGTERM, SIGKILL after drain_ms; `gone` follows when the last one has
+ * exited, if one is alive.
  */
 void fby_child_stop(struct fby_child *c, int64_t drain_ms);
 

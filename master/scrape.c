@@ -13,7 +13,8 @@
 #include "shared/log.h"
 #include "shared/manifest.h"
 
-#include "master/master.h"
+#include "master/context.h"
+#include "master/runtime.h"
 
 #define ASK_MS 3000
 #define ASK_FIRST_MS 500 /* while it starts */
@@ -22,7 +23,7 @@
 static const struct fby_runtime *
 runtime(const struct fby_scrape *s)
 {
-	return fby_manifest_runtime_find(s->mst->ctx.manifest, s->c->runtime);
+	return fby_manifest_runtime_find(s->ctx->manifest, s->c->runtime);
 }
 
 static void
@@ -75,7 +76,7 @@ on_ask(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	evtimer_add(&s->ev_ask, &tv);
 	if (rt && fby_child_alive(s->c) > 0)
-		fby_fetch_get(&s->fetch, s->mst->ctx.base,
+		fby_fetch_get(&s->fetch, s->ctx->base,
 		    rt->metrics.scheme == FBY_METRICS_HTTPS,
 		    (uint16_t)rt->metrics.port, "/metrics");
 }
@@ -83,7 +84,7 @@ on_ask(evutil_socket_t fd, short what, void *arg)
 void
 fby_scrape_start(struct fby_scrape *s, const struct fby_child *c)
 {
-	const struct fby_manifest *m = s->mst->ctx.manifest;
+	const struct fby_manifest *m = s->ctx->manifest;
 	const struct fby_runtime *rt;
 
 	rt = fby_manifest_runtime_find(m, c->runtime);
@@ -115,13 +116,13 @@ fby_scrape_stop(struct fby_scrape *s)
 }
 
 void
-fby_scrape_init(struct fby_scrape *s, struct fby_master *mst)
+fby_scrape_init(struct fby_scrape *s, struct fby_context *ctx)
 {
 	memset(s, 0, sizeof(*s));
-	s->mst = mst;
+	s->ctx = ctx;
 	s->fetch.fn = on_answer;
 	s->fetch.arg = s;
-	evtimer_assign(&s->ev_ask, mst->ctx.base, on_ask, s);
+	evtimer_assign(&s->ev_ask, ctx->base, on_ask, s);
 }
 
 void

@@ -19,10 +19,10 @@
 #include "master/totals.h"
 
 struct fby_child;
-struct fby_master;
+struct fby_context;
 
 struct fby_scrape {
-	struct fby_master *mst;
+	struct fby_context *ctx;
 	const struct fby_child *c; /* NULL: nobody is asked */
 	uint64_t spawns;           /* of the child, when it was asked last */
 	struct event ev_ask;
@@ -32,7 +32,7 @@ struct fby_scrape {
 	unsigned failed;          /* times, one after the other */
 };
 
-void fby_scrape_init(struct fby_scrape *s, struct fby_master *mst);
+void fby_scrape_init(struct fby_scrape *s, struct fby_context *ctx);
 void fby_scrape_fini(struct fby_scrape *s);
 
 /* Ask this one from now on, if its runtime has metrics; ask nobody. */

@@ -6,12 +6,12 @@
 
 #include "master/unstarted.h"
 
-#include "master/master.h"
+#include "master/alarm.h"
+#include "master/handoff.h"
 
 void
-fby_unstarted_look(struct fby_master *mst)
+fby_unstarted_look(const struct fby_handoff *h, struct fby_alarms *alarms)
 {
-	const struct fby_handoff *h = &mst->handoff;
 	const struct fby_part *first = NULL;
 
 	for (uint32_t i = 0; first == NULL && i < h->nparts; i++)
@@ -19,9 +19,9 @@ fby_unstarted_look(struct fby_master *mst)
 		    h->parts[i].no_start)
 			first = &h->parts[i];
 	if (first == NULL)
-		fby_alarm_clear(&mst->ctx.alarms, FBY_ALARM_OFFSETS);
+		fby_alarm_clear(alarms, FBY_ALARM_OFFSETS);
 	else
-		fby_alarm_set(&mst->ctx.alarms, FBY_ALARM_OFFSETS,
+		fby_alarm_set(alarms, FBY_ALARM_OFFSETS,
 		    "%s/%d: %s, and auto.offset.reset is error", first->topic,
 		    first->partition, first->no_start);
 }

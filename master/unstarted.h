@@ -9,9 +9,10 @@
 
 #include "shared/fby.h"
 
-struct fby_master;
+struct fby_alarms;
+struct fby_handoff;
 
 /* Every second, and when the broker has answered. */
-void fby_unstarted_look(struct fby_master *mst);
+void fby_unstarted_look(const struct fby_handoff *h, struct fby_alarms *alarms);
 
 #endif

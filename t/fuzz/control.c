@@ -56,9 +56,10 @@ fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn, void *arg)
 }
 
 size_t
-fby_event_time_reset(struct fby_master *m)
+fby_event_time_reset(struct fby_handoff *h, int64_t drain_ms)
 {
-	(void)m;
+	(void)h;
+	(void)drain_ms;
 	return 0;
 }
 

@@ -99,8 +99,9 @@ fake_master(void **state)
 		mst.handoff.parts[row].slot = 0;
 		fby_store(&mst.shm.rows[row].read, 10 + (uint64_t)i);
 	}
-	fby_ends_init(&mst.ends, &mst);
-	fby_progress_init(&mst.progress, &mst);
+	fby_ends_init(&mst.ends, &mst.handoff, &mst.group);
+	fby_progress_init(&mst.progress, &mst.ctx, &mst.handoff, &mst.ends,
+	    &mst.failures);
 	return 0;
 }
 
