@@ -63,7 +63,7 @@ cmd_reopen(struct fby_master *mst, struct fby_control_conn *conn,
     const char *args)
 {
 	char text[512];
-	bool ok = fby_signal_reopen(mst, text, sizeof(text));
+	bool ok = fby_log_file_reopen(mst, text, sizeof(text));
 
 	(void)args;
 	if (ok)

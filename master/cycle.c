@@ -454,7 +454,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_presence_tick(mst);
 	if (mst->state == FBY_CYCLE_RECOVERING)
 		return;
-	fby_log_tick();
+	fby_log_file_tick(mst);
 	fby_oom_look(&mst->oom, fby_clock_mono());
 	fby_supervisor_tick(&mst->sup);
 	fby_notify_watchdog(&mst->notify);
@@ -672,5 +672,6 @@ fby_cycle_run(struct fby_master *mst)
 	if (mst->ctx.manifest_fd != -1)
 		close(mst->ctx.manifest_fd);
 	fby_notice("exit, code %d", mst->exit_code);
+	fby_log_flush();
 	return mst->exit_code;
 }

@@ -23,6 +23,7 @@
 #include "master/group.h"
 #include "master/handoff.h"
 #include "master/leftover.h"
+#include "master/log_file.h"
 #include "master/notify.h"
 #include "master/observe.h"
 #include "master/offsets.h"
@@ -102,6 +103,7 @@ struct fby_master {
 	struct fby_handoff handoff;
 	struct fby_commit commit;
 	struct fby_event_time event_time;
+	struct fby_log_file log_file;
 	struct fby_failures failures;
 	struct fby_ends ends;
 	struct fby_progress progress;
@@ -176,11 +178,5 @@ void fby_signal_fini(struct fby_master *mst);
 
 /* The action of a signal's CLI word: "reload", "drain", "stop". */
 bool fby_signal_act(struct fby_master *mst, const char *word);
-
-/*
- * Open the log file anew, here and in the workers.  False: it stays as it is;
- * text says why.
- */
-bool fby_signal_reopen(struct fby_master *mst, char *text, size_t size);
 
 #endif

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <sys/resource.h>
 
+#include "shared/log.h"
 #include "shared/mem.h"
 #include "shared/str.h"
 
@@ -76,6 +77,16 @@ survived(const struct fby_master *mst)
 
 	for (uint32_t i = 0; i < mst->shm.nslots; i++)
 		n += fby_load(&mst->shm.slots[i].survived);
+	return (double)n;
+}
+
+static double
+log_lost(const struct fby_master *mst)
+{
+	uint64_t n = fby_log_health().lost;
+
+	for (uint32_t i = 0; i < mst->shm.nslots; i++)
+		n += fby_load(&mst->shm.slots[i].log_lost);
 	return (double)n;
 }
 
@@ -221,6 +232,9 @@ const struct fby_metric fby_metrics_of_master[] = {
 	    "Workers that were killed because they hung."),
 	M("forebay_survived", COUNTER, NULL, survived, "Things that cannot "
 	    "happen and did; the log has the first of each process."),
+	M("forebay_log_lost_lines", COUNTER, NULL, log_lost, "Lines of the log "
+	    "of master and workers that could not be written, or only in "
+	    "part."),
 	M("process_cpu_seconds", COUNTER, "seconds", cpu, "CPU time of the "
 	    "master, user and system."),
 	M("process_resident_memory_bytes", GAUGE, "bytes", rss,

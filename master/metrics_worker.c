@@ -33,6 +33,7 @@ beat_age(const struct fby_ledger_slot *sl)
 	}
 
 WORKER(worker_cpu, (double)fby_load(&sl->cpu_us) / 1e6)
+WORKER(worker_log_lost, fby_load(&sl->log_lost))
 WORKER(worker_rss, fby_load(&sl->rss_bytes))
 WORKER(worker_in_flight, fby_load(&sl->in_flight))
 WORKER(worker_in_flight_bytes, fby_load(&sl->in_flight_bytes))
@@ -142,6 +143,8 @@ const struct fby_metric fby_metrics_of_worker[] = {
 	W("read", COUNTER, NULL, worker_read, "Records read."),
 	W("acked", COUNTER, NULL, worker_acked, "Records acknowledged."),
 	W("batches", COUNTER, NULL, worker_batches, "Batches."),
+	W("log_lost_lines", COUNTER, NULL, worker_log_lost, "Lines of the log "
+	    "that it could not write, or only in part."),
 
 	/* side by side */
 	R("workers", GAUGE, NULL, runtime_workers, "Its workers, or its "

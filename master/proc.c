@@ -236,6 +236,7 @@ clear_slot(struct fby_proc *pr)
 	fby_store(&slot->lanes, 0);
 	fby_store(&slot->in_flight, 0);
 	fby_store(&slot->in_flight_bytes, 0);
+	fby_store(&slot->log_error, 0);
 }
 
 static pid_t

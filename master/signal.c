@@ -7,10 +7,8 @@
 
 #include "master/signal.h"
 
-#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "shared/log.h"
 #include "shared/manifest.h"
@@ -39,34 +37,12 @@ act_stop(struct fby_master *mst)
 	    FBY_MIN(mst->ctx.manifest->host.drain_timeout_ms, FAST_MS));
 }
 
-bool
-fby_signal_reopen(struct fby_master *mst, char *text, size_t size)
-{
-	const char *path = mst->ctx.manifest->host.log_file;
-
-	if (path == NULL) {
-		snprintf(text, size,
-		    "there is no log.file: the log goes to standard error");
-		return false;
-	}
-	if (fby_log_reopen(path) == -1) {
-		snprintf(text, size, "log %s: %s; the old one is kept", path,
-		    strerror(errno));
-		fby_alarm_set(&mst->ctx.alarms, FBY_ALARM_LOG, "%s", text);
-		return false;
-	}
-	fby_alarm_clear(&mst->ctx.alarms, FBY_ALARM_LOG);
-	fby_supervisor_tell(&mst->sup, FBY_MSG_REOPEN, STDERR_FILENO);
-	snprintf(text, size, "log reopened");
-	return true;
-}
-
 static void
 act_reopen(struct fby_master *mst)
 {
 	char text[512];
 
-	if (fby_signal_reopen(mst, text, sizeof(text)))
+	if (fby_log_file_reopen(mst, text, sizeof(text)))
 		fby_notice("%s", text);
 	else
 		fby_error("%s", text);

@@ -170,8 +170,9 @@ struct fby_ledger_slot {
 	_Atomic int64_t activity_offset;
 	_Atomic uint64_t in_flight; /* records */
 	_Atomic uint64_t in_flight_bytes;
-	_Atomic uint64_t survived; /* FBY_COUNT_IF */
-	_Atomic uint64_t reserved;
+	_Atomic uint64_t survived;  /* FBY_COUNT_IF */
+	_Atomic uint32_t log_lost;  /* lines that could not be written */
+	_Atomic uint32_t log_error; /* errno of the last; 0: it was */
 	alignas(FBY_CACHELINE) _Atomic uint64_t read; /* records */
 	_Atomic uint64_t read_bytes;
 	_Atomic uint64_t acked; /* records */

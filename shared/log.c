@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
+#include "shared/stream.h"
 
 #define LINE_BYTES 4096
 
@@ -27,6 +28,8 @@ static const char *const level_names[] = {
 static enum fby_log_level threshold = FBY_LOG_INFO;
 static const char *who = "forebay";
 static bool to_journal;
+
+static void use_stderr(void);
 
 /* systemd writes the device and inode of the stream it gave us. */
 static bool
@@ -46,6 +49,7 @@ fby_log_init(const char *ident)
 {
 	who = ident;
 	to_journal = stderr_is_journal();
+	use_stderr();
 }
 
 void
@@ -67,25 +71,6 @@ fby_log_level_find(const char *name)
 		if (strcmp(name, level_names[i]) == 0)
 			return i;
 	return -1;
-}
-
-int
-fby_log_reopen(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-
-	if (fd == -1)
-		return -1;
-	if (dup2(fd, STDERR_FILENO) == -1) {
-		int saved = errno;
-
-		close(fd);
-		errno = saved;
-		return -1;
-	}
-	close(fd);
-	to_journal = false;
-	return 0;
 }
 
 /* ---- what a terminal would act on ------------------------------------- */
@@ -207,37 +192,187 @@ is_too_many(enum fby_log_level level, const char *fmt, const char *text)
 	return true;
 }
 
-void
-fby_log_tick(void)
-{
-	int64_t now = fby_clock_mono();
+/* ---- where lines go --------------------------------------------------- */
 
-	for (size_t i = 0; i < KINDS; i++)
-		if (kinds[i].left_out > 0 && now - kinds[i].began >= WINDOW_MS)
-			say_left_out(i);
+#define SIDE_MS 60000 /* how often the side says the same */
+
+static struct fby_stream out = FBY_STREAM_INIT;
+static bool is_torn; /* a fragment is the last that we know of */
+/* Standard error as it was before there was a file; only masters have one. */
+static struct fby_stream side = FBY_STREAM_INIT;
+static int64_t side_said; /* monotonic; 0: not in this outage */
+static char *file_name;   /* heap; NULL: standard error */
+
+static struct {
+	uint64_t lost, unsaid; /* lines; the log does not say of these yet */
+	int error;             /* why; 0: the last could be written */
+} health;
+
+/* Descriptor 2 as it is now. */
+static void
+use_stderr(void)
+{
+	fby_stream_close(&out);
+	is_torn = false;
+	if (fby_stream_open(&out, STDERR_FILENO) == -1)
+		fby_stream_close(&out);
+}
+
+int
+fby_log_reopen(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	int saved;
+
+	if (fd == -1)
+		return -1;
+	if (file_name == NULL && side.fd == -1 &&
+	    fby_stream_open(&side, STDERR_FILENO) == -1)
+		fby_stream_close(&side);
+	if (dup2(fd, STDERR_FILENO) == -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	close(fd);
+	to_journal = false;
+	use_stderr();
+	free(file_name);
+	file_name = strdup(path);
+	return 0;
+}
+
+static int
+write_all(const struct fby_stream *s, const char *p, size_t n, bool *torn)
+{
+	ssize_t done;
+
+	for (; n > 0; p += done, n -= (size_t)done) {
+		if ((done = fby_stream_write(s, p, n)) == -1)
+			return -1;
+		*torn = p[done - 1] != '\n';
+	}
+	return 0;
+}
+
+/* A line, not behind the fragment of another.  -1: it is not there whole. */
+static int
+put(const char *line, size_t n)
+{
+	char c;
+
+	/* Before there is a log, and in a child that has none. */
+	if (out.fd == -1)
+		return write(STDERR_FILENO, line, n) == (ssize_t)n ? 0 : -1;
+	/* Of a file that several write to, the file knows. */
+	if (fby_stream_last(&out, &c))
+		is_torn = c != '\n';
+	if (is_torn && write_all(&out, "\n", 1, &is_torn) == -1)
+		return -1;
+	return write_all(&out, line, n, &is_torn);
 }
 
 /* ---- a line ----------------------------------------------------------- */
 
+static size_t
+head(char *line, enum fby_log_level level, const char *ident, int pid,
+    bool journal)
+{
+	char when[FBY_CLOCK_TEXT];
+	int n;
+
+	if (journal)
+		n = snprintf(line, LINE_BYTES, "<%d>%s: ", level, ident);
+	else
+		n = snprintf(line, LINE_BYTES,
+		    "%s %s %s[%d]: ", fby_clock_text(fby_clock_wall(), when),
+		    level_names[level], ident, pid);
+	return (size_t)FBY_MIN(n, LINE_BYTES / 2);
+}
+
+static size_t
+make_line(char *line, enum fby_log_level level, const char *text)
+{
+	size_t n = head(line, level, who, (int)getpid(), to_journal);
+
+	n += escape(line + n, LINE_BYTES - n - 1, text);
+	line[n++] = '\n';
+	return n;
+}
+
+const char *
+fby_log_reason(int error)
+{
+	return error == EAGAIN ? "nobody reads it, and it is full" :
+				 strerrordesc_np(error);
+}
+
+/* To where the log went first, if it went to a file. */
+static void
+say_aside(enum fby_log_level level, const char *text)
+{
+	char line[LINE_BYTES];
+	bool torn;
+	size_t n;
+
+	if (side.fd == -1)
+		return;
+	n = make_line(line, level, text);
+	/* There is no further place to complain. */
+	(void)write_all(&side, line, n, &torn);
+}
+
+static void
+miss(int error)
+{
+	char text[512];
+	int64_t now = fby_clock_mono();
+
+	health.lost++;
+	health.unsaid++;
+	health.error = error;
+	if (side_said != 0 && now - side_said < SIDE_MS)
+		return;
+	side_said = now;
+	snprintf(text, sizeof(text),
+	    "log %s: %s: lines are lost, %" PRIu64 " until now",
+	    file_name ? file_name : "on standard error", fby_log_reason(error),
+	    health.lost);
+	say_aside(FBY_LOG_ERR, text);
+}
+
+/* First of all, in the place where they would have been. */
+static int
+say_missing(void)
+{
+	char line[LINE_BYTES], text[256];
+
+	if (health.unsaid == 0)
+		return 0;
+	snprintf(text, sizeof(text),
+	    "%" PRIu64 " lines of this log are missing here, or are not whole: "
+	    "%s",
+	    health.unsaid, fby_log_reason(health.error));
+	if (put(line, make_line(line, FBY_LOG_ERR, text)) == -1) {
+		health.error = errno;
+		return -1;
+	}
+	health.unsaid = 0;
+	health.error = 0;
+	side_said = 0;
+	say_aside(FBY_LOG_NOTICE, "the log can be written again");
+	return 0;
+}
+
 static void
 write_line(enum fby_log_level level, const char *text)
 {
-	char line[LINE_BYTES], when[FBY_CLOCK_TEXT];
-	ssize_t written;
-	int n;
+	char line[LINE_BYTES];
 
-	if (to_journal)
-		n = snprintf(line, sizeof(line), "<%d>%s: ", level, who);
-	else
-		n = snprintf(line, sizeof(line),
-		    "%s %s %s[%d]: ", fby_clock_text(fby_clock_wall(), when),
-		    level_names[level], who, (int)getpid());
-	n = FBY_MIN(n, LINE_BYTES / 2);
-	n += (int)escape(line + n, sizeof(line) - (size_t)n - 1, text);
-	line[n++] = '\n';
-	/* A log that cannot be written has nowhere to complain. */
-	written = write(STDERR_FILENO, line, (size_t)n);
-	(void)written;
+	if (say_missing() == -1 ||
+	    put(line, make_line(line, level, text)) == -1)
+		miss(errno);
 }
 
 void
@@ -255,4 +390,38 @@ fby_log(enum fby_log_level level, const char *fmt, ...)
 	if (!is_too_many(level, fmt, text))
 		write_line(level, text);
 	errno = saved;
+}
+
+/* ---- from time to time ------------------------------------------------ */
+
+static void
+say_all_left_out(int64_t until)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (kinds[i].left_out > 0 && kinds[i].began <= until)
+			say_left_out(i);
+}
+
+void
+fby_log_tick(void)
+{
+	say_all_left_out(fby_clock_mono() - WINDOW_MS);
+	(void)say_missing();
+}
+
+void
+fby_log_flush(void)
+{
+	say_all_left_out(INT64_MAX);
+	(void)say_missing();
+}
+
+struct fby_log_health
+fby_log_health(void)
+{
+	return (struct fby_log_health){
+		.lost = health.lost,
+		.error = health.error,
+		.why = health.error ? fby_log_reason(health.error) : NULL,
+	};
 }

@@ -7,6 +7,11 @@
  * "2026-11-22T20:35:00.123Z notice forebay[123]: text".  A line is one
  * write(2), so lines of several processes do not mix.
  *
+ * No write waits: stream.h.  A line that cannot be written (a full disk, a
+ * pipe that nobody reads) is lost, or its end is; nothing is written behind a
+ * fragment.  It is counted, the log says as soon as it can how many are
+ * missing, and standard error, if the log is a file, that it is so.
+ *
  * Texts of brokers, manifests and records are in many lines.  What a terminal
  * would act on is written as \xNN, and a line feed as a blank.  Of each format
  * at most FBY_LOG_BURST lines are written in a second (crit and debug: all);
@@ -49,8 +54,22 @@ int fby_log_reopen(const char *path) FBY_MUSTCHECK;
 
 void fby_log(enum fby_log_level level, const char *fmt, ...) FBY_PRINTF(2, 3);
 
-/* Every second or so: say how many were left out, and are over. */
+/* Every second or so: say how many were left out, or are missing. */
 void fby_log_tick(void);
+
+/* The same before an end, of all. */
+void fby_log_flush(void);
+
+struct fby_log_health {
+	uint64_t lost;   /* lines, since the start */
+	int error;       /* errno; 0: the last line could be written */
+	const char *why; /* the same in words, or NULL */
+};
+
+struct fby_log_health fby_log_health(void);
+
+/* Such an errno in words. */
+const char *fby_log_reason(int error);
 
 #define fby_crit(...) fby_log(FBY_LOG_CRIT, __VA_ARGS__)
 #define fby_error(...) fby_log(FBY_LOG_ERR, __VA_ARGS__)

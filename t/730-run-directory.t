@@ -10,32 +10,14 @@ use Test::More;
 
 use Test::Forebay::Kafka;
 use Test::Forebay::Load;
+use Test::Forebay::Mount;
 use Test::Forebay::Util;
 
 Test::Forebay::Kafka->need;
 
 my $b = Test::Forebay::Kafka->shared;
 
-# A file system of its own at the run directory; undef if that is not allowed.
-sub mounted
-{
-	my ($dir, $options) = @_;
-
-	mkdir($dir);
-	my ($status) = run(['mount', '-t', 'tmpfs', '-o', "mode=750,$options", 'forebay',
-	    $dir]);
-
-	return $status ? undef : Test::Forebay::Mount->new($dir);
-}
-
-sub fill
-{
-	my ($dir) = @_;
-
-	open(my $fh, '>', "$dir/ballast") or die "ballast: $!";
-	1 while syswrite($fh, 'x' x 4096);
-	return;
-}
+sub mounted { return Test::Forebay::Mount->new(@_) }
 
 # Start, and see it refuse: its exit status and what it says.
 sub refuses
@@ -82,7 +64,7 @@ scenario 'no room left while it runs, and at the next start' => sub {
 	$f->start_ready(8);
 	$load->produce;
 	$load->breaks;
-	fill($f->{run});
+	$mount->fill;
 	kill('KILL', ($f->worker_pids)[0]);
 	is_soon { $f->worker_pids == 2 && $f->held == 8 }
 	    'a worker is replaced';
@@ -98,7 +80,7 @@ scenario 'no room left while it runs, and at the next start' => sub {
 	wait_until { !pids_in($f->{dir}) } 'the workers are gone';
 	refuses($f, qr{ledger\S*: No space left on device}, 'no room');
 	ok(-s "$f->{run}/ledger", 'the old ledger is still there');
-	unlink("$f->{run}/ballast");
+	$mount->free;
 	$f->start_ready(8);
 	ok($load->moves('all partitions move'), 'with room it goes on');
 	$load->verdict(repeated => $Test::Forebay::Load::IN_FLIGHT);
@@ -127,16 +109,3 @@ scenario 'not to be written any more while it runs' => sub {
 };
 
 done_testing();
-
-package Test::Forebay::Mount;
-
-sub new { return bless { dir => $_[1], owner => $$ }, $_[0] }
-
-sub DESTROY
-{
-	my ($self) = @_;
-
-	local ($?, $@);
-	system('umount', '-l', $self->{dir}) if $self->{owner} == $$;
-	return;
-}

@@ -97,10 +97,13 @@ static void
 on_reopen(struct fby_worker *w, int fd)
 {
 	if (fd == -1 || dup2(fd, STDERR_FILENO) == -1) {
+		/* The master sends it again for as long as this is said. */
+		w->reopen_error = fd == -1 ? EMFILE : errno;
 		fby_error("log: cannot go on in the new file: %s",
 		    fd == -1 ? "no descriptor came" : strerror(errno));
 		return;
 	}
+	w->reopen_error = 0;
 	/* Is it a journal stream? */
 	fby_log_init(w->ident);
 }
@@ -214,6 +217,19 @@ log_in(struct fby_worker *w, int64_t mono)
 }
 
 static void
+tell_log(struct fby_worker *w)
+{
+	struct fby_log_health health;
+
+	fby_log_tick();
+	health = fby_log_health();
+	fby_store(&w->slot->log_lost,
+	    w->log_lost_before + (uint32_t)health.lost);
+	fby_store(&w->slot->log_error,
+	    (uint32_t)(health.error ? health.error : w->reopen_error));
+}
+
+static void
 on_beat(evutil_socket_t fd, short what, void *arg)
 {
 	struct fby_worker *w = arg;
@@ -223,7 +239,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	fby_log_tick();
+	tell_log(w);
 	keep_ledger(w);
 	if (w->beats > 0)
 		fby_release(&slot->state,

@@ -120,6 +120,7 @@ attach(struct fby_worker *w)
 	fby_worker_activity(w, FBY_ACTIVITY_SETUP, FBY_NOROW, FBY_NONE);
 	w->cpu_before = fby_load(&w->slot->cpu_us);
 	w->survived_before = fby_load(&w->slot->survived);
+	w->log_lost_before = fby_load(&w->slot->log_lost);
 	fby_store(&w->slot->lanes, 0);
 	fby_store(&w->slot->in_flight, 0);
 	fby_store(&w->slot->in_flight_bytes, 0);
@@ -208,9 +209,12 @@ main(int argc, char **argv)
 	if (fby_descriptors_raise() == -1)
 		fby_warn("limit of descriptors: %s", strerror(errno));
 	code = run(&w);
-	if (code != FBY_EXIT_OK)
+	if (code != FBY_EXIT_OK) {
+		fby_log_flush();
 		_exit(code);
+	}
 	tear_down(&w);
+	fby_log_flush();
 	fby_log_init("forebay-worker");
 	free(ident);
 	return FBY_EXIT_OK;

@@ -3,9 +3,7 @@
  * Standard output, which all workers share with the master and with whatever
  * the operator runs beside it: whole lines, and none behind a fragment.
  *
- *  - It must not become non-blocking for the others: a pipe or terminal is
- *    opened once more through /proc, a socket is written with MSG_DONTWAIT, a
- *    regular file never blocks and must keep its common offset.
+ *  - No write waits, and the others' are not made to: shared/stream.h.
  *  - A writer has a lock (fcntl) while it writes, and keeps it until its line
  *    is complete.  So a line that is longer than what the kernel keeps
  *    together is not cut by another process.
@@ -24,13 +22,10 @@
 
 #include "shared/fby.h"
 
-#include <sys/types.h>
+#include "shared/stream.h"
 
 struct fby_output {
-	int fd;
-	int read_fd; /* of a regular file, or -1 */
-	bool is_file, is_socket;
-	bool must_poll; /* fd may block */
+	struct fby_stream stream;
 	bool can_lock, is_locked;
 	bool is_busy;       /* the last EAGAIN: another process has the lock */
 	int64_t busy_since; /* monotonic; 0: it is not */

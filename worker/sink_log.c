@@ -326,8 +326,8 @@ fby_sink_log_open(struct fby_worker *w)
 		return NULL;
 	}
 	fby_str_init(&s->text);
-	event_assign(&s->ev_write, w->base, s->output.fd, EV_WRITE, on_writable,
-	    s);
+	event_assign(&s->ev_write, w->base, s->output.stream.fd, EV_WRITE,
+	    on_writable, s);
 	evtimer_assign(&s->ev_ask, w->base, on_writable, s);
 	evtimer_assign(&s->ev_room, w->base, on_room, s);
 	return &s->out;

@@ -70,6 +70,8 @@ struct fby_worker {
 	const char *closed_why;
 	uint64_t cpu_before;      /* of the slot, us: a */
 	uint64_t survived_before; /* counter goes on */
+	uint32_t log_lost_before; /* this, too */
+	int reopen_error;         /* the log is not where it is to be */
 	unsigned beats;
 	struct event ev_beat, ev_step, ev_closed;
 };

@@ -4,7 +4,10 @@
  */
 #include "t/unit/unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "shared/log.h"
@@ -114,6 +117,156 @@ what_is_said_too_often_is_counted(void **state)
 	assert_non_null(strstr(said(), ": often 7\n"));
 }
 
+/* ---- a log that takes no more ------------------------------------------ */
+
+static size_t
+fill(void)
+{
+	static const char page[4096];
+	size_t n = 0;
+	ssize_t done;
+
+	fcntl(pipe_fds[1], F_SETFL, O_NONBLOCK);
+	while ((done = write(pipe_fds[1], page, sizeof(page))) > 0)
+		n += (size_t)done;
+	/* As the parent has given it. */
+	fcntl(pipe_fds[1], F_SETFL, 0);
+	return n;
+}
+
+static void
+drain(size_t n)
+{
+	ssize_t done;
+
+	while (n > 0 &&
+	    (done = read(pipe_fds[0], text, FBY_MIN(n, sizeof(text)))) > 0)
+		n -= (size_t)done;
+}
+
+static void
+a_full_pipe_does_not_stop_the_loop(void **state)
+{
+	uint64_t lost = fby_log_health().lost;
+	size_t n = fill();
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		fby_warn("unheard %d", i);
+	assert_int_equal(fby_log_health().lost - lost, 3);
+	assert_int_equal(fby_log_health().error, EAGAIN);
+	drain(n);
+	fby_log_tick();
+	assert_int_equal(fby_log_health().error, 0);
+	fby_warn("heard");
+	said();
+	assert_int_equal(lines_with("unheard"), 0);
+	assert_non_null(strstr(text,
+	    ": 3 lines of this log are missing here, or are not whole: "
+	    "nobody reads it"));
+	assert_int_equal(lines_with("missing here"), 1);
+	assert_int_equal(lines_with(": heard\n"), 1);
+}
+
+static void
+a_broken_pipe_is_counted(void **state)
+{
+	uint64_t lost = fby_log_health().lost;
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	close(pipe_fds[0]);
+	fby_warn("unheard");
+	assert_int_equal(fby_log_health().lost - lost, 1);
+	assert_int_equal(fby_log_health().error, EPIPE);
+	pipe_fds[0] = -1;
+}
+
+#define LINE "0123456789"
+#define ROOM 150 /* for up to two lines */
+
+static void
+limit_files(off_t to)
+{
+	struct rlimit limit = { (rlim_t)to, RLIM_INFINITY };
+
+	if (to == -1)
+		limit.rlim_cur = RLIM_INFINITY;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Every line is one of ours, or the beginning of one. */
+static void
+nothing_is_behind_a_fragment(void)
+{
+	char *save = NULL, *head;
+
+	for (char *l = strtok_r(text, "\n", &save); l;
+	     l = strtok_r(NULL, "\n", &save)) {
+		assert_int_equal(*l, '2');
+		head = strstr(l, " unit[");
+		assert_null(head ? strstr(head + 1, " unit[") : NULL);
+	}
+}
+
+/* A limit on files fails as a full disk does: some of a line, then nothing. */
+static void
+a_full_disk_leaves_a_trace(void **state)
+{
+	char path[] = "/tmp/forebay-log-XXXXXX";
+	int fd = mkstemp(path);
+	uint64_t lost = fby_log_health().lost;
+	off_t size;
+
+	(void)state;
+	assert_true(fd != -1);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(fby_log_reopen(path), 0);
+	for (off_t room = 0; room < ROOM; room++) {
+		size = lseek(fd, 0, SEEK_END);
+		limit_files(size + room);
+		fby_crit("first " LINE);
+		fby_crit("second " LINE);
+		fby_crit("third " LINE);
+		fby_log_tick();
+		limit_files(-1);
+		assert_int_not_equal(fby_log_health().error, 0);
+		fby_log_tick();
+		assert_int_equal(fby_log_health().error, 0);
+		/* More than one process writes to it. */
+		assert_true(write(STDERR_FILENO, "2 fragment", 10) == 10);
+		fby_crit("%d", (int)room);
+		assert_int_equal(lseek(fd, size, SEEK_SET), size);
+		memset(text, 0, sizeof(text));
+		assert_true(read(fd, text, sizeof(text) - 1) > 0);
+		assert_int_equal(lines_with(
+				     " lines of this log are missing here"),
+		    1);
+		assert_true(strstr(text, "\n2 fragment\n2"));
+		nothing_is_behind_a_fragment();
+	}
+	assert_true(fby_log_health().lost - lost >= ROOM);
+	/* Where the log went before. */
+	said();
+	assert_non_null(strstr(text, path));
+	assert_true(lines_with("lines are lost") >= 1);
+	assert_true(lines_with("can be written again") >= 1);
+	close(fd);
+	unlink(path);
+}
+
+static void
+at_the_end_nothing_is_owed(void **state)
+{
+	(void)state;
+	for (int i = 0; i < FBY_LOG_BURST + 5; i++)
+		fby_warn("to the end %d", i);
+	said();
+	assert_int_equal(lines_with("left out"), 0);
+	fby_log_flush();
+	assert_non_null(strstr(said(), ": 5 more lines were left out"));
+}
+
 int
 main(void)
 {
@@ -122,6 +275,10 @@ main(void)
 		TEST(a_line_has_nothing_that_a_terminal_acts_on),
 		TEST(a_long_line_ends_like_any_other),
 		TEST(what_is_said_too_often_is_counted),
+		TEST(at_the_end_nothing_is_owed),
+		TEST(a_full_pipe_does_not_stop_the_loop),
+		TEST(a_broken_pipe_is_counted),
+		TEST(a_full_disk_leaves_a_trace),
 	};
 
 	return UNIT_RUN(tests);

@@ -206,6 +206,8 @@ the_layout_is_the_one_that_is_drawn(void **state)
 	AT(slot, in_flight, 96);
 	AT(slot, in_flight_bytes, 104);
 	AT(slot, survived, 112);
+	AT(slot, log_lost, 120);
+	AT(slot, log_error, 124);
 	AT(slot, read, 128);
 	AT(slot, read_bytes, 136);
 	AT(slot, acked, 144);
