@@ -13,6 +13,7 @@
 
 #include "shared/log.h"
 
+#include "worker/source.h"
 #include "worker/worker.h"
 
 void
@@ -46,7 +47,7 @@ fby_cluster_may_write(struct fby_cluster_check *cc, struct fby_worker *w,
 
 	if (!cc->is_pending)
 		return true;
-	read = rd_kafka_clusterid(w->src.rk, 0);
+	read = rd_kafka_clusterid(w->src->rk, 0);
 	written = rd_kafka_clusterid(sink, 0);
 	if (read == NULL || written == NULL)
 		fby_worker_failed(w, fby_failure_role(role), 0,

@@ -69,12 +69,12 @@ struct fby_lane {
 	uint64_t topic_id; /* when it was granted; 0: unknown yet */
 	char *name;        /* "orders/3" */
 	enum fby_release_reason reason;
-	struct event ev_deadline;
-	int64_t drain_by;      /* monotonic: when that is */
-	int64_t isolate_until; /* one at a time before this offset */
-	int64_t poison;        /* offset that must not be looked at */
-	uint32_t kills;        /* what it has done */
-	int64_t cut_at;        /* FBY_RELEASE_CUT: where, or FBY_NONE */
+	struct event ev_deadline; /* grant.c */
+	int64_t drain_by;         /* monotonic: when that is */
+	int64_t isolate_until;    /* one at a time before this offset */
+	int64_t poison;           /* offset that must not be looked at */
+	uint32_t kills;           /* what it has done */
+	int64_t cut_at;           /* FBY_RELEASE_CUT: where, or FBY_NONE */
 	struct fby_failure_last told[FBY_FAILURE_NROLES]; /* to the master */
 	/* source.c */
 	rd_kafka_queue_t *queue; /* NULL: detached */
@@ -118,29 +118,16 @@ struct fby_lane {
 	STAILQ_ENTRY(fby_lane) touched, blocked;
 };
 
-/* Take the partition, or say RELEASED at once and why in the log. */
-void fby_lane_grant(struct fby_worker *w, const struct fby_msg_grant *msg);
+/* A lane in IDLE, for a grant that is good; its events are its owners'. */
+struct fby_lane *fby_lane_new(struct fby_worker *w,
+    const struct fby_msg_grant *msg);
+void fby_lane_free(struct fby_lane *ln);
 
-/* Give it back; a lane that was released meanwhile is none of ours. */
-void fby_lane_revoke(struct fby_worker *w, const struct fby_msg_revoke *msg);
+void fby_lane_set_state(struct fby_lane *ln, enum fby_lane_state to,
+    const char *why);
 
 /* The first record has come, or the end of the partition. */
 void fby_lane_running(struct fby_lane *ln);
-
-/*
- * Stop reading; RELEASED follows when nothing is in flight, or after
- * drain_ms.  `why` is for the log.  May release, and free, the lane.
- */
-void fby_lane_drain(struct fby_lane *ln, enum fby_release_reason reason,
-    int64_t drain_ms, const char *why);
-void fby_lane_drain_all(struct fby_worker *w, int64_t drain_ms,
-    const char *why);
-
-/*
- * Release it if it is draining and has nothing left; free it if it is
- * released and no batch refers to it any more.
- */
-void fby_lane_check(struct fby_lane *ln);
 
 /*
  * A failure of source or sink on this lane, for the row and for the master;

@@ -20,7 +20,9 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 
+#include "worker/grant.h"
 #include "worker/lane.h"
+#include "worker/outlet.h"
 #include "worker/prefetch.h"
 #include "worker/sink.h"
 #include "worker/source.h"
@@ -40,7 +42,7 @@ drain(struct fby_worker *w, int64_t drain_ms, const char *why)
 		w->draining = true;
 		fby_release(&w->slot->state, FBY_SLOT_DRAINING);
 	}
-	fby_lane_drain_all(w, drain_ms, why);
+	fby_grant_drain_all(w, drain_ms, why);
 	fby_worker_lane_gone(w);
 }
 
@@ -115,10 +117,10 @@ on_msg(void *arg, const struct fby_msg *msg, int fd)
 
 	switch (msg->type) {
 	case FBY_MSG_GRANT:
-		fby_lane_grant(w, (const struct fby_msg_grant *)msg);
+		fby_grant_take(w, (const struct fby_msg_grant *)msg);
 		break;
 	case FBY_MSG_REVOKE:
-		fby_lane_revoke(w, (const struct fby_msg_revoke *)msg);
+		fby_grant_revoke(w, (const struct fby_msg_revoke *)msg);
 		break;
 	case FBY_MSG_DRAIN:
 		drain(w, ((const struct fby_msg_drain *)msg)->drain_ms,
@@ -210,7 +212,7 @@ log_in(struct fby_worker *w, int64_t mono)
 {
 	if (mono >= w->login_until)
 		return;
-	fby_kafka_login_anew(w->src.rk, w->m, FBY_KAFKA_FETCHER);
+	fby_kafka_login_anew(w->src->rk, w->m, FBY_KAFKA_FETCHER);
 	for (size_t i = 0; i < FBY_SINK_N; i++)
 		if (w->outs[i] != NULL && w->outs[i]->ops->login != NULL)
 			w->outs[i]->ops->login(w->outs[i]);

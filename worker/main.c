@@ -24,6 +24,8 @@
 #include "shared/str.h"
 #include "shared/title.h"
 
+#include "worker/budget.h"
+#include "worker/grant.h"
 #include "worker/loop.h"
 #include "worker/pipeline.h"
 #include "worker/sink.h"
@@ -180,7 +182,18 @@ tear_down(struct fby_worker *w)
 int
 main(int argc, char **argv)
 {
-	static struct fby_worker w = { .shm = FBY_SHM_INIT };
+	static struct fby_source src = {
+		.submit = fby_pipeline_submit,
+		.fail = fby_grant_drain,
+	};
+	static struct fby_budget budget = { .wake = fby_source_wake };
+	static struct fby_pipeline pl = { .drained = fby_grant_check };
+	static struct fby_worker w = {
+		.shm = FBY_SHM_INIT,
+		.src = &src,
+		.budget = &budget,
+		.pl = &pl,
+	};
 	int64_t slot;
 	char *ident;
 	int code;

@@ -25,11 +25,11 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
+#include "worker/budget.h"
 #include "worker/lane.h"
+#include "worker/outlet.h"
 #include "worker/retry.h"
-#include "worker/room.h"
-#include "worker/sink.h"
-#include "worker/source.h"
+#include "worker/run.h"
 #include "worker/worker.h"
 
 static void feed(struct fby_lane *ln);
@@ -39,7 +39,7 @@ static uint64_t
 record_bytes(const struct fby_record *rec)
 {
 	return (rec->msg->len + rec->msg->key_len + FBY_RECORD_OVERHEAD) *
-	    rec->b->ln->w->pl.weight;
+	    rec->b->ln->w->budget->weight;
 }
 
 static void
@@ -60,18 +60,18 @@ batch_unhold(struct fby_batch *b)
 	if (b->success_us)
 		fby_hist_add(&w->slot->hist[FBY_HIST_SUCCESS],
 		    now - b->success_us);
-	fby_batch_put(&w->pl.batches, b);
+	fby_batch_put(&w->pl->batches, b);
 	ln->nbatches--;
 	/* Its last batch frees a released lane. */
 	if (ln->state == FBY_LANE_DRAINED)
-		fby_lane_check(ln);
+		w->pl->drained(ln);
 }
 
 static void
 count_in_flight(struct fby_worker *w)
 {
-	fby_store(&w->slot->in_flight, w->pl.records);
-	fby_store(&w->slot->in_flight_bytes, w->pl.open_bytes);
+	fby_store(&w->slot->in_flight, w->budget->records);
+	fby_store(&w->slot->in_flight_bytes, w->budget->open_bytes);
 }
 
 /* May report records; the caller settles. */
@@ -91,7 +91,7 @@ touch(struct fby_lane *ln)
 	if (ln->is_touched)
 		return;
 	ln->is_touched = true;
-	STAILQ_INSERT_TAIL(&ln->w->pl.touched, ln, touched);
+	STAILQ_INSERT_TAIL(&ln->w->pl->touched, ln, touched);
 }
 
 /* The sink and the retries are done with it. */
@@ -103,7 +103,7 @@ drop_message(struct fby_record *rec)
 
 	rd_kafka_message_destroy(rec->msg);
 	rec->msg = NULL;
-	ln->w->pl.open_bytes -= bytes;
+	ln->w->budget->open_bytes -= bytes;
 	ln->open_bytes -= bytes;
 	ln->open--;
 	if (rec->suspect)
@@ -357,17 +357,17 @@ settle_lane(struct fby_lane *ln)
 	if (n > 0) {
 		fby_eventtime_acked(&ln->et, ln->acks.head, newest,
 		    &w->eventtime);
-		w->pl.records -= n;
+		w->budget->records -= n;
 		fby_bump(&w->slot->acked, n);
 	}
 	fby_lane_publish(ln);
 	fby_hist_add(&w->slot->hist[FBY_HIST_ACK], fby_clock_mono_us() - began);
 	if (ln->state == FBY_LANE_DRAINING)
-		fby_lane_check(ln);
+		w->pl->drained(ln);
 	else if (ln->pending != NULL && ln->suspects == 0 && !ln->is_blocked)
 		feed(ln);
-	else if (ln->is_starved && fby_room_get(ln) > 0)
-		fby_source_wake(ln);
+	else
+		fby_budget_offer(ln);
 }
 
 void
@@ -377,15 +377,15 @@ fby_pipeline_settle(struct fby_worker *w)
 
 	/* Settling feeds sinks, and flushing them touches more. */
 	do {
-		while ((ln = STAILQ_FIRST(&w->pl.touched)) != NULL) {
-			STAILQ_REMOVE_HEAD(&w->pl.touched, touched);
+		while ((ln = STAILQ_FIRST(&w->pl->touched)) != NULL) {
+			STAILQ_REMOVE_HEAD(&w->pl->touched, touched);
 			ln->is_touched = false;
 			settle_lane(ln);
 		}
 		flush(w);
-	} while (!STAILQ_EMPTY(&w->pl.touched));
+	} while (!STAILQ_EMPTY(&w->pl->touched));
 	count_in_flight(w);
-	fby_room_check(w);
+	fby_budget_check(w);
 	fby_store(&w->slot->activity, FBY_ACTIVITY_WAITING);
 }
 
@@ -397,7 +397,7 @@ block(struct fby_lane *ln)
 	if (ln->is_blocked)
 		return;
 	ln->is_blocked = true;
-	STAILQ_INSERT_TAIL(&ln->w->pl.blocked, ln, blocked);
+	STAILQ_INSERT_TAIL(&ln->w->pl->blocked, ln, blocked);
 }
 
 /* False: no room.  Otherwise the record is the sink's, or its retry's. */
@@ -439,8 +439,7 @@ feed(struct fby_lane *ln)
 	}
 	if (b->next == b->n) {
 		ln->pending = NULL;
-		if (ln->is_starved && fby_room_get(ln) > 0)
-			fby_source_wake(ln);
+		fby_budget_offer(ln);
 	}
 	batch_unhold(b);
 }
@@ -490,31 +489,31 @@ submit_batch(struct fby_lane *ln, const struct fby_run *run)
 {
 	struct fby_worker *w = ln->w;
 	uint64_t bytes = (run->bytes + run->n * FBY_RECORD_OVERHEAD) *
-	    w->pl.weight;
+	    w->budget->weight;
 	struct fby_batch *b;
 
-	b = fby_batch_get(&w->pl.batches, ln, run->msgs, run->n);
+	b = fby_batch_get(&w->pl->batches, ln, run->msgs, run->n);
 	b->read_us = run->began_us;
 	b->sink_us = run->read_us;
 	b->seq = ln->acks.tail;
 	for (size_t i = 0; i < run->n; i++) {
 		const rd_kafka_message_t *msg = run->msgs[i];
-		int64_t ms = FBY_MIN(fby_source_event_time(msg, run->read_at),
+		int64_t ms = FBY_MIN(fby_run_event_time(msg, run->read_at),
 		    run->limit);
 
 		fby_eventtime_add(&ln->et,
 		    fby_acks_add(&ln->acks, msg->offset,
 			rd_kafka_message_leader_epoch(msg), ms, run->read_at),
 		    ms);
-		b->rec[i].role = (uint8_t)w->pl.first;
+		b->rec[i].role = (uint8_t)w->pl->first;
 	}
 	if (ln->poison != FBY_NONE)
 		quarantine(ln, &b->rec[0]);
 	ln->nbatches++;
 	ln->open += run->n;
 	ln->open_bytes += bytes;
-	w->pl.records += run->n;
-	w->pl.open_bytes += bytes;
+	w->budget->records += run->n;
+	w->budget->open_bytes += bytes;
 	count_in_flight(w);
 	FBY_BUG_ON(ln->pending != NULL);
 	ln->pending = b;
@@ -528,7 +527,7 @@ submit_batch(struct fby_lane *ln, const struct fby_run *run)
 void
 fby_pipeline_submit(struct fby_lane *ln, const struct fby_run *run)
 {
-	if (ln->w->pl.by_run && ln->poison == FBY_NONE)
+	if (ln->w->pl->by_run && ln->poison == FBY_NONE)
 		submit_run(ln, run);
 	else
 		submit_batch(ln, run);
@@ -605,10 +604,10 @@ fby_pipeline_ready(struct fby_worker *w)
 	 * Each of them once: some may wait for another sink than the one that
 	 * has room now, and they go to the end of the line.
 	 */
-	STAILQ_FOREACH (ln, &w->pl.blocked, blocked)
+	STAILQ_FOREACH (ln, &w->pl->blocked, blocked)
 		n++;
-	while (n-- > 0 && (ln = STAILQ_FIRST(&w->pl.blocked)) != NULL) {
-		STAILQ_REMOVE_HEAD(&w->pl.blocked, blocked);
+	while (n-- > 0 && (ln = STAILQ_FIRST(&w->pl->blocked)) != NULL) {
+		STAILQ_REMOVE_HEAD(&w->pl->blocked, blocked);
 		ln->is_blocked = false;
 		resume(ln);
 	}
@@ -652,7 +651,7 @@ fby_pipeline_stop(struct fby_lane *ln)
 	ln->pending = NULL;
 	cut = ln->acks.tail - (b->n - b->next);
 	FBY_BUG_ON(cut != b->seq + b->next);
-	w->pl.records -= ln->acks.tail - cut;
+	w->budget->records -= ln->acks.tail - cut;
 	fby_acks_cut(&ln->acks, cut);
 	b->open++;
 	for (size_t i = b->next; i < b->n; i++)
@@ -664,10 +663,10 @@ fby_pipeline_stop(struct fby_lane *ln)
 void
 fby_pipeline_forget(struct fby_lane *ln)
 {
-	struct fby_pipeline *pl = &ln->w->pl;
+	struct fby_pipeline *pl = ln->w->pl;
 
 	event_del(&ln->ev_retry);
-	pl->records -= fby_acks_in_flight(&ln->acks);
+	ln->w->budget->records -= fby_acks_in_flight(&ln->acks);
 	for (size_t i = 0; i < ln->nfailed; i++)
 		give_back(ln->failed[i]);
 	ln->nfailed = 0;
@@ -690,9 +689,9 @@ fby_pipeline_init(struct fby_worker *w)
 {
 	struct timespec ts;
 
-	fby_batches_init(&w->pl.batches);
-	STAILQ_INIT(&w->pl.touched);
-	STAILQ_INIT(&w->pl.blocked);
+	fby_batches_init(&w->pl->batches);
+	STAILQ_INIT(&w->pl->touched);
+	STAILQ_INIT(&w->pl->blocked);
 	/* For the jitter of retries only. */
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	srand48(ts.tv_nsec);
@@ -701,7 +700,7 @@ fby_pipeline_init(struct fby_worker *w)
 void
 fby_pipeline_start(struct fby_worker *w)
 {
-	struct fby_pipeline *pl = &w->pl;
+	struct fby_pipeline *pl = w->pl;
 	unsigned copies = 0;
 
 	/* Without user-defined functions no record has a tag. */
@@ -712,7 +711,7 @@ fby_pipeline_start(struct fby_worker *w)
 	for (size_t i = 0; i < FBY_SINK_N; i++)
 		if (w->outs[i] != NULL)
 			copies = FBY_MAX(copies, w->outs[i]->ops->copies);
-	pl->weight = 1 + copies;
+	w->budget->weight = 1 + copies;
 }
 
 void
@@ -721,7 +720,7 @@ fby_pipeline_fini(struct fby_worker *w)
 	struct fby_batch *b;
 
 	/* All lanes are released; what lives is what sinks did not return. */
-	while ((b = LIST_FIRST(&w->pl.batches.live)) != NULL) {
+	while ((b = LIST_FIRST(&w->pl->batches.live)) != NULL) {
 		size_t n = b->n;
 
 		b->open++;
@@ -730,5 +729,5 @@ fby_pipeline_fini(struct fby_worker *w)
 				give_back(&b->rec[i]);
 		batch_unhold(b);
 	}
-	fby_batches_fini(&w->pl.batches);
+	fby_batches_fini(&w->pl->batches);
 }

@@ -21,21 +21,19 @@
 
 #include "worker/batch.h"
 
-/* What librdkafka keeps for a record beside key and value, bytes. */
-#define FBY_RECORD_OVERHEAD 256
-
 struct fby_lane;
 struct fby_run;
 struct fby_worker;
 
 struct fby_pipeline {
+	/*
+	 * main.c's: nothing of a lane that drains may be left, or no batch of
+	 * one that is released.  May free the lane.
+	 */
+	void (*drained)(struct fby_lane *ln);
 	struct fby_batches batches;
-	uint64_t records;                /* read and not acked */
-	uint64_t open_bytes;             /* of records not complete */
-	bool closed;                     /* the worker's ceiling is hit */
 	bool by_run;                     /* whole runs, one sink only */
 	enum fby_sink_role first;        /* where records go at first */
-	unsigned weight;                 /* times its bytes, for the budget */
 	STAILQ_HEAD(, fby_lane) touched; /* have completions to settle */
 	STAILQ_HEAD(, fby_lane) blocked; /* the sink had no room */
 };

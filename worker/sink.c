@@ -9,6 +9,7 @@
 #include "shared/log.h"
 #include "shared/manifest.h"
 
+#include "worker/outlet.h"
 #include "worker/worker.h"
 
 /*

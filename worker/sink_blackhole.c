@@ -8,6 +8,8 @@
 
 #include "shared/mem.h"
 
+#include "worker/outlet.h"
+
 static void
 swallow(struct fby_outlet *out, const struct fby_run *run)
 {
@@ -29,7 +31,7 @@ blackhole_close(struct fby_outlet *out)
 	free(out);
 }
 
-static const struct fby_sink_ops blackhole_ops = {
+static const struct fby_outlet_ops blackhole_ops = {
 	.name = "blackhole",
 	.run = swallow,
 	.record = swallow_one,

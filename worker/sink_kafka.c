@@ -38,10 +38,10 @@
 #include "worker/batch.h"
 #include "worker/cluster.h"
 #include "worker/lane.h"
+#include "worker/outlet.h"
 #include "worker/pipeline.h"
 #include "worker/produce.h"
 #include "worker/rdkafka.h"
-#include "worker/source.h"
 #include "worker/unanswered.h"
 #include "worker/worker.h"
 
@@ -444,7 +444,7 @@ kafka_login(struct fby_outlet *out)
 		    (enum fby_kafka_client)(FBY_KAFKA_PRODUCER + out->role));
 }
 
-static const struct fby_sink_ops kafka_ops = {
+static const struct fby_outlet_ops kafka_ops = {
 	.name = "kafka",
 	.copies = 1,
 	.record = kafka_record,

@@ -29,8 +29,9 @@
 #include "worker/batch.h"
 #include "worker/lane.h"
 #include "worker/output.h"
+#include "worker/outlet.h"
 #include "worker/pipeline.h"
-#include "worker/source.h"
+#include "worker/run.h"
 #include "worker/worker.h"
 
 #define BUFFER_BYTES (256 * 1024) /* unwritten; one record may go over */
@@ -102,7 +103,7 @@ add_line(struct fby_str *text, const struct fby_lane *ln,
 	if (msg->key != NULL)
 		fby_str_escape(text, msg->key, msg->key_len);
 	fby_str_printf(text, " EventTime - %" PRId64 " Headers - ",
-	    fby_source_event_time(msg, fby_clock_wall()));
+	    fby_run_event_time(msg, fby_clock_wall()));
 	add_headers(text, msg);
 	fby_str_printf(text, " ID - %s:%" PRId32 ":%" PRId64 "\n", ln->topic,
 	    ln->partition, msg->offset);
@@ -304,7 +305,7 @@ log_close(struct fby_outlet *out)
 	free(s);
 }
 
-static const struct fby_sink_ops log_ops = {
+static const struct fby_outlet_ops log_ops = {
 	.name = "log",
 	.copies = 1,
 	.record = log_record,

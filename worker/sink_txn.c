@@ -27,11 +27,12 @@
 #include "shared/str.h"
 
 #include "worker/batch.h"
+#include "worker/budget.h"
 #include "worker/lane.h"
+#include "worker/outlet.h"
 #include "worker/pipeline.h"
 #include "worker/produce.h"
 #include "worker/rdkafka.h"
-#include "worker/source.h"
 #include "worker/txn.h"
 #include "worker/txn_call.h"
 #include "worker/worker.h"
@@ -217,7 +218,7 @@ txn_flush(struct fby_outlet *out)
 		fby_txn_close(s, "full");
 	else if (s->hurry)
 		fby_txn_close(s, "a lane drains");
-	else if (out->w->pl.closed)
+	else if (out->w->budget->closed)
 		fby_txn_close(s, "there is no room for more");
 }
 
@@ -471,7 +472,7 @@ txn_login(struct fby_outlet *out)
 	fby_kafka_login_anew(s->rk, out->w->m, FBY_KAFKA_PRODUCER);
 }
 
-static const struct fby_sink_ops txn_ops = {
+static const struct fby_outlet_ops txn_ops = {
 	.name = "kafka",
 	.copies = 1,
 	.in_order = true,

@@ -25,10 +25,11 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 
+#include "worker/budget.h"
 #include "worker/cut.h"
 #include "worker/lane.h"
 #include "worker/rdkafka.h"
-#include "worker/room.h"
+#include "worker/run.h"
 #include "worker/worker.h"
 
 #define EVENT_BUDGET 25 /* of the main queue, for each turn */
@@ -44,13 +45,13 @@ on_kafka_error(struct fby_worker *w, rd_kafka_event_t *ev)
 	int code = rd_kafka_event_error(ev);
 
 	if (rd_kafka_event_error_is_fatal(ev)) {
-		rd_kafka_fatal_error(w->src.rk, text, sizeof(text));
+		rd_kafka_fatal_error(w->src->rk, text, sizeof(text));
 		fby_error("consumer: %s", text);
 		fby_worker_exit(w, FBY_EXIT_KAFKA);
 		return;
 	}
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-		w->src.is_down = true;
+		w->src->is_down = true;
 	fby_worker_on_client_error(w, "consumer", FBY_FAILURE_SOURCE, code,
 	    rd_kafka_event_error_string(ev));
 }
@@ -59,7 +60,7 @@ on_kafka_error(struct fby_worker *w, rd_kafka_event_t *ev)
 static void
 on_recovered(struct fby_worker *w)
 {
-	w->src.is_down = false;
+	w->src->is_down = false;
 	fby_notice("consumer: records come again");
 	fby_throttle_reset(&w->throttle, RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN);
 }
@@ -73,7 +74,7 @@ on_kafka_event(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (int i = 0; i < EVENT_BUDGET; i++) {
-		ev = rd_kafka_queue_poll(w->src.queue, 0);
+		ev = rd_kafka_queue_poll(w->src->queue, 0);
 		if (ev == NULL)
 			return;
 		switch (rd_kafka_event_type(ev)) {
@@ -88,7 +89,7 @@ on_kafka_event(evutil_socket_t fd, short what, void *arg)
 		}
 		rd_kafka_event_destroy(ev);
 	}
-	event_active(&w->src.ev, EV_READ, 0);
+	event_active(&w->src->ev, EV_READ, 0);
 }
 
 /* ---- client ----------------------------------------------------------- */
@@ -96,7 +97,7 @@ on_kafka_event(evutil_socket_t fd, short what, void *arg)
 int
 fby_source_open(struct fby_worker *w)
 {
-	struct fby_source *src = &w->src;
+	struct fby_source *src = w->src;
 
 	src->fd = -1;
 	src->rk = fby_rdkafka_new(w->m, FBY_KAFKA_FETCHER);
@@ -122,7 +123,7 @@ fby_source_open(struct fby_worker *w)
 void
 fby_source_close(struct fby_worker *w)
 {
-	struct fby_source *src = &w->src;
+	struct fby_source *src = w->src;
 
 	if (src->queue != NULL) {
 		event_del(&src->ev);
@@ -145,16 +146,6 @@ fby_source_close(struct fby_worker *w)
 }
 
 /* ---- reading ---------------------------------------------------------- */
-
-int64_t
-fby_source_event_time(const rd_kafka_message_t *msg, int64_t otherwise)
-{
-	rd_kafka_timestamp_type_t type;
-	int64_t ms = rd_kafka_message_timestamp(msg, &type);
-
-	return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 ? otherwise :
-								    ms;
-}
 
 static void
 at_end(struct fby_lane *ln, int64_t offset)
@@ -236,7 +227,7 @@ on_lane_error(struct fby_lane *ln, const rd_kafka_message_t *msg)
 	else if (msg->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
 	    msg->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
 		reason = FBY_RELEASE_RANGE;
-	fby_lane_drain(ln, reason, ln->w->m->host.drain_timeout_ms, text);
+	ln->w->src->fail(ln, reason, ln->w->m->host.drain_timeout_ms, text);
 	return true;
 }
 
@@ -264,7 +255,7 @@ look_through(struct fby_lane *ln, struct fby_run *run, size_t n)
 			rd_kafka_message_destroy(msg);
 			continue;
 		}
-		ms = fby_source_event_time(msg, run->read_at);
+		ms = fby_run_event_time(msg, run->read_at);
 		late += ms < watermark;
 		future += ms > run->limit;
 		newest = FBY_MAX(newest, ms);
@@ -302,19 +293,19 @@ count(struct fby_lane *ln, const struct fby_run *run)
 	fby_bump(&slot->batches, 1);
 	/* Follows growth at once, shrinks slowly. */
 	ln->record_bytes = FBY_MAX(mean, (7 * ln->record_bytes + mean) / 8);
-	ln->w->src.record_bytes = ln->record_bytes;
+	ln->w->src->record_bytes = ln->record_bytes;
 }
 
 static void
 take(struct fby_lane *ln, struct fby_run *run)
 {
 	fby_lane_running(ln);
-	if (ln->w->src.is_down)
+	if (ln->w->src->is_down)
 		on_recovered(ln->w);
 	ln->at_end = false;
 	fby_eventtime_touch(&ln->et, run->read_us / 1000);
 	count(ln, run);
-	fby_pipeline_submit(ln, run);
+	ln->w->src->submit(ln, run);
 }
 
 static rd_kafka_message_t **
@@ -394,7 +385,7 @@ check(struct fby_lane *ln, rd_kafka_message_t **msgs, size_t n)
 	    ln->acks.epoch);
 	/* 0 ms: the answer comes through the queue.  No error, see its source:
 	 * nothing but a wrong argument is one. */
-	is_refused(ln, rd_kafka_seek_partitions(ln->w->src.rk, list, 0));
+	is_refused(ln, rd_kafka_seek_partitions(ln->w->src->rk, list, 0));
 	rd_kafka_topic_partition_list_destroy(list);
 	ln->checked_at = fby_clock_mono();
 }
@@ -408,7 +399,7 @@ static void
 watch_check(struct fby_lane *ln, int64_t mono)
 {
 	if (ln->checked_at && mono - ln->checked_at > CHECK_MS)
-		fby_lane_drain(ln, FBY_RELEASE_FAILED, 0,
+		ln->w->src->fail(ln, FBY_RELEASE_FAILED, 0,
 		    "no answer whether the log was cut");
 }
 
@@ -428,7 +419,7 @@ read_batch(struct fby_lane *ln, size_t n)
 {
 	struct fby_worker *w = ln->w;
 	struct fby_run run = { .began_us = fby_clock_mono_us() };
-	rd_kafka_message_t **msgs = room_for(&w->src, n);
+	rd_kafka_message_t **msgs = room_for(w->src, n);
 	size_t done = 0, left;
 	ssize_t got;
 
@@ -474,7 +465,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	FBY_BUG_ON(ln->magic != FBY_LANE_MAGIC);
 	w = ln->w;
-	n = fby_room_get(ln);
+	n = fby_budget_get(ln);
 	/* The pipeline wakes a starved lane when there is room. */
 	if (n == 0)
 		ln->is_starved = true;
@@ -501,13 +492,13 @@ fby_source_attach(struct fby_lane *ln, int64_t start)
 	bool refused;
 
 	/* Until it has its own: that of the lane which was read last. */
-	ln->record_bytes = w->src.record_bytes;
+	ln->record_bytes = w->src->record_bytes;
 	ln->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (ln->fd == -1)
 		return cannot_attach(ln,
 		    errno == EMFILE ? "the process has no descriptor left" :
 				      strerror(errno));
-	ln->queue = rd_kafka_queue_get_partition(w->src.rk, ln->topic,
+	ln->queue = rd_kafka_queue_get_partition(w->src->rk, ln->topic,
 	    ln->partition);
 	if (ln->queue == NULL) {
 		close(ln->fd);
@@ -522,7 +513,7 @@ fby_source_attach(struct fby_lane *ln, int64_t start)
 	event_add(&ln->ev_read, NULL);
 	rd_kafka_queue_io_event_enable(ln->queue, ln->fd, &one, sizeof(one));
 	list = list_of(ln, start);
-	refused = is_refused(ln, rd_kafka_incremental_assign(w->src.rk, list));
+	refused = is_refused(ln, rd_kafka_incremental_assign(w->src->rk, list));
 	rd_kafka_topic_partition_list_destroy(list);
 	if (refused) {
 		fby_source_detach(ln);
@@ -542,9 +533,9 @@ fby_source_set_paused(struct fby_lane *ln, bool paused)
 	rd_kafka_topic_partition_list_t *list = list_of(ln, 0);
 
 	if (paused)
-		rd_kafka_pause_partitions(ln->w->src.rk, list);
+		rd_kafka_pause_partitions(ln->w->src->rk, list);
 	else
-		rd_kafka_resume_partitions(ln->w->src.rk, list);
+		rd_kafka_resume_partitions(ln->w->src->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	ln->paused = paused;
 	fby_debug("lane %s: %s", ln->name, paused ? "paused" : "resumed");
@@ -574,7 +565,7 @@ fby_source_detach(struct fby_lane *ln)
 	if (ln->paused)
 		fby_source_set_paused(ln, false);
 	list = list_of(ln, 0);
-	is_refused(ln, rd_kafka_incremental_unassign(ln->w->src.rk, list));
+	is_refused(ln, rd_kafka_incremental_unassign(ln->w->src->rk, list));
 	rd_kafka_topic_partition_list_destroy(list);
 	rd_kafka_queue_io_event_enable(ln->queue, -1, NULL, 0);
 	event_del(&ln->ev_read);
@@ -604,7 +595,7 @@ fby_source_tick(struct fby_lane *ln, int64_t mono)
 	if (ln->queue == NULL)
 		return;
 	fby_source_high(ln);
-	if (fby_room_get(ln) > 0) {
+	if (fby_budget_get(ln) > 0) {
 		/* Mostly it was woken when there was room; this is the net. */
 		if (ln->is_starved || ln->gated_since)
 			fby_source_wake(ln);
@@ -629,7 +620,7 @@ fby_source_high(struct fby_lane *ln)
 	int64_t low, high;
 
 	/* From librdkafka's memory, no request. */
-	if (rd_kafka_get_watermark_offsets(ln->w->src.rk, ln->topic,
+	if (rd_kafka_get_watermark_offsets(ln->w->src->rk, ln->topic,
 		ln->partition, &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
 	    high >= ln->acks.position)
 		fby_store(&ln->row->high, high);

@@ -16,13 +16,23 @@
 
 #include <event2/event_struct.h>
 
+#include "shared/proto.h"
+
 typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_message_s rd_kafka_message_t;
 typedef struct rd_kafka_queue_s rd_kafka_queue_t;
 struct fby_lane;
+struct fby_run;
 struct fby_worker;
 
 struct fby_source {
+	/*
+	 * Both are main.c's.  The records of a run are handed on, with their
+	 * messages; a lane cannot go on, and may be gone when it returns.
+	 */
+	void (*submit)(struct fby_lane *ln, const struct fby_run *run);
+	void (*fail)(struct fby_lane *ln, enum fby_release_reason reason,
+	    int64_t drain_ms, const char *why);
 	rd_kafka_t *rk;
 	rd_kafka_queue_t *queue; /* errors, logs */
 	int fd;                  /* its eventfd */
@@ -31,20 +41,6 @@ struct fby_source {
 	size_t cap;
 	uint64_t record_bytes; /* recent mean of any lane */
 	bool is_down;          /* no broker was reachable */
-};
-
-/* What was taken from a lane's queue at once. */
-struct fby_run {
-	rd_kafka_message_t **msgs;
-	size_t n;
-	uint64_t bytes; /* keys and values */
-	uint64_t late, future;
-	int64_t newest;            /* event time, at most `limit` */
-	int64_t limit;             /* what is beyond it is not believed */
-	int64_t next;              /* offset after the last */
-	int32_t leader_epoch;      /* of the last */
-	int64_t read_at;           /* wall clock, ms */
-	int64_t began_us, read_us; /* monotonic */
 };
 
 /* -1: the log says why. */
@@ -71,8 +67,5 @@ void fby_source_set_paused(struct fby_lane *ln, bool paused);
 
 /* Refresh the row's `high` from what the last fetch said. */
 void fby_source_high(struct fby_lane *ln);
-
-/* Record timestamp in ms since 1970, or `otherwise` if it has none. */
-int64_t fby_source_event_time(const rd_kafka_message_t *msg, int64_t otherwise);
 
 #endif

@@ -18,7 +18,6 @@
 #include "worker/lane.h"
 #include "worker/pipeline.h"
 #include "worker/rdkafka.h"
-#include "worker/source.h"
 #include "worker/txn_call.h"
 #include "worker/worker.h"
 

@@ -50,7 +50,7 @@
 #include "shared/manifest.h"
 #include "shared/proto.h"
 
-#include "worker/sink.h"
+#include "worker/outlet.h"
 #include "worker/unanswered.h"
 
 typedef struct rd_kafka_error_s rd_kafka_error_t;

@@ -27,13 +27,14 @@
 
 #include "worker/eventtime.h"
 #include "worker/failure.h"
-#include "worker/pipeline.h"
-#include "worker/source.h"
 #include "worker/throttle.h"
 
+struct fby_budget;
 struct fby_err;
 struct fby_lane;
 struct fby_outlet;
+struct fby_pipeline;
+struct fby_source;
 
 /*
  * Priorities of events.  Lanes come last, so that a backlog that never ends
@@ -55,9 +56,10 @@ struct fby_worker {
 	struct fby_ledger_slot *slot;
 	struct fby_manifest *m;
 	struct fby_eventtime_conf eventtime; /* from the manifest */
-	struct fby_source src;
+	struct fby_source *src;
 	struct fby_outlet *outs[FBY_SINK_N]; /* by role; NULL: none */
-	struct fby_pipeline pl;
+	struct fby_budget *budget;
+	struct fby_pipeline *pl;
 	TAILQ_HEAD(fby_lanes, fby_lane) lanes; /* not released yet */
 	uint32_t nlanes;
 	struct fby_throttle throttle; /* what the log is told */

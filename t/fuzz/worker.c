@@ -13,6 +13,7 @@
 
 /* What a packet does is behind a static. */
 #include "worker/loop.c"
+#include "worker/pipeline.h"
 #include "t/fuzz/fuzz.h"
 #include "t/fuzz/packets.h"
 
@@ -154,7 +155,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	/* Either all is given back, or a packet broke the rules. */
 	FBY_BUG_ON(w.exit_code != FBY_EXIT_OK && w.exit_code != FBY_EXIT_PROTO);
-	fby_lane_drain_all(&w, 0, "the run is over");
+	fby_grant_drain_all(&w, 0, "the run is over");
 	FBY_BUG_ON(!TAILQ_EMPTY(&w.lanes) || w.nlanes != 0);
 	check_rows();
 	event_del(&w.ev_beat);

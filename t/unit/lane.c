@@ -11,53 +11,8 @@
 #include "shared/ledger.h"
 
 #include "worker/lane.h"
-#include "worker/pipeline.h"
-#include "worker/source.h"
-#include "worker/worker.h"
 
 #define TURNS 1000000
-
-/* ---- what a lane asks of others --------------------------------------- */
-
-int
-fby_source_attach(struct fby_lane *ln, int64_t start)
-{
-	(void)ln;
-	(void)start;
-	return 0;
-}
-
-void
-fby_source_detach(struct fby_lane *ln)
-{
-	(void)ln;
-}
-
-void
-fby_pipeline_lane_init(struct fby_lane *ln)
-{
-	(void)ln;
-}
-
-void
-fby_pipeline_stop(struct fby_lane *ln)
-{
-	(void)ln;
-}
-
-void
-fby_pipeline_forget(struct fby_lane *ln)
-{
-	(void)ln;
-}
-
-void
-fby_worker_lane_gone(struct fby_worker *w)
-{
-	(void)w;
-}
-
-/* ---- the test --------------------------------------------------------- */
 
 static void
 publish(struct fby_ledger_row *row)

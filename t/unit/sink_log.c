@@ -22,9 +22,10 @@
 
 #include "worker/batch.h"
 #include "worker/lane.h"
+#include "worker/outlet.h"
 #include "worker/pipeline.h"
+#include "worker/run.h"
 #include "worker/sink.h"
-#include "worker/source.h"
 #include "worker/worker.h"
 
 #define RECORDS 4 /* for each worker */
@@ -177,7 +178,7 @@ fby_pipeline_ready(struct fby_worker *w)
 }
 
 int64_t
-fby_source_event_time(const rd_kafka_message_t *msg, int64_t otherwise)
+fby_run_event_time(const rd_kafka_message_t *msg, int64_t otherwise)
 {
 	(void)msg;
 	(void)otherwise;

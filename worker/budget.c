@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How much more may be read; see room.h.
+ * How much more may be read; see budget.h.
  */
 #include "shared/fby.h"
 
-#include "worker/room.h"
+#include "worker/budget.h"
 
 #include "shared/manifest.h"
 
 #include "worker/batch.h"
 #include "worker/lane.h"
-#include "worker/source.h"
 #include "worker/worker.h"
 
 /* Below three quarters; the least that this can be is nothing. */
@@ -28,7 +27,7 @@ left(uint64_t limit, uint64_t used)
 
 /* The other half is for what is prefetched: prefetch.c. */
 static int64_t
-budget(const struct fby_worker *w)
+ceiling(const struct fby_worker *w)
 {
 	return w->m->host.memory.budget_bytes / 2;
 }
@@ -42,23 +41,23 @@ share(const struct fby_worker *w, int64_t limit)
 }
 
 bool
-fby_room_check(struct fby_worker *w)
+fby_budget_check(struct fby_worker *w)
 {
-	struct fby_pipeline *pl = &w->pl;
+	struct fby_budget *b = w->budget;
 	uint64_t records = (uint64_t)w->m->host.memory.max_records;
-	uint64_t bytes = (uint64_t)budget(w);
+	uint64_t bytes = (uint64_t)ceiling(w);
 	struct fby_lane *ln;
 
-	if (pl->records >= records || pl->open_bytes >= bytes) {
-		pl->closed = true;
-	} else if (pl->closed && is_low(pl->records, records) &&
-	    is_low(pl->open_bytes, bytes)) {
-		pl->closed = false;
+	if (b->records >= records || b->open_bytes >= bytes) {
+		b->closed = true;
+	} else if (b->closed && is_low(b->records, records) &&
+	    is_low(b->open_bytes, bytes)) {
+		b->closed = false;
 		TAILQ_FOREACH (ln, &w->lanes, entry)
 			if (ln->is_starved)
-				fby_source_wake(ln);
+				b->wake(ln);
 	}
-	return pl->closed;
+	return b->closed;
 }
 
 /*
@@ -81,7 +80,7 @@ lane_is_closed(struct fby_lane *ln)
 	struct fby_worker *w = ln->w;
 	uint64_t limit = concurrency(w);
 	uint64_t records = share(w, w->m->host.memory.max_records);
-	uint64_t bytes = share(w, budget(w));
+	uint64_t bytes = share(w, ceiling(w));
 	uint64_t in_flight = fby_acks_in_flight(&ln->acks);
 
 	if (ln->open >= limit || in_flight >= records ||
@@ -101,7 +100,7 @@ is_isolated(const struct fby_lane *ln)
 }
 
 size_t
-fby_room_get(struct fby_lane *ln)
+fby_budget_get(struct fby_lane *ln)
 {
 	struct fby_worker *w = ln->w;
 	uint64_t n = FBY_MIN((uint64_t)fby_manifest_batch_size(w->m),
@@ -109,20 +108,29 @@ fby_room_get(struct fby_lane *ln)
 	uint64_t bytes;
 
 	if (ln->state == FBY_LANE_DRAINING || ln->pending != NULL ||
-	    ln->suspects > 0 || fby_room_check(w) || lane_is_closed(ln))
+	    ln->suspects > 0 || fby_budget_check(w) || lane_is_closed(ln))
 		return 0;
 	if (is_isolated(ln))
 		return fby_acks_in_flight(&ln->acks) == 0 ? 1 : 0;
 	n = FBY_MIN(n, left(concurrency(w), ln->open));
 	n = FBY_MIN(n,
-	    left((uint64_t)w->m->host.memory.max_records, w->pl.records));
+	    left((uint64_t)w->m->host.memory.max_records, w->budget->records));
 	n = FBY_MIN(n,
 	    left(share(w, w->m->host.memory.max_records),
 		fby_acks_in_flight(&ln->acks)));
-	bytes = left(share(w, budget(w)), ln->open_bytes);
-	bytes = FBY_MIN(bytes, left((uint64_t)budget(w), w->pl.open_bytes));
+	bytes = left(share(w, ceiling(w)), ln->open_bytes);
+	bytes = FBY_MIN(bytes,
+	    left((uint64_t)ceiling(w), w->budget->open_bytes));
 	/* What a record weighs is a guess: one is always allowed. */
 	if (ln->record_bytes > 0)
-		n = FBY_MIN(n, bytes / (ln->record_bytes * w->pl.weight) + 1);
+		n = FBY_MIN(n,
+		    bytes / (ln->record_bytes * w->budget->weight) + 1);
 	return n;
+}
+
+void
+fby_budget_offer(struct fby_lane *ln)
+{
+	if (ln->is_starved && fby_budget_get(ln) > 0)
+		ln->w->budget->wake(ln);
 }
