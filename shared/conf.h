@@ -14,14 +14,10 @@
 #include "shared/fby.h"
 
 #include "shared/err.h"
+#include "shared/str.h"
 
 struct fby_node;
 struct fby_pool;
-
-struct fby_strings {
-	const char **v;
-	size_t n;
-};
 
 /* What a changed setting takes at reload, weakest first. */
 enum fby_policy {

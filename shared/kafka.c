@@ -13,16 +13,14 @@
 
 #include "shared/kafka_auth.h"
 #include "shared/kafka_property.h"
+#include "shared/kafka_rules.h"
 #include "shared/kafka_settings.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
 #include "shared/str.h"
 #include "shared/units.h"
 
-#define SESSION_MS 15000
 #define HEARTBEAT_MS 1000
-#define TRANSACTION_MS 10000
-#define IDEMPOTENT_IN_FLIGHT 5
 #define PREFETCH_MIN (64 * INT64_C(1024))
 #define PREFETCH_MAX (1024 * INT64_C(1024))
 #define MESSAGE_MAX INT64_C(1000000)          /* librdkafka's default */
@@ -131,15 +129,6 @@ fby_kafka_setting(const struct fby_manifest *m, const char *key)
 	return fby_kafka_settings_find(&m->source, key);
 }
 
-static int64_t
-number_setting(const struct fby_manifest *m, const char *key, int64_t unset)
-{
-	const char *text = fby_kafka_setting(m, key);
-	int64_t n;
-
-	return text && fby_units_int(text, &n) == NULL ? n : unset;
-}
-
 /* ---- setting ---------------------------------------------------------- */
 
 static int
@@ -225,29 +214,11 @@ fby_kafka_host_id(const struct fby_manifest *m)
 	return m->name;
 }
 
-static bool
-is_new_protocol(const struct fby_manifest *m)
-{
-	const char *protocol = fby_kafka_setting(m, "group.protocol");
-
-	return protocol && strcasecmp(protocol, "consumer") == 0;
-}
-
-static int64_t
-session_ms(const struct fby_manifest *m)
-{
-	const int64_t max_poll_ms = number_setting(m, "max.poll.interval.ms",
-	    INT64_MAX);
-
-	return number_setting(m, "session.timeout.ms",
-	    FBY_MIN(SESSION_MS, max_poll_ms));
-}
-
 static int
 set_member_defaults(const struct build *b)
 {
 	const struct fby_pos pos = fby_manifest_pos(b->m, b->path);
-	const int64_t session = session_ms(b->m);
+	const int64_t session = fby_kafka_rules_session_ms(&b->m->source);
 	char text[32], *id;
 	int rc = 0;
 
@@ -257,7 +228,7 @@ set_member_defaults(const struct build *b)
 		rc |= set(b, "group.instance.id", id, pos);
 		free(id);
 	}
-	if (is_new_protocol(b->m))
+	if (fby_kafka_rules_is_new_protocol(&b->m->source))
 		return rc; /* the broker says how long */
 	snprintf(text, sizeof(text), "%" PRId64, session);
 	rc |= set(b, "session.timeout.ms", text, pos);
@@ -367,7 +338,7 @@ set_transaction(const struct build *b)
 	char text[32];
 	int rc = 0;
 
-	snprintf(text, sizeof(text), "%d", TRANSACTION_MS);
+	snprintf(text, sizeof(text), "%d", FBY_KAFKA_TRANSACTION_MS);
 	rc |= set(b, "transaction.timeout.ms", text, pos);
 	rc |= set(b, "message.timeout.ms", own ? own : text, pos);
 	rc |= set(b, "linger.ms", "1", pos);
@@ -377,51 +348,11 @@ set_transaction(const struct build *b)
 
 /* ---- idempotence ------------------------------------------------------ */
 
-/*
- * The first setting of the operator's that an idempotent producer cannot
- * have, NULL if there is none.  As the Java client does, it is then written
- * without idempotence, and said; an explicit enable.idempotence stands, and
- * librdkafka refuses the pair.
- */
-static const struct fby_setting *
-excludes_idempotence(const struct fby_kafka *k)
-{
-	static const char *const acks[] = { "acks", "request.required.acks" };
-	static const char *const retries[] = { "retries",
-		"message.send.max.retries" };
-	static const char *const in_flight[] = { "max.in.flight",
-		"max.in.flight.requests.per.connection" };
-
-	if (fby_kafka_settings_find(k, "enable.idempotence"))
-		return NULL;
-	for (size_t i = 0; i < k->nsettings; i++) {
-		const struct fby_setting *s = &k->settings[i];
-		int64_t n = 0;
-
-		if (strcmp(s->key, "queuing.strategy") == 0 &&
-		    strcmp(s->value, "fifo") != 0)
-			return s;
-		if (is_one_of(s->key, acks, FBY_NELEM(acks)) &&
-		    strcmp(s->value, "all") != 0 && strcmp(s->value, "-1") != 0)
-			return s;
-		if (fby_units_int(s->value, &n) != NULL)
-			continue;
-		if ((is_one_of(s->key, retries, FBY_NELEM(retries)) && n < 1) ||
-		    (is_one_of(s->key, in_flight, FBY_NELEM(in_flight)) &&
-			n > IDEMPOTENT_IN_FLIGHT) ||
-		    (strcmp(s->key, "queue.buffering.backpressure.threshold") ==
-			    0 &&
-			n > 1))
-			return s;
-	}
-	return NULL;
-}
-
 static int
 set_idempotence(const struct build *b)
 {
 	const bool is_on = is_exactly_once(b->m) ||
-	    excludes_idempotence(b->k) == NULL;
+	    fby_kafka_rules_excludes_idempotence(b->k) == NULL;
 
 	return set(b, "enable.idempotence", is_on ? "true" : "false",
 	    fby_manifest_pos(b->m, b->path));
@@ -584,109 +515,4 @@ fby_kafka_is_login_error(int code)
 {
 	return code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
 	    code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
-}
-
-/* ---- checking --------------------------------------------------------- */
-
-static const struct fby_setting *
-setting_find(const struct fby_kafka *k, const char *key)
-{
-	for (size_t i = 0; i < k->nsettings; i++)
-		if (strcmp(k->settings[i].key, key) == 0)
-			return &k->settings[i];
-	return NULL;
-}
-
-/* What librdkafka would only say when the client is made. */
-static int
-check_member(const struct fby_manifest *m, const char *path,
-    struct fby_err *err)
-{
-	static const char *const classic[] = { "session.timeout.ms",
-		"heartbeat.interval.ms", "partition.assignment.strategy",
-		"group.protocol.type" };
-	const struct fby_setting *s;
-	int rc = 0;
-
-	for (size_t i = 0; is_new_protocol(m) && i < FBY_NELEM(classic); i++) {
-		s = setting_find(&m->source, classic[i]);
-		if (s)
-			rc = fby_err_add(err, s->pos,
-			    "%s: %s is the "
-			    "broker's to say when group.protocol is consumer",
-			    path, s->key);
-	}
-	s = setting_find(&m->source, "session.timeout.ms");
-	if (!is_new_protocol(m) && s &&
-	    session_ms(m) > number_setting(m, "max.poll.interval.ms", 300000))
-		rc = fby_err_add(err, s->value_pos,
-		    "%s: found session.timeout.ms %s, allowed is no more than "
-		    "max.poll.interval.ms",
-		    path, s->value);
-	s = setting_find(&m->source, "heartbeat.interval.ms");
-	if (!is_new_protocol(m) && s &&
-	    number_setting(m, s->key, 0) >= session_ms(m))
-		rc = fby_err_add(err, s->value_pos,
-		    "%s: found heartbeat.interval.ms %s, allowed is less than "
-		    "session.timeout.ms, which is %" PRId64,
-		    path, s->value, session_ms(m));
-	return rc;
-}
-
-static void
-note_idempotence(const struct fby_manifest *m, enum fby_sink_role role)
-{
-	const struct fby_setting *s = excludes_idempotence(
-	    &m->sinks[role].kafka);
-
-	if (s && !is_exactly_once(m))
-		fby_err_add(m->notes, s->pos,
-		    "%s.kafka.config: %s: %s excludes idempotence: records can "
-		    "be repeated or reordered by the producer's own retries",
-		    fby_manifest_sink_path(role), s->key, s->value);
-}
-
-/* It would be aborted before it is committed. */
-static int
-check_transaction(const struct fby_manifest *m, struct fby_err *err)
-{
-	static const char path[] = "spec.transaction.maxDelay";
-	const char *text = fby_kafka_settings_find(&m->sinks[FBY_SINK_PRIMARY]
-							.kafka,
-	    "transaction.timeout.ms");
-	int64_t limit_ms = TRANSACTION_MS;
-
-	if (!is_exactly_once(m) || (text && fby_units_int(text, &limit_ms)) ||
-	    m->host.transaction.max_delay_ms < limit_ms)
-		return 0;
-	return fby_err_add(err, fby_manifest_pos(m, path),
-	    "%s: found %s, allowed is less than transaction.timeout.ms of "
-	    "spec.sink.kafka, which is %s",
-	    path,
-	    fby_units_duration_text(m->pool, m->host.transaction.max_delay_ms),
-	    fby_units_duration_text(m->pool, limit_ms));
-}
-
-int
-fby_kafka_check(const struct fby_manifest *m, struct fby_err *err)
-{
-	static const char source[] = "spec.source.kafka.config";
-	int rc = 0;
-
-	rc |= fby_kafka_settings_check(&m->source, FBY_SETTINGS_SOURCE, source,
-	    err);
-	rc |= fby_kafka_settings_check(&m->host.kafka, FBY_SETTINGS_HOST,
-	    "spec.kafka.config", err);
-	for (int i = FBY_SINK_PRIMARY; i < FBY_SINK_DEAD_LETTER; i++)
-		rc |= fby_kafka_settings_check(&m->sinks[i].kafka,
-		    FBY_SETTINGS_SINK,
-		    fby_psprintf(m->pool, "%s.kafka.config",
-			fby_manifest_sink_path((enum fby_sink_role)i)),
-		    err);
-	rc |= check_transaction(m, err);
-	for (int i = 0; i < FBY_SINK_N; i++)
-		note_idempotence(m, (enum fby_sink_role)i);
-	if (rc == 0)
-		rc |= check_member(m, source, err);
-	return rc;
 }

@@ -71,13 +71,6 @@ bool fby_kafka_is_login_error(int code);
 const char *fby_kafka_host_id(const struct fby_manifest *m);
 
 /*
- * `config:` lines of both ends, tried against the librdkafka in use.  Every
- * fby_manifest_parse() does that, when the runtime is "c".
- */
-int fby_kafka_check(const struct fby_manifest *m,
-    struct fby_err *err) FBY_MUSTCHECK;
-
-/*
  * Makes all clients that a run would make, for each role, and throws them
  * away: are the secrets there, do the settings go together?  Nothing is
  * connected to, run or loaded.  For `forebay test`, and before a reload.

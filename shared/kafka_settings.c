@@ -10,10 +10,9 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "shared/confidential.h"
 #include "shared/kafka_names.h"
 #include "shared/kafka_property.h"
-#include "shared/manifest.h"
-#include "shared/manifest_tables.h"
 #include "shared/mem.h"
 #include "shared/nearest.h"
 #include "shared/yaml.h"
@@ -333,7 +332,7 @@ check_setting(rd_kafka_conf_t *conf, const struct fby_setting *s,
 	default:
 		break;
 	}
-	if (fby_manifest_is_secret(s->key))
+	if (fby_confidential_is(s->key))
 		return fby_err_add(err, s->value_pos,
 		    "%s: librdkafka refuses this value of %s", path, s->key);
 	why[strcspn(why, "\n")] = '\0';

@@ -20,78 +20,12 @@
 
 #include "shared/conf.h"
 #include "shared/err.h"
+#include "shared/kafka_settings.h"
 
 struct fby_node;
 struct fby_pool;
 
 /* ---- MonoVertex ------------------------------------------------------- */
-
-struct fby_secret {       /* SecretKeySelector */
-	const char *name; /* NULL: no secret is referred to */
-	const char *key;
-	bool optional;
-};
-
-struct fby_tls {
-	bool present; /* even `tls: {}` turns it on */
-	bool insecure_skip_verify;
-	struct fby_secret ca, cert, key;
-};
-
-enum fby_sasl_mechanism {
-	FBY_SASL_NONE,
-	FBY_SASL_PLAIN,
-	FBY_SASL_SCRAM_256,
-	FBY_SASL_SCRAM_512,
-	FBY_SASL_GSSAPI,
-	FBY_SASL_OAUTH
-};
-
-struct fby_sasl_user { /* plain, scramsha256, scramsha512 */
-	bool present;
-	struct fby_secret user, password;
-	bool handshake; /* accepted, ignored, as upstream */
-};
-
-struct fby_sasl {
-	bool present;
-	int mechanism; /* enum fby_sasl_mechanism */
-	struct fby_sasl_user plain, scram256, scram512;
-	struct {
-		bool present;
-		const char *service_name;
-		const char *realm;
-		const char *auth_type;
-		struct fby_secret username, password, keytab, kerberos_config;
-	} gssapi;
-	struct {
-		bool present;
-		struct fby_secret client_id, client_secret;
-		const char *token_endpoint;
-	} oauth;
-};
-
-/* One line of a `config:` block: a setting of librdkafka. */
-struct fby_setting {
-	const char *key, *value;
-	struct fby_pos pos; /* of the key, in the block */
-	struct fby_pos value_pos;
-};
-
-/* What source.kafka and sink.kafka have in common and not. */
-struct fby_kafka {
-	bool present;
-	struct fby_strings brokers;
-	const char *topic;  /* source: list separated by commas */
-	const char *group;  /* source only */
-	const char *config; /* librdkafka settings, "key: value" lines */
-	const struct fby_setting *settings; /* the same, taken apart */
-	size_t nsettings;
-	bool set_key;  /* sink only; false unless set to true */
-	bool truncate; /* dead letters only: without value if too large */
-	struct fby_tls tls;
-	struct fby_sasl sasl;
-};
 
 enum fby_on_failure {
 	FBY_ON_FAILURE_RETRY,

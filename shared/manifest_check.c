@@ -10,7 +10,6 @@
 
 #include "shared/manifest.h"
 
-#include "shared/kafka.h"
 #include "shared/kafka_settings.h"
 #include "shared/manifest_tables.h"
 #include "shared/mem.h"
@@ -152,19 +151,6 @@ check_containers(const struct check *c, const char *path)
 }
 
 /* ---- source and sink -------------------------------------------------- */
-
-size_t
-fby_manifest_count_keys(const struct fby_node *map, const char *const *keys,
-    size_t n, struct fby_str *names)
-{
-	size_t found = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (fby_yaml_find(map, keys[i]))
-			fby_str_printf(names, "%s%s", found++ ? " and " : "",
-			    keys[i]);
-	return found;
-}
 
 static void
 check_source(const struct check *c)
@@ -473,6 +459,7 @@ fby_manifest_check(struct fby_manifest *m, struct fby_err *err)
 	check_idle(&c);
 	if (m->concurrency == 0)
 		m->concurrency = m->read_batch_size;
-	if (c.has_workers && m->source.present && fby_kafka_check(m, err) == -1)
+	if (c.has_workers && m->source.present &&
+	    fby_manifest_check_config(m, err) == -1)
 		return;
 }

@@ -9,6 +9,7 @@
 
 #include "shared/manifest.h"
 
+#include "shared/confidential.h"
 #include "shared/manifest_tables.h"
 #include "shared/mem.h"
 #include "shared/str.h"
@@ -65,8 +66,7 @@ dump_own(struct fby_str *s, const struct fby_directive *d,
 		return;
 	fby_str_printf(s, "%*s%s:", indent, "", d->name);
 	if (node)
-		fby_yaml_write_value(s, node, indent + 2,
-		    fby_manifest_is_secret);
+		fby_yaml_write_value(s, node, indent + 2, fby_confidential_is);
 	else
 		fby_str_printf(s, " %s\n", d->dflt);
 }
@@ -74,7 +74,7 @@ dump_own(struct fby_str *s, const struct fby_directive *d,
 static void
 dump_config(struct fby_str *s, const char *text, int indent)
 {
-	char *hidden = fby_yaml_write_hidden(text, fby_manifest_is_secret);
+	char *hidden = fby_yaml_write_hidden(text, fby_confidential_is);
 
 	fby_str_printf(s, "%*sconfig:", indent, "");
 	fby_yaml_write_block(s, hidden, indent + 2);

@@ -50,6 +50,13 @@ const char *fby_manifest_broker_fault(const char *broker);
 bool fby_manifest_share_broker(const struct fby_kafka *a,
     const struct fby_kafka *b);
 
+/*
+ * The `config:` blocks of both ends, tried against the librdkafka in use and
+ * against each other; manifest_config.c.
+ */
+int fby_manifest_check_config(const struct fby_manifest *m,
+    struct fby_err *err) FBY_MUSTCHECK;
+
 /* How many of the keys the map has; "a and b" is added to `names`. */
 size_t fby_manifest_count_keys(const struct fby_node *map,
     const char *const *keys, size_t n, struct fby_str *names);
@@ -63,9 +70,6 @@ const char *fby_manifest_canary_get(const struct fby_manifest *m);
 /* Are they known?  Once everything is read. */
 void fby_manifest_runtime_check(const struct fby_manifest *m,
     struct fby_err *err);
-
-/* Would its value be a secret, going by the name? */
-bool fby_manifest_is_secret(const char *name);
 
 /* "spec.source.kafka.topic" down from a document's root. */
 const struct fby_node *fby_manifest_node(const struct fby_node *root,

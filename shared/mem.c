@@ -15,7 +15,6 @@
 #endif
 
 #include "shared/log.h"
-#include "shared/proto.h"
 #include "shared/str.h"
 
 #define CHUNK_BYTES 4096
@@ -34,7 +33,7 @@ fby_mem_fatal(void)
 	ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
 
 	(void)n;
-	_exit(FBY_EXIT_OOM);
+	_exit(FBY_MEM_EXIT);
 }
 
 /* ---- arenas ----------------------------------------------------------- */

@@ -46,6 +46,7 @@ void *fby_calloc(size_t n, size_t size);
 void *fby_realloc(void *p, size_t size);
 char *fby_strdup(const char *s);
 char *fby_strndup(const char *s, size_t len);
+#define FBY_MEM_EXIT 4 /* FBY_EXIT_OOM of proto.h */
 FBY_NORETURN void fby_mem_fatal(void);
 
 /*

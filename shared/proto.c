@@ -6,6 +6,10 @@
 
 #include "shared/proto.h"
 
+#include "shared/mem.h"
+
+_Static_assert((int)FBY_EXIT_OOM == FBY_MEM_EXIT, "one code for both");
+
 static const struct {
 	int code;
 	const char *sentence;

@@ -15,6 +15,12 @@ struct fby_str {
 	size_t len, cap;
 };
 
+/* A list of texts. */
+struct fby_strings {
+	const char **v;
+	size_t n;
+};
+
 void fby_str_init(struct fby_str *s);
 void fby_str_fini(struct fby_str *s);
 void fby_str_reset(struct fby_str *s);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which values are not to be shown, going by their names: settings of
- * librdkafka, environment variables, keys of documents for other runtimes.
+ * Names of secrets; see confidential.h.
  */
 #include "shared/fby.h"
 
-#include "shared/manifest_tables.h"
+#include "shared/confidential.h"
 
 bool
-fby_manifest_is_secret(const char *name)
+fby_confidential_is(const char *name)
 {
 	static const char *const words[] = { "password", "passwd", "passphrase",
 		"secret", "token", "credential", "jaas", "private", "key.pem",
