@@ -4,9 +4,8 @@
 # A sink that stops with a full backlog before it: memory stays under its
 # bound, the group does not notice, nothing is lost, and the pool is back at
 # once when the sink is: a second after the first record that it takes again
-# all partitions have moved.  (Four where other tests run beside it, that is with
-# another JOBS than 1; longer under a sanitizer, and by how many processes there
-# are for each CPU.)  How long it stops is FOREBAY_FAULT_SECONDS (10).
+# all partitions have moved.  (Longer under a sanitizer, and by how many processes
+# there are for each CPU.)  How long it stops is FOREBAY_FAULT_SECONDS (10).
 use strict;
 use warnings;
 
@@ -22,7 +21,6 @@ use Test::Forebay::Standstill;
 use Test::Forebay::Util;
 
 my $MIB = 1024 * 1024;
-my $ALONE = ($ENV{FOREBAY_JOBS} // 1) == 1;
 my ($BUDGET, $RECORDS, $SIZE, $PARTITIONS) = (16 * $MIB, 150_000, 1024, 16);
 
 # What a worker is without any record: programs, clients, arenas.
@@ -109,7 +107,7 @@ sub stopped
 	my ($first, $all) = move_again($f, $before);
 
 	note(sprintf('stand-still: sink back: %.2f', $first - $back));
-	cmp_ok($all - $first, '<=', patience($ALONE ? 1 : 4) * crowded(),
+	cmp_ok($all - $first, '<=', patience(1) * crowded(),
 	    sprintf('all partitions have moved %.2f s after the first record',
 	    $all - $first));
 	$f->await_caught_up(patience(120));
