@@ -14,6 +14,8 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 #include "shared/metadata.h"
+#include "shared/str.h"
+#include "shared/units.h"
 
 #include "master/master.h"
 
@@ -36,6 +38,7 @@ read_row(struct fby_commit *c, const struct fby_part *pt, int64_t *acked,
     int64_t *watermark)
 {
 	const struct fby_handoff *h = &c->mst->handoff;
+	char committed[FBY_UNITS_OFFSET], high[FBY_UNITS_OFFSET];
 
 	/*
 	 * The watermark first: one that is older than its offset is merely
@@ -47,11 +50,13 @@ read_row(struct fby_commit *c, const struct fby_part *pt, int64_t *acked,
 		return true;
 	if (c->refused++ == 0)
 		fby_error("partition %s/%d: the ledger says %" PRId64
-			  " is acked, but %" PRId64 " is committed and the "
-			  "log ends at %" PRId64 "; not committed (further "
-			  "ones are only counted)",
-		    pt->topic, pt->partition, *acked, pt->committed,
-		    fby_handoff_high(h, pt));
+			  " is acked, but %s is committed and the log ends at "
+			  "%s; not committed (further ones are only counted)",
+		    pt->topic, pt->partition, *acked,
+		    fby_units_offset_text(committed, pt->committed,
+			"no offset"),
+		    fby_units_offset_text(high, fby_handoff_high(h, pt),
+			"an unknown offset"));
 	return false;
 }
 
@@ -64,13 +69,29 @@ is_due(const struct fby_part *pt, int64_t acked, int64_t watermark,
 		watermark != pt->committed_watermark);
 }
 
+/* What the next holder of the partition reads again. */
+static char *
+repeated(const struct fby_commit *c, const struct fby_part *pt)
+{
+	if (pt->committed < 0)
+		return fby_strdup("no offset of it is committed, so reading "
+				  "begins where auto.offset.reset says");
+	if (fby_handoff_acked(&c->mst->handoff, pt) == pt->committed)
+		return fby_strdup("all records are committed, only its "
+				  "watermark is not");
+	return fby_asprintf("records from %" PRId64 " on will be repeated",
+	    pt->committed);
+}
+
 /* Who waits for a commit that will not come is let go; its tail repeats. */
 static void
 let_go(struct fby_commit *c, const struct fby_part *pt, const char *why)
 {
-	fby_warn("partition %s/%d: given back without its last commit (%s): "
-		 "records from %" PRId64 " on will be repeated",
-	    pt->topic, pt->partition, why, pt->committed);
+	char *what = repeated(c, pt);
+
+	fby_warn("partition %s/%d: given back without its last commit (%s): %s",
+	    pt->topic, pt->partition, why, what);
+	free(what);
 	fby_handoff_let_go(&c->mst->handoff, pt->row);
 }
 

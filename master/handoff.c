@@ -9,6 +9,7 @@
 #include "shared/log.h"
 #include "shared/mem.h"
 #include "shared/str.h"
+#include "shared/units.h"
 
 #include "master/assign.h"
 #include "master/handoff_own.h"
@@ -368,12 +369,16 @@ take_over(struct fby_handoff *h, struct fby_part *pt)
 
 	if (FBY_COUNT_IF(!fby_handoff_is_credible(h, pt, acked))) {
 		int64_t good = FBY_MAX(pt->start, pt->committed);
+		char committed[FBY_UNITS_OFFSET], end[FBY_UNITS_OFFSET];
 
 		fby_error("partition %s/%d: its holder left %" PRId64
-			  " as acked, but %" PRId64
-			  " is committed and the log ends at %" PRId64
-			  "; going on from %" PRId64,
-		    pt->topic, pt->partition, acked, pt->committed, high, good);
+			  " as acked, but %s is committed and the log ends at "
+			  "%s; going on from %" PRId64,
+		    pt->topic, pt->partition, acked,
+		    fby_units_offset_text(committed, pt->committed,
+			"no offset"),
+		    fby_units_offset_text(end, high, "an unknown offset"),
+		    good);
 		pt->acked = good;
 		pt->epoch_before = -1;
 	} else {

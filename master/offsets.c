@@ -18,6 +18,7 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 #include "shared/metadata.h"
+#include "shared/units.h"
 
 #include "master/master.h"
 #include "master/unstarted.h"
@@ -85,6 +86,7 @@ recovered(struct fby_offsets *o, const struct fby_offsets_part *op,
 {
 	const struct fby_part *pt = op->pt;
 	struct fby_recover_item *item;
+	char committed[FBY_UNITS_OFFSET];
 	const char *why;
 	bool first;
 
@@ -101,9 +103,9 @@ recovered(struct fby_offsets *o, const struct fby_offsets_part *op,
 	if (why == NULL || first)
 		fby_log(why ? FBY_LOG_WARN : FBY_LOG_NOTICE,
 		    "partition %s/%d: the ledger has acks up to %" PRId64
-		    ", the broker has %" PRId64
-		    " committed and ends at %" PRId64 ": %s",
-		    pt->topic, pt->partition, item->acked, op->committed,
+		    ", the broker has %s committed and ends at %" PRId64 ": %s",
+		    pt->topic, pt->partition, item->acked,
+		    fby_units_offset_text(committed, op->committed, "nothing"),
 		    op->end, why ? why : "going on from the ledger's");
 	if (why)
 		return FBY_NONE;
@@ -199,6 +201,7 @@ start_anew(struct fby_offsets *o, const struct fby_offsets_part *op,
     uint64_t topic_id)
 {
 	const struct fby_part *pt = op->pt;
+	char committed[FBY_UNITS_OFFSET];
 
 	if (o->reset == FBY_RESET_ERROR) {
 		op->pt->no_start = "the topic was deleted and created anew";
@@ -207,9 +210,11 @@ start_anew(struct fby_offsets *o, const struct fby_offsets_part *op,
 	}
 	o->resets++;
 	fby_warn("partition %s/%d: the topic was deleted and created anew; "
-		 "the committed offset %" PRId64 " means nothing in it, "
+		 "%s of the old one is committed and means nothing in it, "
 		 "starting at %" PRId64,
-	    pt->topic, pt->partition, op->committed, op->first);
+	    pt->topic, pt->partition,
+	    fby_units_offset_text(committed, op->committed, "no offset"),
+	    op->first);
 	resolved(o, op, topic_id, FBY_NONE, op->first, -1, op->watermark);
 }
 

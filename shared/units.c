@@ -272,3 +272,13 @@ fby_units_cpus(const char *text, bool used[FBY_UNITS_CPUS_MAX])
 			return wrong;
 	}
 }
+
+const char *
+fby_units_offset_text(char buf[FBY_UNITS_OFFSET], int64_t offset,
+    const char *none)
+{
+	if (offset < 0)
+		return none;
+	snprintf(buf, FBY_UNITS_OFFSET, "%" PRId64, offset);
+	return buf;
+}

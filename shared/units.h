@@ -35,4 +35,12 @@ const char *fby_units_cpus(const char *text, bool used[FBY_UNITS_CPUS_MAX]);
 char *fby_units_duration_text(struct fby_pool *pool, int64_t ms);
 char *fby_units_bytes_text(struct fby_pool *pool, int64_t bytes);
 
+/*
+ * An offset for a sentence: its digits, or `none` if it is FBY_NONE or another
+ * that no record has.  Returns buf or none.
+ */
+#define FBY_UNITS_OFFSET 24
+const char *fby_units_offset_text(char buf[FBY_UNITS_OFFSET], int64_t offset,
+    const char *none);
+
 #endif

@@ -157,6 +157,21 @@ cpus_come_in_ranges(void **state)
 		assert_non_null(fby_units_cpus(bad[i], used));
 }
 
+static void
+an_offset_that_is_none_is_no_number(void **state)
+{
+	char buf[FBY_UNITS_OFFSET];
+
+	(void)state;
+	assert_string_equal(fby_units_offset_text(buf, INT64_MAX, "none"),
+	    "9223372036854775807");
+	assert_string_equal(fby_units_offset_text(buf, 0, "none"), "0");
+	assert_string_equal(fby_units_offset_text(buf, FBY_NONE, "none"),
+	    "none");
+	assert_string_equal(fby_units_offset_text(buf, INT64_MIN, "none"),
+	    "none");
+}
+
 int
 main(void)
 {
@@ -168,6 +183,7 @@ main(void)
 		cmocka_unit_test(sizes_have_units_of_both_kinds),
 		cmocka_unit_test(numbers_are_whole_or_not_and_nothing_else),
 		cmocka_unit_test(cpus_come_in_ranges),
+		cmocka_unit_test(an_offset_that_is_none_is_no_number),
 	};
 	int rc;
 
