@@ -58,3 +58,9 @@ fby_backoff_rest(struct fby_backoff *bo)
 	bo->said_at = now;
 	fby_warn("%s: accept: %s", bo->name, strerror(error));
 }
+
+bool
+fby_backoff_is_on(const struct fby_backoff *bo)
+{
+	return evtimer_pending(&bo->ev, NULL);
+}

@@ -24,6 +24,9 @@ void fby_backoff_init(struct fby_backoff *bo, struct event_base *base,
     struct evconnlistener *listener, const char *name);
 void fby_backoff_fini(struct fby_backoff *bo); /* before the listener goes */
 
+/* It rests: to be left disabled. */
+bool fby_backoff_is_on(const struct fby_backoff *bo);
+
 /* The last accept(2) has failed; see errno. */
 void fby_backoff_rest(struct fby_backoff *bo);
 

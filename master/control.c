@@ -35,6 +35,7 @@
 #define NAME "control"
 #define CONN_MAGIC 0x6c727463u /* "ctrl" */
 #define LINE_MS 5000           /* to send the command */
+#define HURRY_MS 1000          /* the same, when others wait to be heard */
 #define ANSWER_MS 10000        /* to take each part of the answer */
 
 struct fby_control_conn {
@@ -44,6 +45,8 @@ struct fby_control_conn {
 	bool asked;    /* the line has come */
 	bool answered; /* goes when that is sent */
 	bool waiting;  /* for the end of the process */
+	bool talks;    /* counts in ntalking */
+	bool hurries;  /* has HURRY_MS */
 	char who[64];  /* "uid 0, pid 4711" */
 	LIST_ENTRY(fby_control_conn) entry;
 };
@@ -53,7 +56,7 @@ struct fby_control {
 	struct evconnlistener *listener;
 	struct fby_backoff backoff;
 	struct stat st; /* of the socket's file */
-	size_t nconns;
+	size_t nconns, ntalking;
 	LIST_HEAD(, fby_control_conn) conns;
 };
 
@@ -121,6 +124,61 @@ fby_control_connect(int dir, int64_t timeout_ms)
 	return make_socket(dir, connect_in, timeout_ms);
 }
 
+/* ---- how many --------------------------------------------------------- */
+
+/*
+ * Those that send their command or take an answer have a place; more are not
+ * accepted, and wait in the socket's backlog.  Who waits for the end of what it
+ * has asked for, a reload say, has none: no number of those keeps `status` out.
+ */
+static bool
+is_full(const struct fby_control *ctl)
+{
+	return ctl->ntalking >= FBY_CONTROL_CLIENTS;
+}
+
+/* The places go to those that have something to say. */
+static void
+hurry(struct fby_control *ctl)
+{
+	const struct timeval tv = fby_clock_tv(HURRY_MS);
+	struct fby_control_conn *conn;
+
+	LIST_FOREACH (conn, &ctl->conns, entry) {
+		if (conn->asked || conn->hurries)
+			continue;
+		/* Once: each time it begins anew. */
+		conn->hurries = true;
+		bufferevent_set_timeouts(conn->bev, &tv, NULL);
+	}
+}
+
+static void
+take_place(struct fby_control_conn *conn)
+{
+	struct fby_control *ctl = conn->ctl;
+
+	conn->talks = true;
+	ctl->ntalking++;
+	if (!is_full(ctl))
+		return;
+	evconnlistener_disable(ctl->listener);
+	hurry(ctl);
+}
+
+static void
+leave_place(struct fby_control_conn *conn)
+{
+	struct fby_control *ctl = conn->ctl;
+
+	if (!conn->talks)
+		return;
+	conn->talks = false;
+	ctl->ntalking--;
+	if (!is_full(ctl) && ctl->listener && !fby_backoff_is_on(&ctl->backoff))
+		evconnlistener_enable(ctl->listener);
+}
+
 /* ---- conversations ---------------------------------------------------- */
 
 static void
@@ -131,6 +189,7 @@ conn_free(struct fby_control_conn *conn)
 	fby_quarantine_forget(&conn->ctl->mst->quarantine, conn);
 	LIST_REMOVE(conn, entry);
 	conn->ctl->nconns--;
+	leave_place(conn);
 	bufferevent_free(conn->bev);
 	conn->magic = 0;
 	free(conn);
@@ -218,10 +277,18 @@ run_command(struct fby_control_conn *conn, char *line)
 		*args++ = '\0';
 	args += strspn(args, " \t");
 	for (cmd = fby_control_cmds; cmd->name; cmd++)
-		if (strcmp(cmd->name, line) == 0) {
-			cmd->fn(mst, conn, args);
-			return;
-		}
+		if (strcmp(cmd->name, line) == 0)
+			break;
+	if (cmd->name && cmd->is_long &&
+	    conn->ctl->nconns > FBY_CONTROL_CONNS) {
+		fby_control_result(conn, false,
+		    "too many others wait for this master; nothing was done");
+		return;
+	}
+	if (cmd->name) {
+		cmd->fn(mst, conn, args);
+		return;
+	}
 	fby_str_init(&s);
 	fby_str_printf(&s, "there is no command \"%.40s\"; `help` lists them",
 	    line);
@@ -252,6 +319,8 @@ on_read(struct bufferevent *bev, void *arg)
 	else
 		run_command(conn, line);
 	free(line);
+	if (!conn->answered)
+		leave_place(conn);
 }
 
 /* All that was to be sent is in the kernel's hands. */
@@ -354,11 +423,8 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	bufferevent_setwatermark(conn->bev, EV_READ, 0, FBY_CONTROL_LINE);
 	bufferevent_set_timeouts(conn->bev, &tv, NULL);
 	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
-	if (ctl->nconns++ >= FBY_CONTROL_CLIENTS) {
-		conn->asked = true;
-		fby_control_result(conn, false,
-		    "too many others are talking to this master");
-	}
+	ctl->nconns++;
+	take_place(conn);
 }
 
 static void
@@ -391,7 +457,7 @@ listen_in(struct fby_control *ctl, int dir)
 	    fstatat(dir, NAME, &ctl->st, AT_SYMLINK_NOFOLLOW) == -1)
 		goto fail;
 	listener = evconnlistener_new(ctl->mst->ctx.base, on_accept, ctl,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16, fd);
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, SOMAXCONN, fd);
 	if (listener == NULL)
 		goto fail;
 	stop_listening(ctl);
@@ -399,6 +465,8 @@ listen_in(struct fby_control *ctl, int dir)
 	evconnlistener_set_error_cb(listener, on_accept_error);
 	fby_backoff_init(&ctl->backoff, ctl->mst->ctx.base, listener,
 	    "control");
+	if (is_full(ctl))
+		evconnlistener_disable(listener);
 	return 0;
 fail:
 	saved = errno;

@@ -7,6 +7,9 @@
  * of file.  The answer is one line of JSON, for `help` text.  Some answers
  * take long: `reload` comes back when the reload is over, `drain` and `stop`
  * when the process is about to end.
+ *
+ * A client beyond FBY_CONTROL_CLIENTS is not refused, but accepted when another
+ * one is done.
  */
 #ifndef FBY_CONTROL_H
 #define FBY_CONTROL_H
@@ -16,7 +19,8 @@
 #include <jansson.h>
 
 #define FBY_CONTROL_LINE 4096  /* longest command */
-#define FBY_CONTROL_CLIENTS 16 /* at a time */
+#define FBY_CONTROL_CLIENTS 16 /* that send or receive at a time */
+#define FBY_CONTROL_CONNS 512  /* with those that wait for what they asked */
 
 struct fby_control;
 struct fby_control_conn;
@@ -46,6 +50,7 @@ struct fby_control_cmd {
 	/* Must answer, now or later, or wait. */
 	void (*fn)(struct fby_master *mst, struct fby_control_conn *conn,
 	    const char *args);
+	bool is_long; /* what answers when it is over */
 	const char *help;
 };
 

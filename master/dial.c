@@ -39,9 +39,14 @@ explain(struct fby_str *why, const char *dir, int error)
 		    "more; its control socket is left over",
 		    dir);
 		break;
+	case ECONNRESET:
+		fby_str_printf(why,
+		    "%s/control: the master has closed the connection without "
+		    "an answer: it ends, or this user may not use it",
+		    dir);
+		break;
 	case EACCES:
 	case EPERM:
-	case ECONNRESET:
 		fby_str_printf(why,
 		    "%s/control: permission denied; only "
 		    "root and the user that the master runs as may use it",
