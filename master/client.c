@@ -15,6 +15,7 @@
 
 #include "shared/str.h"
 
+#include "master/check.h"
 #include "master/dial.h"
 #include "master/render.h"
 #include "master/screen.h"
@@ -153,6 +154,36 @@ print_result(const struct fby_client *cl, json_t *o)
 		fby_screen_lines(ok ? stdout : stderr, text);
 	json_decref(o);
 	return ok ? 0 : 1;
+}
+
+/* What a monitoring system reads is standard output alone. */
+int
+fby_client_check(const struct fby_client *cl)
+{
+	char *dir = fby_target_find(cl->dir, cl->files, cl->nfiles);
+	enum fby_check check = FBY_CHECK_UNKNOWN;
+	struct fby_str why, line;
+	json_t *o = NULL;
+
+	fby_str_init(&why);
+	fby_str_init(&line);
+	if (dir)
+		o = converse(cl, dir, "status", SHORT, &why);
+	else
+		fby_str_puts(&why, "it is not clear which master is meant");
+	if (o)
+		check = fby_check_status(o, &line);
+	else
+		fby_check_unknown(why.p, &line);
+	if (o && cl->json)
+		fby_screen_json(o);
+	else
+		fby_screen_lines(stdout, line.p);
+	json_decref(o);
+	fby_str_fini(&line);
+	fby_str_fini(&why);
+	free(dir);
+	return check;
 }
 
 int

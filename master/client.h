@@ -24,6 +24,9 @@ struct fby_client {
 json_t *fby_client_peek(const char *dir);
 
 int fby_client_status(const struct fby_client *cl);
+
+/* The same as one line; enum fby_check. */
+int fby_client_check(const struct fby_client *cl);
 int fby_client_reload(const struct fby_client *cl);
 int fby_client_reopen(const struct fby_client *cl);
 int fby_client_skip(const struct fby_client *cl, const char *record);

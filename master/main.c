@@ -249,7 +249,8 @@ cmd_runtimes(const struct fby_options *o)
 static int
 cmd_status(const struct fby_options *o)
 {
-	return fby_client_status(&o->client);
+	return o->check ? fby_client_check(&o->client) :
+			  fby_client_status(&o->client);
 }
 
 static int
@@ -393,9 +394,11 @@ static const struct fby_command commands[] = {
 	    "NUMAFLOW_RUNTIME of the manifest chooses; `runtimes` of its Host "
 	    "document\nmakes programs known.  A version is what PROGRAM "
 	    "--version says within 2 s.\n\n" MANIFEST_MORE, cmd_runtimes },
-	{ "status", FIND | JSON, NULL,
-	    "Show workers, partitions, lag and watermarks", MASTER_MORE,
-	    cmd_status },
+	{ "status", FIND | JSON | FBY_TAKES_CHECK, NULL,
+	    "Show workers, partitions, lag and watermarks",
+	    "With --check, one line for Nagios or cron, and the exit status\n"
+	    "0 OK; 1 WARNING: an alarm; 2 CRITICAL: not ready; 3 UNKNOWN: no "
+	    "master, no answer.\n" MASTER_MORE, cmd_status },
 	{ "reload", FIND | JSON | YES, NULL,
 	    "Read the manifest again, and wait for the result",
 	    "A manifest with mistakes changes nothing; the exit status is 1 "

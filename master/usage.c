@@ -13,6 +13,7 @@
 
 #include "shared/mem.h"
 
+#include "master/check.h"
 #include "master/signal.h"
 
 enum {
@@ -21,6 +22,7 @@ enum {
 	OPT_YES,
 	OPT_NO_SECRETS,
 	OPT_IGNORED,
+	OPT_CHECK,
 	OPT_COMPARE
 };
 
@@ -33,6 +35,7 @@ static const struct option long_options[] = {
 	{ "yes", no_argument, NULL, OPT_YES },
 	{ "no-secrets", no_argument, NULL, OPT_NO_SECRETS },
 	{ "ignored", no_argument, NULL, OPT_IGNORED },
+	{ "check", no_argument, NULL, OPT_CHECK },
 #define O(id, name, arg, help)                                  \
 	{ name, sizeof(arg) > 1 ? required_argument : no_argument, NULL, \
 	    OPT_COMPARE + FBY_OPT_##id },
@@ -57,6 +60,8 @@ static const struct {
 	    "where forebay-worker is" },
 	{ FBY_TAKES_YES, " [--yes]", "    --yes",
 	    "the only master that runs is meant: do not ask" },
+	{ FBY_TAKES_CHECK, " [--check]", "    --check",
+	    "one line, and an exit status for monitoring" },
 	{ FBY_TAKES_TEST, NULL, "    --no-secrets",
 	    "on another machine than the one it is for" },
 	{ FBY_TAKES_TEST, NULL, "    --ignored",
@@ -168,17 +173,17 @@ add_file(struct fby_client *cl, char *file)
 	cl->files[cl->nfiles++] = file;
 }
 
-/* -1: getopt has said what is wrong. */
+/* -1: getopt has said what is wrong.  All of them are looked at. */
 static int
 read_options(struct line *l, int argc, char **argv)
 {
-	int opt;
+	int opt, rc = 0;
 
 	for (;;) {
 		opt = getopt_long(argc, argv, "c:d:hV", long_options, NULL);
 		switch (opt) {
 		case -1:
-			return 0;
+			return rc;
 		case 'c':
 			l->given |= FBY_TAKES_FILES;
 			add_file(&l->o.client, optarg);
@@ -207,6 +212,10 @@ read_options(struct line *l, int argc, char **argv)
 			l->given |= FBY_TAKES_TEST;
 			l->o.ignored = true;
 			break;
+		case OPT_CHECK:
+			l->given |= FBY_TAKES_CHECK;
+			l->o.check = true;
+			break;
 		case 'h':
 			l->help = true;
 			break;
@@ -214,8 +223,10 @@ read_options(struct line *l, int argc, char **argv)
 			l->version = true;
 			break;
 		default:
-			if (opt < OPT_COMPARE)
-				return -1;
+			if (opt < OPT_COMPARE) {
+				rc = -1;
+				break;
+			}
 			opt -= OPT_COMPARE;
 			l->given |= (unsigned)FBY_TAKES_COMPARE << opt;
 			l->o.compare[opt] = optarg ? optarg : "";
@@ -262,7 +273,7 @@ choose(struct line *l, int argc, char **argv,
 int
 fby_usage_run(int argc, char **argv, const struct fby_command *commands)
 {
-	const struct fby_command *c;
+	const struct fby_command *c = NULL;
 	struct line l = { .o.commands = commands };
 	int status = FBY_EXIT_USAGE;
 
@@ -288,6 +299,9 @@ fby_usage_run(int argc, char **argv, const struct fby_command *commands)
 		fby_signal_release();
 	status = c->fn(&l.o);
 out:
+	/* To a monitoring system the 2 of a wrong option would be CRITICAL. */
+	if (c == NULL && l.o.check)
+		status = FBY_CHECK_UNKNOWN;
 	free(l.o.client.files);
 	return status;
 }

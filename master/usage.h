@@ -19,6 +19,7 @@ enum fby_takes {
 	FBY_TAKES_ARG = 16,       /* one argument */
 	FBY_TAKES_SIGNALS = 32,   /* it lets in what main() holds by itself */
 	FBY_TAKES_YES = 64,       /* --yes */
+	FBY_TAKES_CHECK = 128,    /* --check */
 	FBY_TAKES_TEST = 1 << 24, /* what only `test` takes */
 	FBY_TAKES_COMPARE = 256   /* and up: what only `compare` takes */
 };
@@ -61,6 +62,7 @@ struct fby_options {
 	const char *libexec;
 	const char *arg;                /* NULL: none */
 	bool no_secrets, ignored;       /* of `test` */
+	bool check;                     /* of `status` */
 	const char *compare[FBY_OPT_N]; /* NULL: not given */
 };
 
