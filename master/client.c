@@ -253,7 +253,7 @@ fby_client_watermark(const struct fby_client *cl, const char *what)
 	int status;
 
 	line[strcspn(line, "\r\n")] = '\0';
-	status = print_result(cl, ask(cl, line, false));
+	status = command(cl, line, "reset the watermarks of", SHORT);
 	free(line);
 	return status;
 }

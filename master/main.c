@@ -417,11 +417,11 @@ static const struct fby_command commands[] = {
 	    "that is held back\nby it, or held up.  The record is counted as "
 	    "dropped; the log says who did it.\n" MASTER_MORE
 	    SURE_MORE, cmd_skip },
-	{ "watermark", FIND | JSON | FBY_TAKES_ARG, "reset",
+	{ "watermark", FIND | JSON | YES | FBY_TAKES_ARG, "reset",
 	    "Forget watermarks that records from the future have raised",
 	    "Those of the partitions that this host holds begin anew, from "
 	    "the records that are\nread next.  Do it on each host of the "
-	    "group.\n" MASTER_MORE, cmd_watermark },
+	    "group.\n" MASTER_MORE SURE_MORE, cmd_watermark },
 	{ "shm", FIND | JSON | FBY_TAKES_ARG, "FILE",
 	    "Show the ledger, also the one that a killed master left",
 	    "FILE is a ledger or the directory it is in.  It is not changed."

@@ -143,7 +143,8 @@ scenario 'a master that was not named' => sub {
 	};
 
 	is_soon { ($here->('status'))[0] == 0 } 'status finds it';
-	for my $word ('reload', 'drain', 'stop', 'skip x/1@2') {
+	for my $word ('reload', 'drain', 'stop', 'skip x/1@2',
+	    'watermark reset') {
 		my ($status, $out, $err) = $here->(split / /, $word);
 
 		is($status, 1, "$word: refused");
@@ -151,6 +152,26 @@ scenario 'a master that was not named' => sub {
 		    'the target is named');
 	}
 	ok(pid_alive($f->{pid}), 'it still runs');
+	# On a terminal it asks; and what is not a yes is a no.
+	my $asked = sub {
+		my ($answer, @words) = @_;
+
+		return run(['nsenter', '-t', $f->{pid}, '-m', helper('onpty'),
+		    $answer, $forebay, @words]);
+	};
+
+	for my $no ('n', '', 'x') {
+		my ($status, $out) = $asked->($no, 'stop');
+
+		is($status, 1, "stop, answered '$no': refused");
+		like($out, qr{stop the master in /run/forebay/demo \(pid $f->{pid}\)\? \[y/N\] },
+		    'what was asked');
+	}
+	ok(pid_alive($f->{pid}), 'it still runs');
+	is(($asked->('y', 'watermark', 'reset'))[0], 0,
+	    'watermark, answered y: done');
+	like(($asked->('y', 'reload'))[1], qr/nothing has changed/,
+	    'reload, answered y: the result');
 	is(($here->('reload', '--yes'))[0], 0, 'with --yes it obeys');
 	is(($here->('stop', '-d', '/run/forebay/demo'))[0], 0,
 	    'and by its name');
