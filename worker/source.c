@@ -484,6 +484,19 @@ cannot_attach(struct fby_lane *ln, const char *why)
 	return -1;
 }
 
+/* Records that unassign has outdated go; none is handed out. */
+static void
+purge(struct fby_lane *ln)
+{
+	rd_kafka_message_t *msgs[64];
+	ssize_t n;
+
+	while ((n = rd_kafka_consume_batch_queue(ln->queue, 0, msgs,
+		    FBY_NELEM(msgs))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			rd_kafka_message_destroy(msgs[i]);
+}
+
 int
 fby_source_attach(struct fby_lane *ln, int64_t start)
 {
@@ -507,6 +520,12 @@ fby_source_attach(struct fby_lane *ln, int64_t start)
 	}
 	/* Before the assign: or records would go to the consumer's queue. */
 	rd_kafka_queue_forward(ln->queue, NULL);
+	/*
+	 * The queue is the partition's.  What came too late for the lane
+	 * before may be the answer to an offset that librdkafka made up
+	 * behind a wrong checksum: that it is out of range.
+	 */
+	purge(ln);
 	event_assign(&ln->ev_read, w->base, ln->fd,
 	    EV_READ | EV_PERSIST | EV_ET, on_readable, ln);
 	event_priority_set(&ln->ev_read, FBY_PRIORITY_LANE);
@@ -539,19 +558,6 @@ fby_source_set_paused(struct fby_lane *ln, bool paused)
 	rd_kafka_topic_partition_list_destroy(list);
 	ln->paused = paused;
 	fby_debug("lane %s: %s", ln->name, paused ? "paused" : "resumed");
-}
-
-/* Records that unassign has outdated go; none is handed out. */
-static void
-purge(struct fby_lane *ln)
-{
-	rd_kafka_message_t *msgs[64];
-	ssize_t n;
-
-	while ((n = rd_kafka_consume_batch_queue(ln->queue, 0, msgs,
-		    FBY_NELEM(msgs))) > 0)
-		for (ssize_t i = 0; i < n; i++)
-			rd_kafka_message_destroy(msgs[i]);
 }
 
 void
