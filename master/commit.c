@@ -26,10 +26,24 @@
 /* A watermark that moves while its offset does not is committed this often. */
 #define WATERMARK_MS 5000
 
+/*
+ * A partition that cannot be read now is resolved anew, perhaps for days; what
+ * was acked before that is committed, or what was skipped by hand would have
+ * to be skipped on the next host, too.  Only where the log was cut the broker
+ * may not be told before it is known what it has: offsets.c compares.
+ */
+static bool
+has_acks(const struct fby_part *pt)
+{
+	return pt->state >= FBY_ROW_IDLE ||
+	    (pt->state == FBY_ROW_RESOLVING && pt->resume != FBY_NONE &&
+		pt->cut_from == FBY_NONE);
+}
+
 static bool
 is_ours(const struct fby_part *pt)
 {
-	return pt->state >= FBY_ROW_IDLE && !pt->lost && !pt->anew;
+	return has_acks(pt) && !pt->lost && !pt->anew;
 }
 
 /* The master distrusts what it reads. */
@@ -167,7 +181,8 @@ mirror(struct fby_commit *c)
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		struct fby_part *pt = &h->parts[i];
 
-		if (!is_ours(pt) || pt->state == FBY_ROW_IDLE)
+		if (!is_ours(pt) || pt->state == FBY_ROW_IDLE ||
+		    pt->state == FBY_ROW_RESOLVING)
 			continue;
 		if (!read_row(c, pt, &acked, &watermark)) {
 			if (pt->state == FBY_ROW_RELEASED)
