@@ -6,6 +6,8 @@
 
 #include "master/failure.h"
 
+#include <librdkafka/rdkafka.h>
+
 #include "shared/clock.h"
 #include "shared/ledger.h"
 #include "shared/mem.h"
@@ -104,4 +106,20 @@ fby_failure_find(const struct fby_failures *f, uint32_t row,
 	else if (row < f->nrows)
 		one = &f->rows[row][role];
 	return one && one->text && one->at >= since ? one : NULL;
+}
+
+bool
+fby_failure_is_undecodable(const struct fby_failure *one)
+{
+	switch (one->code) {
+	case RD_KAFKA_RESP_ERR__BAD_MSG:
+	case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+	case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+	case RD_KAFKA_RESP_ERR__UNDERFLOW:
+	/* It asks for more and more bytes of it. */
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		return true;
+	default:
+		return false;
+	}
 }

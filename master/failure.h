@@ -47,4 +47,7 @@ int fby_failure_keep(struct fby_failures *f, const struct fby_handoff *h,
 const struct fby_failure *fby_failure_find(const struct fby_failures *f,
     uint32_t row, enum fby_failure_role role, int64_t since);
 
+/* The bytes that the broker has of it make no sense to librdkafka. */
+bool fby_failure_is_undecodable(const struct fby_failure *one);
+
 #endif

@@ -97,6 +97,7 @@ struct fby_part {
 	int64_t granted_at; /* monotonic: seen to be; 0: not yet */
 	int64_t release_by; /* monotonic: told to, op revoke's; 0: not */
 	int64_t skip;       /* left out after its release; FBY_NONE */
+	int64_t skip_last;  /* and all up to this */
 	int64_t skip_from;  /* if this is still what is acked */
 };
 

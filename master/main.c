@@ -23,12 +23,14 @@
 #include "master/client.h"
 #include "master/compare.h"
 #include "master/cpus.h"
+#include "master/extent.h"
 #include "master/json.h"
 #include "master/loader.h"
 #include "master/master.h"
 #include "master/metrics.h"
 #include "master/notes.h"
 #include "master/program.h"
+#include "master/quarantine.h"
 #include "master/rundir.h"
 #include "master/runtimes.h"
 #include "master/screen.h"
@@ -204,6 +206,30 @@ cmd_load(const struct fby_options *o)
 		    strerror(errno));
 	fby_manifest_free(m);
 	return rc == 0 ? 0 : 1;
+}
+
+/* What a running master starts to find the end of a batch; extent.h. */
+static int
+cmd_extent(const struct fby_options *o)
+{
+	struct fby_manifest *m;
+	int32_t partition;
+	int64_t offset;
+	char *topic = fby_strdup(o->arg ? o->arg : "");
+	struct fby_err err;
+	int status = FBY_EXIT_USAGE;
+
+	fby_err_init(&err);
+	m = fby_manifest_unpack(FBY_EXTENT_FD, &err);
+	if (m == NULL)
+		complain(&err);
+	else if (fby_quarantine_parse(topic, &partition, &offset) == 0)
+		status = fby_extent_print(m, topic, partition, offset);
+	fby_err_fini(&err);
+	/* The client's threads may hang in a connect. */
+	if (fflush(stdout) == EOF)
+		status = 1;
+	_exit(status);
 }
 
 static int
@@ -414,8 +440,10 @@ static const struct fby_command commands[] = {
 	{ "skip", FIND | JSON | YES | FBY_TAKES_ARG, "TOPIC/PARTITION@OFFSET",
 	    "Go on without a record that cannot be delivered",
 	    "It has to be the next record to be acknowledged of a partition "
-	    "that is held back\nby it, or held up.  The record is counted as "
-	    "dropped; the log says who did it.\n" MASTER_MORE
+	    "that is held back\nby it, or held up.  If it is in a batch that "
+	    "cannot be decoded, the rest of that\nbatch is skipped, too.  "
+	    "What is skipped is counted as dropped; the log says who did\nit."
+	    "\n" MASTER_MORE
 	    SURE_MORE, cmd_skip },
 	{ "watermark", FIND | JSON | YES | FBY_TAKES_ARG, "reset",
 	    "Forget watermarks that records from the future have raised",
@@ -442,6 +470,9 @@ static const struct fby_command commands[] = {
 	{ "load", FBY_TAKES_FILES | FBY_TAKES_SIGNALS, NULL, NULL,
 	    "Hands a checked manifest to the master that has started it.",
 	    cmd_load },
+	{ "extent", FBY_TAKES_ARG, "TOPIC/PARTITION@OFFSET", NULL,
+	    "Says where a batch ends to the master that has started it.",
+	    cmd_extent },
 	{ "metrics", 0, NULL, NULL,
 	    "Prints the table of all metrics, which the documentation has.",
 	    cmd_metrics },

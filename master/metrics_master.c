@@ -222,7 +222,8 @@ const struct fby_metric fby_metrics_of_master[] = {
 	M("forebay_quarantined", COUNTER, NULL, quarantined, "Partitions that "
 	    "were held back because a record kept killing its worker."),
 	M("forebay_skipped", COUNTER, NULL, skipped, "Records that were left "
-	    "out by hand (`forebay skip`); they are dropped ones, too."),
+	    "out by hand (`forebay skip`); they are dropped ones, too. Of a "
+	    "batch that cannot be decoded, its offsets."),
 	M("forebay_stale_messages", COUNTER, NULL, stale_messages,
 	    "Messages of workers about grants that were over."),
 	M("forebay_workers", GAUGE, NULL, workers_alive, "Workers alive."),

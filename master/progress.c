@@ -9,6 +9,7 @@
 #include "shared/clock.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
+#include "shared/str.h"
 
 #include "master/context.h"
 #include "master/ends.h"
@@ -151,6 +152,21 @@ why(const struct fby_progress *p, uint32_t row, int64_t now)
 	    "may be damaged";
 }
 
+/* Does the reason say that it stands before a batch which `skip` can pass? */
+static bool
+is_before_bad_batch(const struct fby_progress *p, uint32_t row, int64_t now)
+{
+	enum fby_failure_role role;
+	const struct fby_failure *f = fby_progress_reason(p, row, &role);
+
+	if (role != FBY_FAILURE_SOURCE)
+		return false;
+	if (f)
+		return fby_failure_is_undecodable(f);
+	return fby_handoff_is_held(&p->handoff->parts[row]) &&
+	    fby_ends_get(p->ends, row, now) != FBY_NONE;
+}
+
 /* ---- alarms ----------------------------------------------------------- */
 
 struct found {
@@ -169,19 +185,24 @@ set_alarm(struct fby_progress *p, enum fby_failure_role role,
 	const struct fby_part *pt = &p->handoff->parts[f->first];
 	const struct fby_progress_part *part = &p->parts[f->first];
 	char at[FBY_CLOCK_TEXT];
+	struct fby_str s;
 
+	fby_str_init(&s);
+	if (f->n > 1)
+		fby_str_printf(&s,
+		    "%" PRIu32 " partitions stand still, the first of them ",
+		    f->n);
 	fby_clock_text(part->since_wall, at);
-	if (f->n == 1)
-		fby_alarm_set(&p->ctx->alarms, alarm_of[role],
-		    "%s/%d stands still at offset %" PRId64 " since %.19sZ: %s",
-		    pt->topic, pt->partition, part->acked, at,
-		    why(p, f->first, now));
-	else
-		fby_alarm_set(&p->ctx->alarms, alarm_of[role],
-		    "%" PRIu32 " partitions stand still, the first of them "
-		    "%s/%d at offset %" PRId64 " since %.19sZ: %s",
-		    f->n, pt->topic, pt->partition, part->acked, at,
-		    why(p, f->first, now));
+	fby_str_printf(&s, "%s/%d%s at offset %" PRId64 " since %.19sZ: %s",
+	    pt->topic, pt->partition, f->n > 1 ? "" : " stands still",
+	    part->acked, at, why(p, f->first, now));
+	if (is_before_bad_batch(p, f->first, now))
+		fby_str_printf(&s,
+		    "; `forebay skip %s/%d@%" PRId64
+		    "` goes on without that batch",
+		    pt->topic, pt->partition, part->acked);
+	fby_alarm_set(&p->ctx->alarms, alarm_of[role], "%s", s.p);
+	fby_str_fini(&s);
 }
 
 static void

@@ -17,7 +17,10 @@
 #include "master/skip.h"
 
 struct fby_quarantine_wait {
+	struct fby_quarantine *q;
 	uint32_t row;
+	int64_t offset;
+	uint64_t topic_id;
 	char *who;
 	struct fby_control_conn *conn; /* NULL: gone */
 	LIST_ENTRY(fby_quarantine_wait) entry;
@@ -28,6 +31,7 @@ fby_quarantine_init(struct fby_quarantine *q, struct fby_master *mst)
 {
 	q->mst = mst;
 	LIST_INIT(&q->waits);
+	fby_extent_init(&q->extent, mst->ctx.base);
 }
 
 static void
@@ -41,6 +45,7 @@ wait_free(struct fby_quarantine_wait *wait)
 void
 fby_quarantine_fini(struct fby_quarantine *q)
 {
+	fby_extent_fini(&q->extent);
 	while (!LIST_EMPTY(&q->waits))
 		wait_free(LIST_FIRST(&q->waits));
 }
@@ -112,11 +117,19 @@ fby_quarantine_parse(char *text, int32_t *partition, int64_t *offset)
 }
 
 static void
-record_skip(const struct fby_part *pt, int64_t offset, const char *who)
+record_skip(const struct fby_part *pt, int64_t first, int64_t last,
+    const char *who)
 {
-	fby_notice("partition %s/%d: the record at offset %" PRId64
-		   " was skipped by hand (%s)",
-	    pt->topic, pt->partition, offset, who);
+	if (first == last)
+		fby_notice("partition %s/%d: the record at offset %" PRId64
+			   " was skipped by hand (%s)",
+		    pt->topic, pt->partition, first, who);
+	else
+		fby_notice("partition %s/%d: the batch of offsets %" PRId64
+			   " to %" PRId64
+			   ", which cannot be decoded, was skipped by hand "
+			   "(%s)",
+		    pt->topic, pt->partition, first, last, who);
 }
 
 static void answer(struct fby_control_conn *conn, bool ok, const char *fmt, ...)
@@ -137,48 +150,169 @@ answer(struct fby_control_conn *conn, bool ok, const char *fmt, ...)
 
 static void
 answer_skipped(struct fby_control_conn *conn, const struct fby_part *pt,
-    int64_t offset)
+    int64_t first, int64_t last)
 {
-	answer(conn, true,
-	    "%s/%d: skipped the record at offset %" PRId64
-	    "; it goes on at %" PRId64,
-	    pt->topic, pt->partition, offset, offset + 1);
+	if (first == last)
+		answer(conn, true,
+		    "%s/%d: skipped the record at offset %" PRId64
+		    "; it goes on at %" PRId64,
+		    pt->topic, pt->partition, first, last + 1);
+	else
+		answer(conn, true,
+		    "%s/%d: skipped the batch of offsets %" PRId64
+		    " to %" PRId64
+		    ", which cannot be decoded; it goes on at %" PRId64,
+		    pt->topic, pt->partition, first, last, last + 1);
 }
 
-static void
-wait_for(struct fby_quarantine *q, const struct fby_part *pt,
+static struct fby_quarantine_wait *
+find_wait(const struct fby_quarantine *q, uint32_t row)
+{
+	struct fby_quarantine_wait *wait;
+
+	LIST_FOREACH (wait, &q->waits, entry)
+		if (wait->row == row)
+			break;
+	return wait;
+}
+
+static struct fby_quarantine_wait *
+wait_new(struct fby_quarantine *q, const struct fby_part *pt, int64_t offset,
     struct fby_control_conn *conn)
 {
 	struct fby_quarantine_wait *wait = fby_calloc(1, sizeof(*wait));
 
+	wait->q = q;
 	wait->row = pt->row;
+	wait->offset = offset;
+	wait->topic_id = pt->topic_id;
 	wait->conn = conn;
 	wait->who = fby_strdup(fby_control_who(conn));
 	LIST_INSERT_HEAD(&q->waits, wait, entry);
+	return wait;
+}
+
+/* Now, or when the holder has released it. */
+static void
+skip_now(struct fby_master *mst, struct fby_part *pt,
+    struct fby_quarantine_wait *wait, int64_t last)
+{
+	struct fby_str why;
+
+	fby_str_init(&why);
+	switch (fby_skip_records(&mst->handoff, pt, wait->offset, last, &why)) {
+	case FBY_DONE:
+		record_skip(pt, wait->offset, last, wait->who);
+		if (wait->conn)
+			answer_skipped(wait->conn, pt, wait->offset, last);
+		wait_free(wait);
+		break;
+	case FBY_AGAIN:
+	case FBY_OK:
+		break;
+	case FBY_FAIL:
+		if (wait->conn)
+			answer(wait->conn, false, "%s", why.p);
+		wait_free(wait);
+		break;
+	}
+	fby_str_fini(&why);
+}
+
+/* ---- a batch that cannot be decoded ----------------------------------- */
+
+/* Nothing of what is at this offset has come to a sink. */
+static bool
+is_unreadable(const struct fby_master *mst, const struct fby_part *pt,
+    int64_t offset)
+{
+	const struct fby_handoff *h = &mst->handoff;
+	const struct fby_progress_part *part = fby_progress_get(&mst->progress,
+	    pt->row);
+
+	if (offset != fby_handoff_acked(h, pt) ||
+	    pt->state == FBY_ROW_QUARANTINED ||
+	    fby_load(&fby_handoff_row(h, pt)->in_flight) > 0)
+		return false;
+	if (pt->failures > 0 && pt->failed_at == offset)
+		return true;
+	return part && part->is_stuck && part->acked == offset &&
+	    part->role == FBY_FAILURE_SOURCE;
+}
+
+static void
+refuse(struct fby_quarantine_wait *wait, const struct fby_part *pt,
+    const char *why)
+{
+	if (wait->conn)
+		answer(wait->conn, false, "%s/%d: nothing was skipped: %s",
+		    pt->topic, pt->partition, why);
+	wait_free(wait);
+}
+
+static void
+on_extent(void *arg, int64_t last, const char *why)
+{
+	struct fby_quarantine_wait *wait = arg;
+	struct fby_master *mst = wait->q->mst;
+	struct fby_part *pt = &mst->handoff.parts[wait->row];
+
+	if (last == FBY_NONE)
+		refuse(wait, pt, why);
+	else if (pt->topic_id != wait->topic_id ||
+	    !is_unreadable(mst, pt, wait->offset) || last < wait->offset)
+		refuse(wait, pt, "it has moved meanwhile");
+	else
+		skip_now(mst, pt, wait, last);
+}
+
+static void
+skip_batch(struct fby_master *mst, struct fby_part *pt,
+    struct fby_quarantine_wait *wait)
+{
+	struct fby_quarantine *q = &mst->quarantine;
+	struct fby_str why;
+	char *what;
+
+	fby_str_init(&why);
+	what = fby_asprintf("%s/%" PRId32 "@%" PRId64, pt->topic, pt->partition,
+	    wait->offset);
+	if (!fby_skip_may(&mst->handoff, pt, wait->offset, wait->offset,
+		&why)) {
+		if (wait->conn)
+			answer(wait->conn, false, "%s", why.p);
+		wait_free(wait);
+	} else if (q->extent.is_running) {
+		refuse(wait, pt, "the end of another batch is looked for");
+	} else if (fby_extent_start(&q->extent, mst->ctx.manifest_fd, what,
+		       on_extent, wait) == -1) {
+		refuse(wait, pt, strerror(errno));
+	}
+	free(what);
+	fby_str_fini(&why);
 }
 
 static void
 skip_part(struct fby_master *mst, struct fby_control_conn *conn,
     struct fby_part *pt, int64_t offset)
 {
-	struct fby_str why;
+	struct fby_quarantine *q = &mst->quarantine;
+	struct fby_quarantine_wait *wait = find_wait(q, pt->row);
 
-	fby_str_init(&why);
-	switch (fby_skip_record(&mst->handoff, pt, offset, &why)) {
-	case FBY_DONE:
-		record_skip(pt, offset, fby_control_who(conn));
-		answer_skipped(conn, pt, offset);
-		break;
-	case FBY_AGAIN:
-	case FBY_OK:
-		wait_for(&mst->quarantine, pt, conn);
-		break;
-	case FBY_FAIL:
-		answer(conn, false, "%s", why.p);
-		break;
+	if (wait) {
+		answer(conn, false,
+		    "%s/%d: a skip of offset %" PRId64 " is under way already",
+		    pt->topic, pt->partition, wait->offset);
+		return;
 	}
-	fby_str_fini(&why);
+	wait = wait_new(q, pt, offset, conn);
+	if (is_unreadable(mst, pt, offset))
+		skip_batch(mst, pt, wait);
+	else
+		skip_now(mst, pt, wait, offset);
 }
+
+/* ---- the command ------------------------------------------------------ */
 
 void
 fby_quarantine_skip(struct fby_master *mst, struct fby_control_conn *conn,
@@ -210,17 +344,14 @@ void
 fby_quarantine_skipped(struct fby_master *mst, const struct fby_part *pt,
     int64_t offset, bool done)
 {
-	struct fby_quarantine_wait *wait;
+	struct fby_quarantine_wait *wait = find_wait(&mst->quarantine, pt->row);
 
-	LIST_FOREACH (wait, &mst->quarantine.waits, entry)
-		if (wait->row == pt->row)
-			break;
 	if (FBY_COUNT_IF(wait == NULL))
 		return;
 	if (done)
-		record_skip(pt, offset, wait->who);
+		record_skip(pt, offset, pt->skip_last, wait->who);
 	if (wait->conn && done)
-		answer_skipped(wait->conn, pt, offset);
+		answer_skipped(wait->conn, pt, offset, pt->skip_last);
 	else if (wait->conn)
 		answer(wait->conn, false,
 		    "%s/%d: nothing was skipped, the record at offset %" PRId64

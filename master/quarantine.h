@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Partitions that are held back, for people: the alarm, and `skip`, by which
- * an operator goes on without a record.  The states are handoff.h's.
+ * an operator goes on without a record, or without the batch at which the
+ * partition stands if that cannot be decoded.  The states are handoff.h's.
  */
 #ifndef FBY_QUARANTINE_H
 #define FBY_QUARANTINE_H
@@ -10,6 +11,8 @@
 
 #include <sys/queue.h>
 
+#include "master/extent.h"
+
 struct fby_control_conn;
 struct fby_master;
 struct fby_part;
@@ -17,8 +20,9 @@ struct fby_quarantine_wait;
 
 struct fby_quarantine {
 	struct fby_master *mst;
-	/* Who waits for a partition to be released. */
+	/* Skips that wait for a release, or for the end of a batch. */
 	LIST_HEAD(, fby_quarantine_wait) waits;
+	struct fby_extent extent; /* one at a time */
 };
 
 void fby_quarantine_init(struct fby_quarantine *q, struct fby_master *mst);

@@ -10,19 +10,24 @@
 
 #include "master/handoff_own.h"
 
-/* Nobody holds it: leave out the record, which it was read for. */
+/*
+ * Nobody holds it: leave out what it was read for.  How many records a batch
+ * has that cannot be decoded nobody knows, so its offsets are counted.
+ */
 static void
-leave_out(struct fby_handoff *h, struct fby_part *pt, int64_t offset)
+leave_out(struct fby_handoff *h, struct fby_part *pt, int64_t first,
+    int64_t last)
 {
 	struct fby_ledger_row *row = fby_handoff_row(h, pt);
+	uint64_t n = (uint64_t)(last - first) + 1;
 
-	fby_bump(&row->read, 1);
-	fby_release(&row->dropped, fby_load(&row->dropped) + 1);
-	pt->acked = offset + 1;
+	fby_bump(&row->read, n);
+	fby_release(&row->dropped, fby_load(&row->dropped) + n);
+	pt->acked = last + 1;
 	pt->epoch_before = -1;
 	fby_handoff_write(h, pt);
-	fby_poison_moved(&pt->poison, offset + 1);
-	h->skipped++;
+	fby_poison_moved(&pt->poison, last + 1);
+	h->skipped += n;
 }
 
 /* A skip had to wait for this. */
@@ -38,7 +43,7 @@ fby_skip_finish(struct fby_handoff *h, struct fby_part *pt)
 		return;
 	pt->skip = FBY_NONE;
 	if (done) {
-		leave_out(h, pt, offset);
+		leave_out(h, pt, offset, pt->skip_last);
 		pt->quarantined = false;
 	}
 	h->ops->skipped(h->arg, pt, offset, done);
@@ -63,12 +68,20 @@ can_skip(const struct fby_handoff *h, const struct fby_part *pt, int64_t offset)
 	return acked;
 }
 
+/* Its holder could not read it, and it is tried again from where it stands. */
 static bool
-explain_no_skip(const struct fby_handoff *h, const struct fby_part *pt,
-    int64_t offset, struct fby_str *why)
+is_tried_again(const struct fby_part *pt)
+{
+	return pt->state == FBY_ROW_RESOLVING && pt->failures > 0 &&
+	    pt->resume != FBY_NONE && !pt->anew;
+}
+
+bool
+fby_skip_may(const struct fby_handoff *h, const struct fby_part *pt,
+    int64_t first, int64_t last, struct fby_str *why)
 {
 	const char *topic = pt->topic ? pt->topic : "";
-	int64_t only = can_skip(h, pt, offset);
+	int64_t only = can_skip(h, pt, first);
 
 	if (pt->skip != FBY_NONE)
 		fby_str_printf(why,
@@ -76,44 +89,59 @@ explain_no_skip(const struct fby_handoff *h, const struct fby_part *pt,
 		    topic, pt->partition, pt->skip);
 	else if (pt->leaving ||
 	    (pt->state != FBY_ROW_IDLE && pt->state != FBY_ROW_HELD &&
-		pt->state != FBY_ROW_QUARANTINED))
+		pt->state != FBY_ROW_QUARANTINED && !is_tried_again(pt)))
 		fby_str_printf(why,
 		    "%s/%d is %s; a record can be skipped of what is held, "
 		    "idle or held back",
 		    topic, pt->partition, fby_row_state_name(pt->state));
-	else if (offset != only && pt->state == FBY_ROW_QUARANTINED)
+	else if (first != only && pt->state == FBY_ROW_QUARANTINED)
 		fby_str_printf(why,
 		    "%s/%d is held back at offset %" PRId64
 		    ", only that one can be skipped",
 		    topic, pt->partition, only);
-	else if (offset != only)
+	else if (first != only)
 		fby_str_printf(why,
 		    "%s/%d has acked all before offset %" PRId64
 		    ", only that one can be skipped",
 		    topic, pt->partition, only);
-	else if (offset >= fby_handoff_high(h, pt))
+	else if (last >= fby_handoff_high(h, pt))
 		fby_str_printf(why,
 		    "%s/%d has no record at offset %" PRId64
 		    " yet, its log ends there",
-		    topic, pt->partition, offset);
-	return why->len > 0;
+		    topic, pt->partition, last);
+	return why->len == 0;
+}
+
+/* What is asked of the broker already is of the offset before. */
+static void
+resolve_behind(struct fby_handoff *h, struct fby_part *pt)
+{
+	pt->resume = pt->acked;
+	pt->round++;
+	pt->failures = 0;
+	h->ops->resolve(h->arg, true);
 }
 
 enum fby_rc
-fby_skip_record(struct fby_handoff *h, struct fby_part *pt, int64_t offset,
-    struct fby_str *why)
+fby_skip_records(struct fby_handoff *h, struct fby_part *pt, int64_t first,
+    int64_t last, struct fby_str *why)
 {
-	if (explain_no_skip(h, pt, offset, why))
+	if (!fby_skip_may(h, pt, first, last, why))
 		return FBY_FAIL;
+	pt->skip_last = last;
 	if (pt->state == FBY_ROW_HELD) {
-		pt->skip = offset;
+		pt->skip = first;
 		pt->skip_from = fby_handoff_acked(h, pt);
 		fby_handoff_set_state(h, pt, FBY_ROW_REVOKING, "skip");
 		h->ops->revoke(h->arg, pt, 0);
 		return FBY_AGAIN;
 	}
-	leave_out(h, pt, offset);
-	pt->start = offset + 1;
+	leave_out(h, pt, first, last);
+	if (pt->state == FBY_ROW_RESOLVING) {
+		resolve_behind(h, pt);
+		return FBY_DONE;
+	}
+	pt->start = last + 1;
 	if (pt->quarantined) {
 		fby_handoff_go_on(h, pt, "skipped");
 		h->ops->alarm(h->arg);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Going on without a record, by hand.
+ * Going on without a record, or without a batch of them that cannot be decoded
+ * (extent.h), by hand.
  */
 #ifndef FBY_SKIP_H
 #define FBY_SKIP_H
@@ -12,12 +13,18 @@ struct fby_part;
 struct fby_str;
 
 /*
- * Go on without the record at `offset`, which must be the next one to be
- * acked.  FBY_DONE: it is left out; FBY_AGAIN: its holder was told to release
- * it, ops skipped() follows; FBY_FAIL: `why` says what is in the way.
+ * Can it go on without the offsets first to last?  The first must be the next
+ * one to be acked.  No: `why` says what is in the way.
  */
-enum fby_rc fby_skip_record(struct fby_handoff *h, struct fby_part *pt,
-    int64_t offset, struct fby_str *why);
+bool fby_skip_may(const struct fby_handoff *h, const struct fby_part *pt,
+    int64_t first, int64_t last, struct fby_str *why);
+
+/*
+ * Go on without them.  FBY_DONE: they are left out; FBY_AGAIN: the holder was
+ * told to release them, ops skipped() follows; FBY_FAIL: see above.
+ */
+enum fby_rc fby_skip_records(struct fby_handoff *h, struct fby_part *pt,
+    int64_t first, int64_t last, struct fby_str *why);
 
 /* Nobody holds it any more: what a skip had to wait for. */
 void fby_skip_finish(struct fby_handoff *h, struct fby_part *pt);

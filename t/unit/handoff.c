@@ -1231,17 +1231,24 @@ a_new_dead_letter_topic_is_tried_for_what_is_held_back(void **state)
 
 /* The sentence that refuses it, or NULL. */
 static const char *
-try_skip(struct world *w, int64_t offset, enum fby_rc want)
+try_skip_batch(struct world *w, int64_t offset, int64_t last, enum fby_rc want)
 {
 	static char text[200];
 	struct fby_str why;
 
 	fby_str_init(&why);
-	assert_int_equal(fby_skip_record(&w->h, &w->h.parts[0], offset, &why),
+	assert_int_equal(fby_skip_records(&w->h, &w->h.parts[0], offset, last,
+			     &why),
 	    want);
 	snprintf(text, sizeof(text), "%s", why.p);
 	fby_str_fini(&why);
 	return text;
+}
+
+static const char *
+try_skip(struct world *w, int64_t offset, enum fby_rc want)
+{
+	return try_skip_batch(w, offset, offset, want);
 }
 
 static void
@@ -1365,6 +1372,77 @@ what_is_lost_is_not_skipped(void **state)
 	assert_int_equal(w->skips, 1);
 	assert_int_equal(w->skipped, 0);
 	assert_int_equal(fby_load(&row(w, 0)->acked), 150);
+}
+
+/* It cannot be read: it is resolved anew. */
+static void
+fail_at(struct world *w, int64_t acked)
+{
+	in_flight(w, 0, acked, acked);
+	fby_handoff_released(&w->h, 2, 0, w->h.parts[0].epoch,
+	    FBY_RELEASE_FAILED);
+	assert_int_equal(w->h.parts[0].state, FBY_ROW_RESOLVING);
+}
+
+static void
+a_batch_is_skipped_where_it_is_tried_again_and_again(void **state)
+{
+	struct world *w = *state;
+	struct fby_part *pt = &w->h.parts[0];
+	unsigned round, resolves;
+
+	hold(w);
+	fail_at(w, 150);
+	round = pt->round;
+	resolves = w->resolves;
+	assert_string_equal(try_skip_batch(w, 151, 199, FBY_FAIL),
+	    "t/0 has acked all before offset 150, only that one can be "
+	    "skipped");
+	assert_string_equal(try_skip_batch(w, 150, 1000, FBY_FAIL),
+	    "t/0 has no record at offset 1000 yet, its log ends there");
+	try_skip_batch(w, 150, 199, FBY_DONE);
+	/* Answers that are under way are void, and it is asked at once. */
+	assert_int_equal(pt->state, FBY_ROW_RESOLVING);
+	assert_true(pt->round > round);
+	assert_true(w->resolves > resolves);
+	assert_int_equal(pt->resume, 200);
+	assert_int_equal(pt->failures, 0);
+	assert_int_equal(fby_load(&row(w, 0)->acked), 200);
+	assert_int_equal(fby_load(&row(w, 0)->dropped), 50);
+	assert_int_equal(fby_load(&row(w, 0)->read), 50);
+	assert_int_equal(w->h.skipped, 50);
+	/* It leaves with that. */
+	fby_handoff_revoke(&w->h, "t", 0, false, 0);
+	assert_int_equal(pt->state, FBY_ROW_RELEASED);
+	assert_int_equal(pt->acked, 200);
+}
+
+static void
+a_batch_is_skipped_after_its_holder_has_let_go(void **state)
+{
+	struct world *w = *state;
+	struct fby_part *pt = &w->h.parts[0];
+
+	hold(w);
+	in_flight(w, 0, 150, 150);
+	try_skip_batch(w, 150, 199, FBY_AGAIN);
+	/* It has failed while it was told to. */
+	fby_handoff_released(&w->h, 2, 0, 1, FBY_RELEASE_FAILED);
+	assert_int_equal(w->skipped, 1);
+	assert_int_equal(pt->state, FBY_ROW_RESOLVING);
+	assert_int_equal(pt->resume, 200);
+	assert_int_equal(w->h.skipped, 50);
+}
+
+static void
+what_has_no_start_offset_yet_is_not_skipped(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(fby_handoff_assign(&w->h, "t", 0), 0);
+	assert_string_equal(try_skip_batch(w, 0, 10, FBY_FAIL),
+	    "t/0 is RESOLVING; a record can be skipped of what is held, "
+	    "idle or held back");
 }
 
 static void
@@ -1492,6 +1570,9 @@ main(void)
 		TEST(a_record_that_is_done_meanwhile_is_not_skipped),
 		TEST(a_skip_that_the_group_overtakes_is_committed_or_not_done),
 		TEST(what_is_lost_is_not_skipped),
+		TEST(a_batch_is_skipped_where_it_is_tried_again_and_again),
+		TEST(a_batch_is_skipped_after_its_holder_has_let_go),
+		TEST(what_has_no_start_offset_yet_is_not_skipped),
 		TEST(there_must_be_a_record_to_skip),
 		TEST(a_topic_made_anew_has_no_history),
 		TEST(what_was_read_and_not_done_is_returned),

@@ -5,6 +5,8 @@
  */
 #include "t/unit/unit.h"
 
+#include <librdkafka/rdkafka.h>
+
 #include "master/alarm.h"
 #include "shared/clock.h"
 #include "t/unit/fake_master.h"
@@ -94,6 +96,30 @@ what_is_not_read_is_the_sources(void **state)
 	fby_release(&row(0)->acked, 11);
 	pass(1000);
 	assert_null(alarm_text(FBY_ALARM_STUCK));
+}
+
+static void
+what_cannot_be_decoded_can_be_skipped(void **state)
+{
+	struct fby_msg_failure msg = {
+		.row = 0,
+		.role = FBY_FAILURE_SOURCE,
+		.code = RD_KAFKA_RESP_ERR__BAD_MSG,
+		.text = "failed CRC32C check",
+	};
+
+	(void)state;
+	fby_store(&row(0)->high, 20);
+	assert_int_equal(fby_failure_keep(&mst.failures, &mst.handoff, 0, &msg),
+	    0);
+	pass(LIMIT + 1000);
+	assert_non_null(strstr(alarm_text(FBY_ALARM_STUCK),
+	    ": failed CRC32C check; `forebay skip orders/0@10` goes on "
+	    "without that batch"));
+	/* Another reason, another remedy. */
+	say(0, FBY_FAILURE_SOURCE, "no descriptor is left");
+	pass(1000);
+	assert_null(strstr(alarm_text(FBY_ALARM_STUCK), "forebay skip"));
 }
 
 static void
@@ -228,6 +254,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(at_the_end_nothing_is_missed),
 		TEST(what_is_not_read_is_the_sources),
+		TEST(what_cannot_be_decoded_can_be_skipped),
 		TEST(what_is_in_flight_is_the_roles_that_complains),
 		TEST(a_reason_of_all_is_taken_where_there_is_none_of_its_own),
 		TEST(who_has_no_start_offset_for_long_is_stuck),
