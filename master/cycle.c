@@ -337,7 +337,6 @@ fby_cycle_workers_ready(struct fby_master *mst)
 	if (!fby_supervisor_is_ready(&mst->sup))
 		return;
 	fby_notify_ready(&mst->notify);
-	fby_alarm_clear(&mst->ctx.alarms, FBY_ALARM_WORKERS);
 }
 
 static int
@@ -468,6 +467,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_child_tick(&mst->canary);
 	fby_unassigned_tick(&mst->unassigned);
 	fby_unstarted_look(&mst->handoff, &mst->ctx.alarms);
+	fby_quarantine_alarm(mst);
 	if (mst->state == FBY_CYCLE_RUNNING) {
 		const char *unready = fby_cycle_unready(mst);
 		const char *poison = fby_alarm_text(&mst->ctx.alarms,

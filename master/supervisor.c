@@ -64,12 +64,14 @@ is_over(const struct fby_supervisor *sup)
 	return true;
 }
 
-/* A canary's alarms are its own: the others can do its work. */
-static enum fby_alarm
-alarm_of(const struct fby_proc *pr)
+/* Until a process of that place is ready; supervisor_alarm.c shows it. */
+static void
+set_fault(struct fby_place *pl, const struct fby_proc *pr,
+    enum fby_place_fault fault, int code)
 {
-	return fby_supervisor_kind(pr) == FBY_PLACE_CANARY ? FBY_ALARM_CANARY :
-							     FBY_ALARM_WORKERS;
+	pl->fault = fault;
+	pl->fault_slot = pr->slot;
+	pl->fault_code = code;
 }
 
 /* ---- starting --------------------------------------------------------- */
@@ -112,8 +114,7 @@ start(struct fby_supervisor *sup, struct fby_proc *pr)
 	if (fby_proc_start(pr, &how) == 0)
 		return;
 	back_off(sup, pr);
-	fby_alarm_set(&sup->mst->ctx.alarms, alarm_of(pr),
-	    "worker %u cannot be started; the log says why", pr->slot);
+	set_fault(place_of(sup, pr), pr, FBY_PLACE_NO_PROCESS, 0);
 }
 
 static void
@@ -221,13 +222,6 @@ fby_supervisor_is_ready(const struct fby_supervisor *sup)
 	    is_kind_ready(sup, FBY_PLACE_WARD);
 }
 
-static void
-canaries_ready(struct fby_supervisor *sup)
-{
-	if (is_kind_ready(sup, FBY_PLACE_CANARY))
-		fby_alarm_clear(&sup->mst->ctx.alarms, FBY_ALARM_CANARY);
-}
-
 void
 fby_supervisor_ready(struct fby_supervisor *sup, struct fby_proc *pr)
 {
@@ -248,8 +242,8 @@ fby_supervisor_ready(struct fby_supervisor *sup, struct fby_proc *pr)
 		retire(old);
 	}
 	pl->fresh = false;
-	if (fby_supervisor_kind(pr) == FBY_PLACE_CANARY)
-		canaries_ready(sup);
+	pl->fault = FBY_PLACE_FINE;
+	fby_supervisor_look(sup);
 	sup->ops->ready(sup->arg);
 	sup->ops->plan(sup->arg);
 	/* Who retires without a lane will release none. */
@@ -268,9 +262,7 @@ replace_dead(struct fby_supervisor *sup, struct fby_proc *pr, int status,
 
 	if (WIFEXITED(status) && !fby_exit_respawn(WEXITSTATUS(status))) {
 		fby_proc_set_state(pr, FBY_PROC_BACKOFF); /* without a timer */
-		fby_alarm_set(&sup->mst->ctx.alarms, alarm_of(pr),
-		    "worker %u %s; it is not started again before a reload",
-		    pr->slot, fby_exit_sentence(WEXITSTATUS(status)));
+		set_fault(pl, pr, FBY_PLACE_GIVEN_UP, WEXITSTATUS(status));
 		return;
 	}
 	if (lived >= SETTLED_MS)
@@ -282,8 +274,7 @@ replace_dead(struct fby_supervisor *sup, struct fby_proc *pr, int status,
 	}
 	back_off(sup, pr);
 	if (!was_ready)
-		fby_alarm_set(&sup->mst->ctx.alarms, alarm_of(pr),
-		    "worker %u does not start; the log says why", pr->slot);
+		set_fault(pl, pr, FBY_PLACE_NOT_READY, 0);
 }
 
 static void
@@ -322,6 +313,7 @@ fby_supervisor_reaped(struct fby_supervisor *sup, pid_t pid, int status)
 	if (pr == NULL)
 		return false;
 	on_death(sup, pr, status);
+	fby_supervisor_look(sup);
 	sup->ops->plan(sup->arg);
 	fby_supervisor_check(sup);
 	if (is_over(sup) && fby_supervisor_alive(sup) == 0)
@@ -368,6 +360,7 @@ fby_supervisor_tick(struct fby_supervisor *sup)
 	sup->ticked_at = now;
 	try_again(sup, now);
 	fby_supervisor_check(sup);
+	fby_supervisor_look(sup);
 }
 
 /* ---- how many, and of which generation -------------------------------- */
@@ -380,6 +373,7 @@ close_place(struct fby_supervisor *sup, struct fby_place *pl)
 	if (pl->slot != FBY_NOSLOT)
 		retire(&sup->procs[pl->slot]);
 	pl->slot = pl->next = FBY_NOSLOT;
+	pl->fault = FBY_PLACE_FINE;
 }
 
 /* As many places as are wanted, as far as there are slots for them. */
@@ -506,6 +500,7 @@ set_programs(struct fby_supervisor *sup, const struct fby_manifest *m)
 	}
 	fby_program_fini(&sup->program);
 	sup->program = program;
+	sup->no_program = false;
 	return 0;
 }
 
@@ -529,8 +524,6 @@ count_places(struct fby_supervisor *sup, const struct fby_manifest *m)
 		    ncpus, i);
 	for (size_t i = 0; i < FBY_WARDS_MAX; i++)
 		sup->places[fby_supervisor_first[FBY_PLACE_WARD] + i].cpu = -1;
-	if (sup->want[FBY_PLACE_CANARY] == 0)
-		fby_alarm_clear(&sup->mst->ctx.alarms, FBY_ALARM_CANARY);
 }
 
 /* Each gets its own program's; who is of neither retires. */
@@ -584,9 +577,8 @@ fby_supervisor_roll(struct fby_supervisor *sup, const struct fby_manifest *m,
 	sup->again_at = 0;
 	sup->is_resting = false;
 	if (set_programs(sup, m) == -1) {
-		sup->failed = true;
-		fby_alarm_set(&sup->mst->ctx.alarms, FBY_ALARM_WORKERS,
-		    "workers cannot be started; the log says why");
+		sup->failed = sup->no_program = true;
+		fby_supervisor_look(sup);
 		fby_supervisor_check(sup);
 		return;
 	}

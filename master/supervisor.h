@@ -40,6 +40,14 @@ enum fby_place_kind {
 	FBY_PLACE_KINDS
 };
 
+/* What the last process of a place that was not ready has met with. */
+enum fby_place_fault {
+	FBY_PLACE_FINE,       /* nothing, or one has been ready since */
+	FBY_PLACE_NO_PROCESS, /* it could not be started */
+	FBY_PLACE_NOT_READY,  /* it has died before it was ready */
+	FBY_PLACE_GIVEN_UP,   /* it has said that it is of no use */
+};
+
 struct fby_place {
 	int cpu;       /* -1: not pinned */
 	uint32_t slot; /* current process; FBY_NOSLOT: not in use */
@@ -47,6 +55,9 @@ struct fby_place {
 	bool fresh;    /* none has been ready in it yet */
 	bool spared;   /* one was started again at once */
 	int64_t backoff_ms;
+	enum fby_place_fault fault;
+	uint32_t fault_slot;
+	int fault_code; /* GIVEN_UP: enum fby_exit */
 };
 
 /* What the supervisor tells, and whom; nothing of it is done at once. */
@@ -79,6 +90,8 @@ struct fby_supervisor {
 	bool failed;                  /* a successor did not start */
 	bool is_full;                 /* no slot was free: said */
 	bool is_resting;              /* nothing is started any more */
+	bool no_program;              /* what they are could not be set */
+	bool is_canary_down;          /* alarm CANARY is ours */
 	int64_t again_at, again_ms;   /* monotonic; 0: not to be tried */
 	int64_t ticked_at;            /* monotonic */
 	uint64_t deaths, hangs;       /* counters */

@@ -10,6 +10,7 @@
 
 #include "master/master.h"
 #include "master/supervisor.h"
+#include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
@@ -57,6 +58,7 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 		return -1;
 	started++;
 	pr->pid = ++next_pid;
+	pr->spawned_at = fby_clock_mono();
 	fby_proc_set_state(pr, FBY_PROC_STARTING);
 	return 0;
 }
@@ -389,6 +391,111 @@ at_rest_nothing_is_started(void **state)
 	assert_int_equal(count(FBY_PROC_STARTING), 4);
 }
 
+static const char *
+alarm_text(enum fby_alarm a)
+{
+	return fby_alarm_text(&mst.ctx.alarms, a);
+}
+
+static void
+assert_alarm(enum fby_alarm a, const char *part)
+{
+	fby_supervisor_tick(&mst.sup);
+	if (part == NULL) {
+		assert_null(alarm_text(a));
+	} else {
+		assert_non_null(alarm_text(a));
+		assert_non_null(strstr(alarm_text(a), part));
+	}
+}
+
+/* Those that wait for it are started again, all at once. */
+static void
+back_off_is_over(void)
+{
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
+		if (mst.sup.procs[i].state == FBY_PROC_BACKOFF)
+			event_active(&mst.sup.procs[i].ev_spawn, EV_TIMEOUT, 1);
+	event_base_loop(mst.ctx.base, EVLOOP_NONBLOCK);
+}
+
+/* No event says that it is over: the place is not wanted any more. */
+static void
+an_alarm_goes_with_the_place_that_had_it(void **state)
+{
+	(void)state;
+	name_all();
+	nworkers = 4;
+	roll(0);
+	all_ready();
+	assert_alarm(FBY_ALARM_WORKERS, NULL);
+	fby_supervisor_reaped(&mst.sup, mst.sup.procs[3].pid,
+	    FBY_EXIT_CONFIG << 8);
+	assert_alarm(FBY_ALARM_WORKERS, "worker 3 ");
+	nworkers = 3;
+	roll(0);
+	all_ready();
+	assert_alarm(FBY_ALARM_WORKERS, NULL);
+}
+
+static void
+an_alarm_stays_while_one_of_them_is_down(void **state)
+{
+	(void)state;
+	name_all();
+	nworkers = 2;
+	roll(0);
+	for (uint32_t i = 0; i < 2; i++)
+		fby_supervisor_reaped(&mst.sup, mst.sup.procs[i].pid, 9);
+	assert_alarm(FBY_ALARM_WORKERS, "2 of 2 workers are down");
+	cannot_start = true;
+	back_off_is_over();
+	assert_alarm(FBY_ALARM_WORKERS, "cannot be started");
+	cannot_start = false;
+	back_off_is_over();
+	assert_alarm(FBY_ALARM_WORKERS, "2 of 2");
+	fby_supervisor_ready(&mst.sup, &mst.sup.procs[0]);
+	assert_alarm(FBY_ALARM_WORKERS, "worker 1 ");
+	fby_supervisor_ready(&mst.sup, &mst.sup.procs[1]);
+	assert_alarm(FBY_ALARM_WORKERS, NULL);
+}
+
+/* It gets ready each time, so nothing has failed to start. */
+static void
+who_dies_again_and_again_is_an_alarm(void **state)
+{
+	size_t deaths = 0;
+
+	(void)state;
+	name_all();
+	nworkers = 1;
+	roll(0);
+	all_ready();
+	do {
+		assert_alarm(FBY_ALARM_WORKERS, NULL);
+		fby_supervisor_reaped(&mst.sup, mst.sup.procs[0].pid, 11);
+		if (mst.sup.places[0].backoff_ms >= 1000)
+			break;
+		back_off_is_over();
+		all_ready();
+	} while (++deaths < 10);
+	assert_int_equal(deaths, 4);
+	assert_alarm(FBY_ALARM_WORKERS, "worker 0 dies again and again");
+}
+
+/* Of a canary that is no worker of ours. */
+static void
+the_alarm_of_another_is_not_taken_back(void **state)
+{
+	(void)state;
+	name_all();
+	nworkers = 1;
+	roll(0);
+	all_ready();
+	fby_alarm_set(&mst.ctx.alarms, FBY_ALARM_CANARY, "not running");
+	assert_alarm(FBY_ALARM_CANARY, "not running");
+}
+
 static void
 a_process_of_others_is_not_ours(void **state)
 {
@@ -407,6 +514,10 @@ main(void)
 		TEST(a_slot_that_is_free_has_no_timer_left),
 		TEST(at_rest_nothing_is_started),
 		TEST(a_process_of_others_is_not_ours),
+		TEST(an_alarm_goes_with_the_place_that_had_it),
+		TEST(an_alarm_stays_while_one_of_them_is_down),
+		TEST(who_dies_again_and_again_is_an_alarm),
+		TEST(the_alarm_of_another_is_not_taken_back),
 	};
 
 	return UNIT_RUN(tests);
