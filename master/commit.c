@@ -435,6 +435,8 @@ on_answer(void *arg, rd_kafka_event_t *ev)
 	take_answer(c, ev);
 	fby_handoff_committed(&c->mst->handoff);
 	c->commits += !err;
+	if (!err)
+		fby_group_committed(&c->mst->group);
 	c->errors += err != 0;
 	c->refusal = is_of_topic(err) ? 0 : err;
 	waiting = give_up(c);

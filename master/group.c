@@ -362,6 +362,9 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 		fby_topics_look(&mst->topics);
 		break;
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		fby_group_health_topic_denied(&g->health, text);
+		fby_group_look(g);
+		break;
 	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
 		fby_group_health_unauthorized(&g->health, text);
@@ -386,6 +389,20 @@ fby_group_logged_in(struct fby_group *g)
 	if (!g->is_login_refused)
 		return;
 	g->is_login_refused = false;
+	fby_group_health_authorized(&g->health);
+	fby_group_look(g);
+}
+
+void
+fby_group_topics_seen(struct fby_group *g)
+{
+	fby_group_health_topics_seen(&g->health);
+	fby_group_look(g);
+}
+
+void
+fby_group_committed(struct fby_group *g)
+{
 	fby_group_health_authorized(&g->health);
 	fby_group_look(g);
 }

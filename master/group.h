@@ -95,6 +95,10 @@ int fby_group_open(struct fby_group *g);
 /* A broker has answered something that only a log-in gets. */
 void fby_group_logged_in(struct fby_group *g);
 
+/* Metadata name all topics; a commit was accepted: each needs its rights. */
+void fby_group_topics_seen(struct fby_group *g);
+void fby_group_committed(struct fby_group *g);
+
 /* A broker has answered something. */
 void fby_group_answered(struct fby_group *g);
 

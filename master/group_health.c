@@ -34,6 +34,7 @@ fby_group_health_fini(struct fby_group_health *h)
 {
 	note(&h->down, NULL);
 	note(&h->unauthorized, NULL);
+	note(&h->topic_denied, NULL);
 	note(&h->refused, NULL);
 }
 
@@ -70,6 +71,18 @@ fby_group_health_authorized(struct fby_group_health *h)
 }
 
 void
+fby_group_health_topic_denied(struct fby_group_health *h, const char *why)
+{
+	note(&h->topic_denied, why);
+}
+
+void
+fby_group_health_topics_seen(struct fby_group_health *h)
+{
+	note(&h->topic_denied, NULL);
+}
+
+void
 fby_group_health_refused(struct fby_group_health *h, const char *why)
 {
 	note(&h->refused, why);
@@ -80,6 +93,7 @@ fby_group_health_joined(struct fby_group_health *h, int64_t now)
 {
 	fby_group_health_answered(h, now);
 	fby_group_health_authorized(h);
+	fby_group_health_topics_seen(h);
 	note(&h->refused, NULL);
 }
 
@@ -116,6 +130,7 @@ fby_group_health_look(struct fby_group_health *h, struct fby_alarms *alarms,
     bool open, int64_t now)
 {
 	look_at_broker(h, alarms, open, now);
-	say(alarms, FBY_ALARM_AUTH, h->unauthorized);
+	say(alarms, FBY_ALARM_AUTH,
+	    h->unauthorized ? h->unauthorized : h->topic_denied);
 	say(alarms, FBY_ALARM_GROUP, h->refused);
 }

@@ -26,7 +26,8 @@ struct fby_group_health {
 	int64_t answered_at; /* monotonic: the last answer, or the start */
 	int64_t down_at;     /* all brokers down; 0: since then an answer */
 	char *down;          /* heap: the last word on a connection */
-	char *unauthorized;  /* heap; NULL: nothing is refused */
+	char *unauthorized;  /* heap: log-in, group or cluster; or NULL */
+	char *topic_denied;  /* heap: a topic is not to be seen; or NULL */
 	char *refused;       /* heap: why there is no membership */
 };
 
@@ -42,8 +43,15 @@ void fby_group_health_answered(struct fby_group_health *h, int64_t now);
 void fby_group_health_broken(struct fby_group_health *h, const char *why);
 void fby_group_health_down(struct fby_group_health *h, int64_t now);
 
+/*
+ * What is denied is said once, and that it is not denied any more is not said
+ * at all; so it is over when something succeeds for which the right is needed:
+ * a log-in, a commit, metadata of all topics.
+ */
 void fby_group_health_unauthorized(struct fby_group_health *h, const char *why);
 void fby_group_health_authorized(struct fby_group_health *h);
+void fby_group_health_topic_denied(struct fby_group_health *h, const char *why);
+void fby_group_health_topics_seen(struct fby_group_health *h);
 
 /* By group or coordinator, or by librdkafka itself. */
 void fby_group_health_refused(struct fby_group_health *h, const char *why);

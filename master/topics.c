@@ -190,6 +190,13 @@ sort_out(struct fby_topics *t, const rd_kafka_metadata_t *md, const char *name,
 }
 
 static void
+all_are_seen(struct fby_topics *t)
+{
+	fby_alarm_clear(&t->mst->ctx.alarms, FBY_ALARM_TOPIC);
+	fby_group_topics_seen(&t->mst->group);
+}
+
+static void
 take_look(struct fby_topics *t, const rd_kafka_metadata_t *md)
 {
 	const struct fby_strings *topics = &t->mst->ctx.manifest->topics;
@@ -207,7 +214,7 @@ take_look(struct fby_topics *t, const rd_kafka_metadata_t *md)
 		fby_alarm_set(&t->mst->ctx.alarms, FBY_ALARM_TOPIC, "%s",
 		    missing.p);
 	else if (n == topics->n)
-		fby_alarm_clear(&t->mst->ctx.alarms, FBY_ALARM_TOPIC);
+		all_are_seen(t);
 	fby_str_fini(&missing);
 	if (n == topics->n && list->cnt > 0 &&
 	    t->mst->group.state == FBY_GROUP_STEADY)

@@ -84,6 +84,26 @@ a_refusal_stays_until_there_is_a_membership(void **state)
 	assert_string_equal(said(FBY_ALARM_GROUP, 90000), "");
 }
 
+/* Each is over by what proves it, and not by the other's proof. */
+static void
+a_denied_topic_and_a_denied_group_are_two_things(void **state)
+{
+	(void)state;
+	fby_group_health_topic_denied(&health, "topic");
+	fby_group_health_unauthorized(&health, "group");
+	assert_string_equal(said(FBY_ALARM_AUTH, 1000), "group");
+	fby_group_health_authorized(&health);
+	assert_string_equal(said(FBY_ALARM_AUTH, 1000), "topic");
+	fby_group_health_unauthorized(&health, "group");
+	fby_group_health_topics_seen(&health);
+	assert_string_equal(said(FBY_ALARM_AUTH, 1000), "group");
+	fby_group_health_authorized(&health);
+	assert_string_equal(said(FBY_ALARM_AUTH, 1000), "");
+	fby_group_health_topic_denied(&health, "topic");
+	fby_group_health_joined(&health, 1000);
+	assert_string_equal(said(FBY_ALARM_AUTH, 1000), "");
+}
+
 int
 main(void)
 {
@@ -92,6 +112,7 @@ main(void)
 		T(no_answer_for_most_of_a_session_is_an_alarm),
 		T(the_last_word_on_a_connection_is_the_reason),
 		T(a_refusal_stays_until_there_is_a_membership),
+		T(a_denied_topic_and_a_denied_group_are_two_things),
 	};
 #undef T
 
