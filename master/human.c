@@ -72,16 +72,21 @@ const char *
 fby_human_watermark(int64_t wm, int64_t now, char buf[FBY_HUMAN])
 {
 	char when[FBY_CLOCK_TEXT], today[FBY_CLOCK_TEXT], age[FBY_HUMAN];
-	int64_t behind = now - wm;
+	const char *clock = strchr(fby_clock_text(wm, when), 'T');
+	int64_t behind;
 	int n;
 
-	fby_clock_text(wm, when);
+	/* What a damaged ledger or a strange master says is no time. */
+	if (clock == NULL || now < 0)
+		return "-";
+	behind = now - wm;
 	fby_clock_text(now, today);
 	fby_human_age(behind < 0 ? -behind : behind, age);
-	if (strncmp(when, today, sizeof("2026-11-22") - 1) == 0)
-		n = snprintf(buf, FBY_HUMAN, "%.12s", when + 11);
+	if (strncmp(when, today, (size_t)(clock - when)) == 0)
+		n = snprintf(buf, FBY_HUMAN, "%.12s", clock + 1);
 	else
-		n = snprintf(buf, FBY_HUMAN, "%.10s %.8s", when, when + 11);
+		n = snprintf(buf, FBY_HUMAN, "%.*s %.8s", (int)(clock - when),
+		    when, clock + 1);
 	snprintf(buf + n, FBY_HUMAN - (size_t)n,
 	    behind < 0 ? " in %s" : " %s ago", age);
 	return buf;

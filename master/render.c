@@ -46,6 +46,7 @@ struct column {
 /* clang-format on */
 #define MAX_COLUMNS 24
 #define FAILURES_MAX 10
+#define SECONDS_MAX 1e12
 
 /* ---- reading the JSON ------------------------------------------------- */
 
@@ -108,6 +109,8 @@ show(const json_t *o, const char *key, enum kind kind, int64_t now,
 	case AGE:
 		return fby_human_age(n, buf);
 	case SECONDS:
+		/* NAN is none of these, and JSON has none. */
+		x = FBY_MIN(FBY_MAX(x, 0), SECONDS_MAX);
 		return fby_human_age((int64_t)(x * 1000), buf);
 	case WATERMARK:
 		return fby_human_watermark(n, now, buf);
@@ -229,14 +232,14 @@ alarms(struct fby_str *s, const json_t *status, const struct fby_render *r)
 	const json_t *list = json_object_get(status, "alarms");
 	const json_t *manifest = json_object_get(status, "manifest");
 	size_t serious = 0;
-	char what[64];
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *o = json_array_get(list, i);
+		char *what = fby_asprintf("ALARM, %s", text(o, "what"));
 
 		serious += !is_false(o, "unready");
-		snprintf(what, sizeof(what), "ALARM, %s", text(o, "what"));
 		complain(s, r, RED, what, text(o, "text"));
+		free(what);
 	}
 	/* The reason is one of the alarms, if there are any that count. */
 	if (is_false(status, "ready") && serious == 0)
@@ -383,7 +386,8 @@ behind_transaction(const json_t *o)
 	static char buf[64];
 	char at[FBY_CLOCK_TEXT];
 
-	fby_clock_text(number(o, "transaction_open_since"), at);
+	if (*fby_clock_text(number(o, "transaction_open_since"), at) == '-')
+		return "behind an open transaction";
 	snprintf(buf, sizeof(buf), "behind an open transaction since %.19sZ",
 	    at);
 	return buf;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
+#include "shared/mem.h"
 #include "shared/str.h"
 
 #include "master/render.h"
@@ -70,11 +71,21 @@ fby_screen_complain(const char *text)
 void
 fby_screen_json(const json_t *o)
 {
-	/* Beyond ASCII there are control characters, too. */
-	size_t plain = isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0;
+	/* Beyond ASCII there are control characters, too, and one at its end.
+	 */
+	const bool plain = isatty(STDOUT_FILENO);
+	char *text = json_dumps(o,
+	    JSON_INDENT(2) | (plain ? JSON_ENSURE_ASCII : 0));
 
-	json_dumpf(o, stdout, JSON_INDENT(2) | plain);
+	if (text == NULL)
+		fby_mem_fatal();
+	for (const char *p = text; *p; p++)
+		if (plain && *p == 0x7f)
+			fputs("\\u007f", stdout);
+		else
+			fputc(*p, stdout);
 	fputc('\n', stdout);
+	free(text);
 }
 
 int

@@ -53,8 +53,11 @@ fby_clock_text(int64_t wall_ms, char buf[FBY_CLOCK_TEXT])
 	size_t n;
 
 	if (wall_ms < 0 || gmtime_r(&sec, &tm) == NULL ||
-	    (n = strftime(buf, FBY_CLOCK_TEXT, "%Y-%m-%dT%H:%M:%S", &tm)) == 0)
-		return "-";
+	    (n = strftime(buf, FBY_CLOCK_TEXT, "%Y-%m-%dT%H:%M:%S", &tm)) ==
+		0) {
+		snprintf(buf, FBY_CLOCK_TEXT, "-");
+		return buf;
+	}
 	snprintf(buf + n, FBY_CLOCK_TEXT - n, ".%03dZ", (int)(wall_ms % 1000));
 	return buf;
 }

@@ -19,7 +19,7 @@ int64_t fby_clock_wall(void);
 /* For libevent. */
 struct timeval fby_clock_tv(int64_t ms);
 
-/* "2026-11-22T20:35:00.123Z"; "-" for a negative time. */
+/* "2026-11-22T20:35:00.123Z"; "-" for what has no such text.  Returns buf. */
 #define FBY_CLOCK_TEXT 32
 const char *fby_clock_text(int64_t wall_ms, char buf[FBY_CLOCK_TEXT]);
 

@@ -96,11 +96,14 @@ fby_err_text(struct fby_err *err)
 	for (size_t i = 0; i < err->n; i++) {
 		const struct fby_err_item *item = &err->items[i];
 
+		if (item->pos.file)
+			fby_str_printable(&s, item->pos.file,
+			    strlen(item->pos.file));
 		if (item->pos.file && item->pos.line > 0)
-			fby_str_printf(&s, "%s:%d:%d: ", item->pos.file,
-			    item->pos.line, item->pos.col);
-		else if (item->pos.file)
-			fby_str_printf(&s, "%s: ", item->pos.file);
+			fby_str_printf(&s, ":%d:%d", item->pos.line,
+			    item->pos.col);
+		if (item->pos.file)
+			fby_str_puts(&s, ": ");
 		fby_str_printf(&s, "%s\n", item->text);
 	}
 	if (err->total > err->n)

@@ -60,6 +60,10 @@ a_watermark_of_another_day_shows_its_date(void **state)
 	    "2026-11-21 21:25:37 1d00h ago");
 	assert_string_equal(fby_human_watermark(0, NOW, buf),
 	    "1970-01-01 00:00:00 20779d21h ago");
+	assert_string_equal(fby_human_watermark(-1, NOW, buf), "-");
+	assert_string_equal(fby_human_watermark(INT64_MIN, NOW, buf), "-");
+	assert_string_equal(fby_human_watermark(INT64_MAX, NOW, buf),
+	    "292278994-08-17 07:12:55 in 106751970387d09h");
 }
 
 static void
