@@ -46,16 +46,17 @@ struct probe {
 
 /* ---- lines ------------------------------------------------------------ */
 
+/* A runtime may print anything else, NUL bytes, too. */
 static void
-on_line(struct probe *p, const char *line, int64_t now)
+on_line(struct probe *p, const char *line, size_t len, int64_t now)
 {
-	const char *mark = strstr(line, MARK);
+	const char *mark = memmem(line, len, MARK, strlen(MARK));
 	long long number, sent;
 	int id;
 
 	if (mark == NULL ||
 	    sscanf(mark, MARK_FORMAT, &id, &number, &sent) != 3 ||
-	    id != p->c->groups)
+	    id != p->c->groups || sent < 0 || sent > now)
 		return;
 	if (p->count_us == FBY_NONE)
 		p->count_us = now + WARM_US;
@@ -80,13 +81,12 @@ read_lines(struct probe *p)
 	if (n <= 0)
 		return 0;
 	fby_str_add(&p->text, buf, (size_t)n);
-	for (line = p->text.p; (end = strchr(line, '\n')) != NULL;
+	for (line = p->text.p; (end = memchr(line, '\n', p->text.len)) != NULL;
 	     line = end + 1) {
 		*end = '\0';
-		on_line(p, line, now);
+		on_line(p, line, (size_t)(end - line), now);
+		p->text.len -= (size_t)(end - line) + 1;
 	}
-	n = line - p->text.p;
-	p->text.len -= (size_t)n;
 	memmove(p->text.p, line, p->text.len + 1);
 	if (p->text.len > LINE_MAX_BYTES)
 		return fby_compare_child_fail(&p->child,

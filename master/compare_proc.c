@@ -64,7 +64,8 @@ is_number(const char *name)
 static bool
 read_stat(const char *pid, struct entry *e)
 {
-	long long user, sys, child_user, child_sys, threads;
+	unsigned long long user, sys, child_user, child_sys;
+	long long threads;
 	char path[64], text[1024], *p;
 	int parent;
 
@@ -73,14 +74,14 @@ read_stat(const char *pid, struct entry *e)
 		return false;
 	if (sscanf(p + 1,
 		" %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
-		"%lld %lld %lld %lld %*d %*d %lld",
+		"%llu %llu %llu %llu %*d %*d %lld",
 		&parent, &user, &sys, &child_user, &child_sys, &threads) != 6)
 		return false;
 	*e = (struct entry){
 		.pid = (pid_t)strtol(pid, NULL, 10),
 		.parent = parent,
-		.own_ticks = user + sys,
-		.child_ticks = child_user + child_sys,
+		.own_ticks = (int64_t)(user + sys),
+		.child_ticks = (int64_t)(child_user + child_sys),
 		.threads = threads,
 	};
 	return true;
@@ -167,7 +168,7 @@ high_water(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	if (!slurp(path, text, sizeof(text)))
 		return 0;
-	return number_after(text, "\nVmHWM:") * 1024;
+	return FBY_MIN(number_after(text, "\nVmHWM:"), INT64_MAX / 1024) * 1024;
 }
 
 static struct fby_compare_task *

@@ -139,10 +139,42 @@ an_answer_that_is_late_is_not_waited_for(void **state)
 	free(ch.why);
 }
 
+/* It goes to a terminal, and into JSON. */
+static void
+what_a_runtime_has_written_is_shown_as_text(void **state)
+{
+	static const char written[] =
+	    "\x1b]0;x\x07 no such thing: \xff\xc3\xa9\n";
+	char dir[] = "/tmp/fby-compare-XXXXXX", path[64];
+	struct fby_compare c = { 0 };
+	struct fby_compare_child ch = { .c = &c, .runtime = "other" };
+	FILE *log;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/log", dir);
+	assert_non_null(log = fopen(path, "w"));
+	fputs(written, log);
+	assert_int_equal(fclose(log), 0);
+	ch.dir = dir;
+	ch.looked_at = fby_clock_mono();
+	ch.pid = fork();
+	if (ch.pid == 0)
+		_exit(3);
+	while (fby_compare_child_check(&ch) == 0)
+		usleep(1000);
+	assert_non_null(strstr(ch.why, "exit code 3"));
+	assert_non_null(
+	    strstr(ch.why, "\n\\x1b]0;x\\x07 no such thing: \\xff\xc3\xa9\n"));
+	free(ch.why);
+	fby_compare_child_remove(dir);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_runtime_has_written_is_shown_as_text),
 		cmocka_unit_test(an_answer_that_is_late_is_not_waited_for),
 	};
 
