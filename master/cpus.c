@@ -75,6 +75,7 @@ read_mount(const char *line, bool is_v2, char top[1024], char dir[1024])
 
 	return rest &&
 	    sscanf(line, "%*s %*s %*s %1023s %1023s", top, dir) == 2 &&
+	    *dir == '/' &&
 	    sscanf(rest, " - %31s %*s %511s", type, options) == 2 &&
 	    strcmp(type, is_v2 ? "cgroup2" : "cgroup") == 0 &&
 	    (is_v2 || has_word(options, "cpu"));
@@ -95,6 +96,8 @@ below(const char *group, const char *top)
 	if (strncmp(group, top, len) != 0 || strncmp(group, "/..", 3) == 0)
 		return "";
 	group += len;
+	if (*group != '/')
+		return "";
 	return strcmp(group, "/") == 0 ? "" : group;
 }
 
