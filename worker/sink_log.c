@@ -105,8 +105,10 @@ add_line(struct fby_str *text, const struct fby_lane *ln,
 	fby_str_printf(text, " EventTime - %" PRId64 " Headers - ",
 	    fby_run_event_time(msg, fby_clock_wall()));
 	add_headers(text, msg);
-	fby_str_printf(text, " ID - %s:%" PRId32 ":%" PRId64 "\n", ln->topic,
-	    ln->partition, msg->offset);
+	fby_str_puts(text, " ID - ");
+	fby_str_escape(text, ln->topic, strlen(ln->topic));
+	fby_str_printf(text, ":%" PRId32 ":%" PRId64 "\n", ln->partition,
+	    msg->offset);
 }
 
 static void
