@@ -85,7 +85,7 @@ end_reload(void)
 }
 
 bool
-fby_signal_reopen(struct fby_master *m, char *text, size_t size)
+fby_log_file_reopen(struct fby_master *m, char *text, size_t size)
 {
 	(void)m;
 	snprintf(text, size, "log reopened");
