@@ -20,13 +20,12 @@
 #include <librdkafka/rdkafka.h>
 
 #include "shared/clock.h"
-#include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
-#include "shared/str.h"
 
 #include "worker/budget.h"
 #include "worker/lane.h"
+#include "worker/outcome.h"
 #include "worker/outlet.h"
 #include "worker/retry.h"
 #include "worker/run.h"
@@ -47,19 +46,10 @@ batch_unhold(struct fby_batch *b)
 {
 	struct fby_lane *ln = b->ln;
 	struct fby_worker *w = ln->w;
-	int64_t now;
 
 	if (--b->open > 0)
 		return;
-	now = fby_clock_mono_us();
-	fby_hist_add(&w->slot->hist[FBY_HIST_SINK], now - b->sink_us);
-	fby_hist_add(&w->slot->hist[FBY_HIST_PROCESSING], now - b->read_us);
-	if (b->fallback_us)
-		fby_hist_add(&w->slot->hist[FBY_HIST_FALLBACK],
-		    now - b->fallback_us);
-	if (b->success_us)
-		fby_hist_add(&w->slot->hist[FBY_HIST_SUCCESS],
-		    now - b->success_us);
+	fby_outcome_batch(b);
 	fby_batch_put(&w->pl->batches, b);
 	ln->nbatches--;
 	/* Its last batch frees a released lane. */
@@ -122,35 +112,9 @@ complete(struct fby_record *rec)
 		fby_acks_done(&ln->acks, fby_record_seq(rec));
 		touch(ln);
 	} else {
-		struct fby_lane *now = fby_lane_find_row(ln->w, ln->row_no);
-
-		/* Only the holder of a row may count in it. */
-		if (now != NULL)
-			fby_bump(&now->row->stale, 1);
-		fby_debug("lane %s: stale completion of epoch %" PRIu64,
-		    ln->name, ln->epoch);
+		fby_outcome_stale(ln);
 	}
 	batch_unhold(b);
-}
-
-/* All are counted; a line for each would be a flood. */
-static void
-say(const struct fby_record *rec, enum fby_retry verdict)
-{
-	static const char *const what[] = {
-		[FBY_RETRY_FALLBACK] = "goes to the fallback sink",
-		[FBY_RETRY_DEAD_LETTER] = "goes to the dead-letter topic",
-		[FBY_RETRY_DROP] = "is dropped",
-		[FBY_RETRY_DELIVERED] = "is not written to onSuccess",
-	};
-	const struct fby_lane *ln = rec->b->ln;
-	char *text = fby_asprintf("offset %" PRId64 " %s after %" PRIu32
-				  " attempts: %s",
-	    rec->msg->offset, what[verdict], rec->attempts, rec->why);
-
-	fby_throttle_log(&ln->w->throttle, ln->name, FBY_THROTTLE_OWN(verdict),
-	    text);
-	free(text);
 }
 
 static void
@@ -208,30 +172,8 @@ route(struct fby_record *rec, enum fby_sink_role role)
 static void
 finish(struct fby_record *rec)
 {
-	struct fby_lane *ln = rec->b->ln;
-
-	if (rec->role == FBY_SINK_FALLBACK)
-		ln->fallback++;
-	else if (rec->role == FBY_SINK_DEAD_LETTER)
-		ln->dead_lettered++;
-	else
-		ln->delivered++;
+	fby_outcome_final(rec);
 	complete(rec);
-}
-
-static void
-count_write(const struct fby_record *rec)
-{
-	struct fby_ledger_slot *slot = rec->b->ln->w->slot;
-
-	if (rec->role == FBY_SINK_FALLBACK)
-		fby_bump(&slot->fallback_writes, 1);
-	else if (rec->role == FBY_SINK_SUCCESS)
-		fby_bump(&slot->success_writes, 1);
-	else if (rec->role == FBY_SINK_DEAD_LETTER)
-		fby_bump(&slot->dead_letter_writes, 1);
-	else
-		fby_bump(&slot->sink_writes, 1);
 }
 
 void
@@ -240,11 +182,7 @@ fby_pipeline_delivered(struct fby_record *rec)
 	struct fby_lane *ln = rec->b->ln;
 	struct fby_worker *w = ln->w;
 
-	if (rec->suspect && ln->suspects == 1 && ln->complained) {
-		ln->complained = false;
-		fby_notice("lane %s: its records are taken again", ln->name);
-	}
-	count_write(rec);
+	fby_outcome_written(rec);
 	if (rec->role == FBY_SINK_PRIMARY &&
 	    w->outs[FBY_SINK_SUCCESS] != NULL && ln->state != FBY_LANE_DRAINED)
 		route(rec, FBY_SINK_SUCCESS);
@@ -255,8 +193,7 @@ fby_pipeline_delivered(struct fby_record *rec)
 void
 fby_pipeline_dropped(struct fby_record *rec)
 {
-	rec->b->ln->dropped++;
-	fby_bump(&rec->b->ln->w->slot->sink_drops, 1);
+	fby_outcome_dropped(rec);
 	complete(rec);
 }
 
@@ -284,19 +221,6 @@ fby_pipeline_again(struct fby_record *rec)
 	retry_in(ln, 0);
 }
 
-static void
-complain(const struct fby_record *rec, const char *why)
-{
-	struct fby_lane *ln = rec->b->ln;
-
-	if (ln->complained)
-		return;
-	ln->complained = true;
-	fby_warn("lane %s: offset %" PRId64 ": %s: %s", ln->name,
-	    rec->msg->offset,
-	    fby_manifest_sink_word((enum fby_sink_role)rec->role), why);
-}
-
 void
 fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 {
@@ -321,10 +245,10 @@ fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 	suspect(rec);
 	verdict = fby_retry_judge(w->m, role, rec->tries, permanent);
 	if (verdict != FBY_RETRY_AGAIN)
-		say(rec, verdict);
+		fby_outcome_moved(rec, verdict);
 	switch (verdict) {
 	case FBY_RETRY_AGAIN:
-		complain(rec, why);
+		fby_outcome_waits(rec, why);
 		set_aside(rec);
 		retry_in(ln,
 		    fby_retry_delay(w->m, role, rec->tries, permanent,
@@ -479,7 +403,7 @@ quarantine(struct fby_lane *ln, struct fby_record *rec)
 		rec->role = FBY_SINK_DEAD_LETTER;
 		rec->attempts = ln->kills;
 		rec->why = "it has killed its worker each time";
-		say(rec, FBY_RETRY_DEAD_LETTER);
+		fby_outcome_moved(rec, FBY_RETRY_DEAD_LETTER);
 	}
 	ln->poison = FBY_NONE;
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Outcomes of records: the counters of row and slot, and what the log says.
+ * Nothing is decided here; pipeline.c does that.
+ */
+#ifndef FBY_OUTCOME_H
+#define FBY_OUTCOME_H
+
+#include "shared/fby.h"
+
+#include "worker/retry.h"
+
+struct fby_batch;
+struct fby_lane;
+struct fby_record;
+
+/* A sink has taken it: its own writes are counted, for each role. */
+void fby_outcome_written(const struct fby_record *rec);
+
+/* It is complete: where it ended.  fby_lane_publish() brings it to the row. */
+void fby_outcome_final(const struct fby_record *rec);
+void fby_outcome_dropped(const struct fby_record *rec);
+
+/* A sink returns a record of a lane that is released. */
+void fby_outcome_stale(const struct fby_lane *ln);
+
+/* All records of the batch are complete: how long that took. */
+void fby_outcome_batch(const struct fby_batch *b);
+
+/* A refused record waits; the first of a lane, and the recovery, are said. */
+void fby_outcome_waits(const struct fby_record *rec, const char *why);
+
+/* A refused record goes elsewhere, or is dropped. */
+void fby_outcome_moved(const struct fby_record *rec, enum fby_retry verdict);
+
+#endif
