@@ -12,12 +12,12 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <librdkafka/rdkafka.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "shared/clock.h"
 #include "shared/err.h"
 #include "shared/kafka.h"
+#include "shared/kafka_queue.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
@@ -173,7 +173,7 @@ ask_offsets(struct fby_observe *o)
 	for (size_t i = 0; i < o->nparts; i++)
 		rd_kafka_topic_partition_list_add(list, o->parts[i].topic,
 		    o->parts[i].partition);
-	fby_survey_ask(&o->survey, o->rk, o->queue, list,
+	fby_survey_ask(&o->survey, o->rk, o->kq.queue, list,
 	    FBY_SURVEY_COMMITTED | FBY_SURVEY_FIRST | FBY_SURVEY_END);
 }
 
@@ -280,12 +280,10 @@ on_queue(evutil_socket_t fd, short what, void *arg)
 {
 	struct fby_observe *o = arg;
 	rd_kafka_event_t *ev;
-	uint64_t n;
-	ssize_t got = read(fd, &n, sizeof(n));
 
-	(void)got;
+	(void)fd;
 	(void)what;
-	while ((ev = rd_kafka_queue_poll(o->queue, 0)) != NULL)
+	while ((ev = rd_kafka_queue_poll(o->kq.queue, 0)) != NULL)
 		dispatch(o, ev);
 }
 
@@ -296,7 +294,6 @@ fby_observe_init(struct fby_observe *o, struct fby_context *ctx)
 {
 	memset(o, 0, sizeof(*o));
 	o->ctx = ctx;
-	o->efd = -1;
 	fby_survey_init(&o->survey, &ctx->calls, on_survey, o);
 }
 
@@ -328,26 +325,20 @@ make_client(const struct fby_manifest *m)
 void
 fby_observe_start(struct fby_observe *o)
 {
-	const uint64_t one = 1;
-
 	FBY_BUG_ON(o->rk != NULL);
-	if ((o->efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) == -1) {
-		fby_warn("observe: eventfd: %s", strerror(errno));
+	if ((o->rk = make_client(o->ctx->manifest)) == NULL)
 		return;
-	}
-	if ((o->rk = make_client(o->ctx->manifest)) == NULL) {
-		close(o->efd);
-		o->efd = -1;
-		return;
-	}
 	/* One queue for all; it is not subscribed, so it joins nothing. */
 	rd_kafka_poll_set_consumer(o->rk);
 	rd_kafka_set_log_queue(o->rk, NULL);
-	o->queue = rd_kafka_queue_get_consumer(o->rk);
-	rd_kafka_queue_io_event_enable(o->queue, o->efd, &one, sizeof(one));
-	event_assign(&o->ev_queue, o->ctx->base, o->efd, EV_READ | EV_PERSIST,
-	    on_queue, o);
-	event_add(&o->ev_queue, NULL);
+	if (fby_kafka_queue_open(&o->kq, o->ctx->base,
+		rd_kafka_queue_get_consumer(o->rk), on_queue, o) == -1) {
+		fby_warn("observe: eventfd: %s", strerror(errno));
+		fby_call_destroy(&o->ctx->calls, o->rk, NULL, NULL);
+		o->rk = NULL;
+		return;
+	}
+	fby_kafka_queue_wake(&o->kq);
 	evtimer_assign(&o->ev_look, o->ctx->base, on_look, o);
 	o->failed = 0;
 	on_look(-1, 0, o);
@@ -358,17 +349,12 @@ fby_observe_stop(struct fby_observe *o)
 {
 	if (o->rk == NULL)
 		return;
-	event_del(&o->ev_queue);
 	evtimer_del(&o->ev_look);
-	rd_kafka_queue_io_event_enable(o->queue, -1, NULL, 0);
-	rd_kafka_queue_destroy(o->queue);
+	fby_kafka_queue_close(&o->kq);
 	fby_survey_forget(&o->survey);
 	fby_call_forget(&o->ctx->calls, o->topics);
 	fby_call_destroy(&o->ctx->calls, o->rk, NULL, NULL);
-	close(o->efd);
 	o->rk = NULL;
-	o->queue = NULL;
-	o->efd = -1;
 	o->topics = NULL;
 	forget(o);
 }

@@ -17,13 +17,13 @@
 
 #include <event2/event_struct.h>
 
+#include "shared/kafka_queue.h"
 #include "shared/metadata.h"
 
 #include "master/request.h"
 #include "master/survey.h"
 
 typedef struct rd_kafka_s rd_kafka_t;
-typedef struct rd_kafka_queue_s rd_kafka_queue_t;
 struct fby_context;
 
 struct fby_observe_part {
@@ -36,10 +36,9 @@ struct fby_observe_part {
 
 struct fby_observe {
 	struct fby_context *ctx;
-	rd_kafka_t *rk;          /* NULL: not looking */
-	rd_kafka_queue_t *queue; /* events and replies */
-	int efd;                 /* readable: it has some */
-	struct event ev_queue, ev_look;
+	rd_kafka_t *rk;            /* NULL: not looking */
+	struct fby_kafka_queue kq; /* events and replies */
+	struct event ev_look;
 	struct fby_call *topics; /* under way, or NULL */
 	struct fby_survey survey;
 	struct fby_observe_part *parts; /* by topic and number */

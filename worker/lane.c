@@ -48,7 +48,6 @@ fby_lane_new(struct fby_worker *w, const struct fby_msg_grant *msg)
 	ln->partition = msg->partition;
 	ln->topic_id = msg->topic_id;
 	ln->name = fby_asprintf("%s/%" PRId32, ln->topic, ln->partition);
-	ln->fd = -1;
 	ln->isolate_until = msg->isolate_until;
 	ln->kills = msg->kills;
 	ln->txn.newest = INT64_MIN;

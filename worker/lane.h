@@ -25,6 +25,7 @@
 #include <event2/event_struct.h>
 #include <sys/queue.h>
 
+#include "shared/kafka_queue.h"
 #include "shared/ledger.h"
 #include "shared/proto.h"
 
@@ -32,7 +33,6 @@
 #include "worker/eventtime.h"
 #include "worker/failure.h"
 
-typedef struct rd_kafka_queue_s rd_kafka_queue_t;
 struct fby_batch;
 struct fby_record;
 struct fby_worker;
@@ -77,9 +77,7 @@ struct fby_lane {
 	int64_t cut_at;           /* FBY_RELEASE_CUT: where, or FBY_NONE */
 	struct fby_failure_last told[FBY_FAILURE_NROLES]; /* to the master */
 	/* source.c */
-	rd_kafka_queue_t *queue; /* NULL: detached */
-	int fd;                  /* eventfd of the queue, or -1 */
-	struct event ev_read;
+	struct fby_kafka_queue kq; /* closed: detached */
 	int64_t checked_at; /* monotonic: asked then, no answer yet; or 0 */
 	bool is_unchecked;  /* does the log still have what we had read? */
 	bool paused;        /* in librdkafka */

@@ -62,9 +62,9 @@ fby_prefetch_balance(struct fby_worker *w)
 	struct fby_lane *ln;
 
 	TAILQ_FOREACH (ln, &w->lanes, entry) {
-		ln->prefetched = ln->queue == NULL || ln->paused ?
+		ln->prefetched = ln->kq.queue == NULL || ln->paused ?
 		    0 :
-		    rd_kafka_queue_length(ln->queue) * ln->record_bytes;
+		    rd_kafka_queue_length(ln->kq.queue) * ln->record_bytes;
 		total += ln->prefetched;
 	}
 	if (total <= limit) {

@@ -24,13 +24,12 @@
 #include "worker/sink.h"
 
 #include <event2/event.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
 
 #include "shared/clock.h"
 #include "shared/kafka.h"
+#include "shared/kafka_queue.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
@@ -56,23 +55,20 @@ struct sink_kafka {
 	struct fby_cluster_check cluster;
 	rd_kafka_t *rk;
 	rd_kafka_topic_t *topic;
-	rd_kafka_queue_t *queue; /* reports, errors, logs */
-	int fd;                  /* its eventfd */
-	bool refused;            /* somebody waits for room */
-	bool is_broken;          /* to be replaced */
+	struct fby_kafka_queue kq; /* reports, errors, logs */
+	bool refused;              /* somebody waits for room */
+	bool is_broken;            /* to be replaced */
 	int64_t replace_ms;
 	size_t open; /* records that have no report yet */
 	struct fby_unanswered unanswered;
 	struct fby_record **accused; /* in order; none is with librdkafka */
 	size_t first, naccused, accused_cap;
 	struct fby_record *alone; /* the one that is being tried */
-	struct event ev, ev_full, ev_replace;
+	struct event ev_full, ev_replace;
 };
 
 /* In rec->mark: it was refused alone. */
 enum { CONDEMNED = 1 };
-
-static const uint64_t one = 1;
 
 /* ---- producing -------------------------------------------------------- */
 
@@ -141,7 +137,7 @@ kafka_tick(struct fby_outlet *out, int64_t mono)
 	};
 
 	if (!s->is_broken)
-		fby_unanswered_tick(&s->unanswered, s->open, s->rk, s->queue,
+		fby_unanswered_tick(&s->unanswered, s->open, s->rk, s->kq.queue,
 		    &topic, 1, mono);
 }
 
@@ -182,7 +178,7 @@ kafka_record(struct fby_outlet *out, struct fby_record *rec)
 		return wait_for_room(s);
 	if (rec->mark & CONDEMNED) {
 		accuse(s, rec);
-		event_active(&s->ev, EV_READ, 0);
+		fby_kafka_queue_wake(&s->kq);
 		return FBY_OK;
 	}
 	return produce(s, rec);
@@ -283,7 +279,7 @@ static bool
 serve(struct sink_kafka *s, int budget)
 {
 	while (budget-- > 0) {
-		rd_kafka_event_t *ev = rd_kafka_queue_poll(s->queue, 0);
+		rd_kafka_event_t *ev = rd_kafka_queue_poll(s->kq.queue, 0);
 
 		if (ev == NULL)
 			return true;
@@ -298,16 +294,11 @@ serve(struct sink_kafka *s, int budget)
 static void
 disconnect(struct sink_kafka *s)
 {
-	if (s->queue != NULL) {
-		event_del(&s->ev);
-		rd_kafka_queue_io_event_enable(s->queue, -1, NULL, 0);
-		rd_kafka_queue_destroy(s->queue);
-	}
+	fby_kafka_queue_close(&s->kq);
 	if (s->topic != NULL)
 		rd_kafka_topic_destroy(s->topic);
 	if (s->rk != NULL)
 		rd_kafka_destroy(s->rk);
-	s->queue = NULL;
 	s->topic = NULL;
 	s->rk = NULL;
 }
@@ -319,6 +310,7 @@ connect_producer(struct sink_kafka *s)
 {
 	const struct fby_manifest *m = s->out.w->m;
 	const char *topic = m->sinks[s->out.role].kafka.topic;
+	rd_kafka_queue_t *queue;
 
 	s->rk = fby_rdkafka_new(m,
 	    (enum fby_kafka_client)(FBY_KAFKA_PRODUCER + s->out.role));
@@ -331,13 +323,15 @@ connect_producer(struct sink_kafka *s)
 		disconnect(s);
 		return -1;
 	}
-	s->queue = rd_kafka_queue_get_main(s->rk);
-	rd_kafka_set_log_queue(s->rk, s->queue);
-	event_assign(&s->ev, s->out.w->base, s->fd,
-	    EV_READ | EV_PERSIST | EV_ET, on_queue, s);
-	event_add(&s->ev, NULL);
-	rd_kafka_queue_io_event_enable(s->queue, s->fd, &one, sizeof(one));
-	event_active(&s->ev, EV_READ, 0);
+	queue = rd_kafka_queue_get_main(s->rk);
+	rd_kafka_set_log_queue(s->rk, queue);
+	if (fby_kafka_queue_open(&s->kq, s->out.w->base, queue, on_queue, s) ==
+	    -1) {
+		fby_error("sink kafka: eventfd: %m");
+		disconnect(s);
+		return -1;
+	}
+	fby_kafka_queue_wake(&s->kq);
 	return 0;
 }
 
@@ -350,7 +344,7 @@ replace(struct sink_kafka *s)
 	rd_kafka_purge(s->rk,
 	    RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	while (rd_kafka_outq_len(s->rk) > 0 && fby_clock_mono() < until) {
-		rd_kafka_event_t *ev = rd_kafka_queue_poll(s->queue, 10);
+		rd_kafka_event_t *ev = rd_kafka_queue_poll(s->kq.queue, 10);
 
 		if (ev == NULL)
 			continue;
@@ -394,7 +388,7 @@ on_queue(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!serve(s, EVENT_BUDGET))
-		event_active(&s->ev, EV_READ, 0);
+		fby_kafka_queue_wake(&s->kq);
 	go_on(s);
 }
 
@@ -429,7 +423,6 @@ kafka_close(struct fby_outlet *out)
 		rd_kafka_purge(s->rk,
 		    RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	disconnect(s);
-	close(s->fd);
 	free(s->accused);
 	free(s);
 }
@@ -462,17 +455,10 @@ fby_sink_kafka_open(struct fby_worker *w, enum fby_sink_role role)
 	s->out.w = w;
 	s->out.role = role;
 	fby_cluster_check_init(&s->cluster, w->m, role);
-	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->fd == -1) {
-		fby_error("sink kafka: eventfd: %m");
-		free(s);
-		return NULL;
-	}
 	s->replace_ms = REPLACE_MS;
 	evtimer_assign(&s->ev_full, w->base, on_full, s);
 	evtimer_assign(&s->ev_replace, w->base, on_replace, s);
 	if (connect_producer(s) == -1) {
-		close(s->fd);
 		free(s);
 		return NULL;
 	}

@@ -14,7 +14,6 @@
 #include "worker/sink.h"
 
 #include <event2/event.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
@@ -38,8 +37,6 @@
 #include "worker/worker.h"
 
 #define EVENT_BUDGET 25 /* for each turn of the loop */
-
-static const uint64_t one = 1;
 
 /* ---- taking records --------------------------------------------------- */
 
@@ -255,8 +252,8 @@ txn_tick(struct fby_outlet *out, int64_t mono)
 				.name = rd_kafka_topic_name(s->topics[i]),
 				.role = (enum fby_sink_role)i,
 			};
-	fby_unanswered_tick(&s->unanswered, s->open, s->rk, s->queue, topics, n,
-	    mono);
+	fby_unanswered_tick(&s->unanswered, s->open, s->rk, s->kq.queue, topics,
+	    n, mono);
 }
 
 static void
@@ -340,7 +337,7 @@ static bool
 serve(struct fby_txn *s)
 {
 	for (int i = 0; i < EVENT_BUDGET; i++) {
-		rd_kafka_event_t *ev = rd_kafka_queue_poll(s->queue, 0);
+		rd_kafka_event_t *ev = rd_kafka_queue_poll(s->kq.queue, 0);
 
 		if (ev == NULL)
 			return true;
@@ -366,7 +363,7 @@ on_queue(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!serve(s))
-		event_active(&s->ev, EV_READ, 0);
+		fby_kafka_queue_wake(&s->kq);
 	if (s->spoiled &&
 	    (s->state == FBY_TXN_OPEN || s->state == FBY_TXN_FLUSHING)) {
 		fby_txn_abort(s, "a record was refused");
@@ -413,18 +410,19 @@ connect_producer(struct fby_txn *s)
 	struct fby_worker *w = s->out.w;
 	char *id = fby_asprintf("%s-%" PRIu32, fby_kafka_host_id(w->m),
 	    w->slot_no);
+	rd_kafka_queue_t *queue;
 
 	s->rk = fby_rdkafka_new_transactional(w->m, id);
 	free(id);
 	if (s->rk == NULL || open_topics(s) == -1)
 		return -1;
-	s->queue = rd_kafka_queue_get_main(s->rk);
-	rd_kafka_set_log_queue(s->rk, s->queue);
-	event_assign(&s->ev, w->base, s->fd, EV_READ | EV_PERSIST | EV_ET,
-	    on_queue, s);
-	event_add(&s->ev, NULL);
-	rd_kafka_queue_io_event_enable(s->queue, s->fd, &one, sizeof(one));
-	event_active(&s->ev, EV_READ, 0);
+	queue = rd_kafka_queue_get_main(s->rk);
+	rd_kafka_set_log_queue(s->rk, queue);
+	if (fby_kafka_queue_open(&s->kq, w->base, queue, on_queue, s) == -1) {
+		fby_error("sink kafka: eventfd: %m");
+		return -1;
+	}
+	fby_kafka_queue_wake(&s->kq);
 	s->call = fby_txn_call_new(w->base, s->rk, fby_txn_answer, s);
 	return s->call == NULL ? -1 : 0;
 }
@@ -432,11 +430,7 @@ connect_producer(struct fby_txn *s)
 static void
 disconnect(struct fby_txn *s)
 {
-	if (s->queue != NULL) {
-		event_del(&s->ev);
-		rd_kafka_queue_io_event_enable(s->queue, -1, NULL, 0);
-		rd_kafka_queue_destroy(s->queue);
-	}
+	fby_kafka_queue_close(&s->kq);
 	for (int i = 0; i < FBY_SINK_N; i++)
 		if (s->topics[i] != NULL)
 			rd_kafka_topic_destroy(s->topics[i]);
@@ -457,8 +451,6 @@ txn_close(struct fby_outlet *out)
 	if (!fby_txn_call_free(s->call))
 		_exit(out->w->exit_code);
 	disconnect(s);
-	if (s->fd != -1)
-		close(s->fd);
 	free(s->recs);
 	free(s->failures);
 	free(s);
@@ -495,12 +487,6 @@ fby_sink_txn_open(struct fby_worker *w)
 	s->out.ops = &txn_ops;
 	s->out.w = w;
 	fby_txn_init(s);
-	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->fd == -1) {
-		fby_error("sink kafka: eventfd: %m");
-		txn_close(&s->out);
-		return NULL;
-	}
 	if (connect_producer(s) == -1) {
 		txn_close(&s->out);
 		return NULL;

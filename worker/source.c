@@ -2,10 +2,8 @@
 /*
  * The source; see source.h.
  *
- * Wake-ups: librdkafka writes to a queue's eventfd when something is put
- * into it while it is empty.  The event is edge-triggered, so the counter is
- * never read.  Whoever leaves something in a queue (a full batch, a closed
- * gate) must come back by himself: that is fby_source_wake().
+ * Wake-ups: see kafka_queue.h.  What is left in a lane's queue by a full batch
+ * or a closed gate is looked at again by fby_source_wake().
  */
 #include "shared/fby.h"
 
@@ -13,8 +11,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
 
@@ -35,8 +31,6 @@
 #define EVENT_BUDGET 25 /* of the main queue, for each turn */
 #define PAUSE_AFTER_MS 1000
 #define CHECK_MS 30000
-
-static const uint64_t one = 1;
 
 static void
 on_kafka_error(struct fby_worker *w, rd_kafka_event_t *ev)
@@ -74,7 +68,7 @@ on_kafka_event(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (int i = 0; i < EVENT_BUDGET; i++) {
-		ev = rd_kafka_queue_poll(w->src->queue, 0);
+		ev = rd_kafka_queue_poll(w->src->kq.queue, 0);
 		if (ev == NULL)
 			return;
 		switch (rd_kafka_event_type(ev)) {
@@ -89,7 +83,7 @@ on_kafka_event(evutil_socket_t fd, short what, void *arg)
 		}
 		rd_kafka_event_destroy(ev);
 	}
-	event_active(&w->src->ev, EV_READ, 0);
+	fby_kafka_queue_wake(&w->src->kq);
 }
 
 /* ---- client ----------------------------------------------------------- */
@@ -98,25 +92,20 @@ int
 fby_source_open(struct fby_worker *w)
 {
 	struct fby_source *src = w->src;
+	rd_kafka_queue_t *queue;
 
-	src->fd = -1;
 	src->rk = fby_rdkafka_new(w->m, FBY_KAFKA_FETCHER);
 	if (src->rk == NULL)
 		return -1;
-	src->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (src->fd == -1) {
+	rd_kafka_poll_set_consumer(src->rk);
+	queue = rd_kafka_queue_get_consumer(src->rk);
+	rd_kafka_set_log_queue(src->rk, queue);
+	if (fby_kafka_queue_open(&src->kq, w->base, queue, on_kafka_event, w) ==
+	    -1) {
 		fby_error("eventfd: %m");
 		return -1;
 	}
-	rd_kafka_poll_set_consumer(src->rk);
-	src->queue = rd_kafka_queue_get_consumer(src->rk);
-	rd_kafka_set_log_queue(src->rk, src->queue);
-	event_assign(&src->ev, w->base, src->fd, EV_READ | EV_PERSIST | EV_ET,
-	    on_kafka_event, w);
-	event_add(&src->ev, NULL);
-	rd_kafka_queue_io_event_enable(src->queue, src->fd, &one, sizeof(one));
-	/* What was queued before the last line. */
-	event_active(&src->ev, EV_READ, 0);
+	fby_kafka_queue_wake(&src->kq);
 	return 0;
 }
 
@@ -125,21 +114,13 @@ fby_source_close(struct fby_worker *w)
 {
 	struct fby_source *src = w->src;
 
-	if (src->queue != NULL) {
-		event_del(&src->ev);
-		rd_kafka_queue_io_event_enable(src->queue, -1, NULL, 0);
-		rd_kafka_queue_destroy(src->queue);
-		src->queue = NULL;
-	}
+	fby_kafka_queue_close(&src->kq);
 	if (src->rk != NULL) {
 		/* We are no member of the group: nobody to say goodbye to. */
 		rd_kafka_destroy_flags(src->rk,
 		    RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 		src->rk = NULL;
 	}
-	if (src->fd != -1)
-		close(src->fd);
-	src->fd = -1;
 	free(src->msgs);
 	src->msgs = NULL;
 	src->cap = 0;
@@ -425,7 +406,7 @@ read_batch(struct fby_lane *ln, size_t n)
 
 	fby_worker_activity(w, FBY_ACTIVITY_READING, ln->row_no,
 	    ln->acks.position);
-	got = rd_kafka_consume_batch_queue(ln->queue, 0, msgs, n);
+	got = rd_kafka_consume_batch_queue(ln->kq.queue, 0, msgs, n);
 	if (got <= 0)
 		return false;
 	if (ln->is_unchecked && is_begun(msgs[0])) {
@@ -470,7 +451,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	if (n == 0)
 		ln->is_starved = true;
 	else if (read_batch(ln, n))
-		event_active(&ln->ev_read, EV_READ, 0);
+		fby_kafka_queue_wake(&ln->kq);
 	fby_worker_activity(w, FBY_ACTIVITY_WAITING, FBY_NOROW, FBY_NONE);
 }
 
@@ -491,7 +472,7 @@ purge(struct fby_lane *ln)
 	rd_kafka_message_t *msgs[64];
 	ssize_t n;
 
-	while ((n = rd_kafka_consume_batch_queue(ln->queue, 0, msgs,
+	while ((n = rd_kafka_consume_batch_queue(ln->kq.queue, 0, msgs,
 		    FBY_NELEM(msgs))) > 0)
 		for (ssize_t i = 0; i < n; i++)
 			rd_kafka_message_destroy(msgs[i]);
@@ -502,35 +483,29 @@ fby_source_attach(struct fby_lane *ln, int64_t start)
 {
 	struct fby_worker *w = ln->w;
 	rd_kafka_topic_partition_list_t *list;
+	rd_kafka_queue_t *queue;
 	bool refused;
 
 	/* Until it has its own: that of the lane which was read last. */
 	ln->record_bytes = w->src->record_bytes;
-	ln->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (ln->fd == -1)
+	queue = rd_kafka_queue_get_partition(w->src->rk, ln->topic,
+	    ln->partition);
+	if (queue == NULL)
+		return cannot_attach(ln, "librdkafka has no queue");
+	/* Before the assign: or records would go to the consumer's queue. */
+	rd_kafka_queue_forward(queue, NULL);
+	if (fby_kafka_queue_open(&ln->kq, w->base, queue, on_readable, ln) ==
+	    -1)
 		return cannot_attach(ln,
 		    errno == EMFILE ? "the process has no descriptor left" :
 				      strerror(errno));
-	ln->queue = rd_kafka_queue_get_partition(w->src->rk, ln->topic,
-	    ln->partition);
-	if (ln->queue == NULL) {
-		close(ln->fd);
-		ln->fd = -1;
-		return cannot_attach(ln, "librdkafka has no queue");
-	}
-	/* Before the assign: or records would go to the consumer's queue. */
-	rd_kafka_queue_forward(ln->queue, NULL);
 	/*
 	 * The queue is the partition's.  What came too late for the lane
 	 * before may be the answer to an offset that librdkafka made up
 	 * behind a wrong checksum: that it is out of range.
 	 */
 	purge(ln);
-	event_assign(&ln->ev_read, w->base, ln->fd,
-	    EV_READ | EV_PERSIST | EV_ET, on_readable, ln);
-	event_priority_set(&ln->ev_read, FBY_PRIORITY_LANE);
-	event_add(&ln->ev_read, NULL);
-	rd_kafka_queue_io_event_enable(ln->queue, ln->fd, &one, sizeof(one));
+	event_priority_set(&ln->kq.ev, FBY_PRIORITY_LANE);
 	list = list_of(ln, start);
 	refused = is_refused(ln, rd_kafka_incremental_assign(w->src->rk, list));
 	rd_kafka_topic_partition_list_destroy(list);
@@ -542,7 +517,7 @@ fby_source_attach(struct fby_lane *ln, int64_t start)
 	 * The queue is the partition's, and may hold what came too late for
 	 * the lane before; such a queue would never wake us.
 	 */
-	event_active(&ln->ev_read, EV_READ, 0);
+	fby_kafka_queue_wake(&ln->kq);
 	return 0;
 }
 
@@ -565,7 +540,7 @@ fby_source_detach(struct fby_lane *ln)
 {
 	rd_kafka_topic_partition_list_t *list;
 
-	if (ln->queue == NULL)
+	if (ln->kq.queue == NULL)
 		return;
 	/* The flag would outlast the assignment. */
 	if (ln->paused)
@@ -573,32 +548,27 @@ fby_source_detach(struct fby_lane *ln)
 	list = list_of(ln, 0);
 	is_refused(ln, rd_kafka_incremental_unassign(ln->w->src->rk, list));
 	rd_kafka_topic_partition_list_destroy(list);
-	rd_kafka_queue_io_event_enable(ln->queue, -1, NULL, 0);
-	event_del(&ln->ev_read);
 	purge(ln);
-	rd_kafka_queue_destroy(ln->queue);
-	ln->queue = NULL;
-	close(ln->fd);
-	ln->fd = -1;
+	fby_kafka_queue_close(&ln->kq);
 	ln->gated_since = 0;
 }
 
 void
 fby_source_wake(struct fby_lane *ln)
 {
-	if (ln->queue == NULL)
+	if (ln->kq.queue == NULL)
 		return;
 	ln->is_starved = false;
 	ln->gated_since = 0;
 	if (ln->paused && !ln->is_resting)
 		fby_source_set_paused(ln, false);
-	event_active(&ln->ev_read, EV_READ, 0);
+	fby_kafka_queue_wake(&ln->kq);
 }
 
 void
 fby_source_tick(struct fby_lane *ln, int64_t mono)
 {
-	if (ln->queue == NULL)
+	if (ln->kq.queue == NULL)
 		return;
 	fby_source_high(ln);
 	if (fby_budget_get(ln) > 0) {

@@ -14,13 +14,11 @@
 
 #include "shared/fby.h"
 
-#include <event2/event_struct.h>
-
+#include "shared/kafka_queue.h"
 #include "shared/proto.h"
 
 typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_message_s rd_kafka_message_t;
-typedef struct rd_kafka_queue_s rd_kafka_queue_t;
 struct fby_lane;
 struct fby_run;
 struct fby_worker;
@@ -34,9 +32,7 @@ struct fby_source {
 	void (*fail)(struct fby_lane *ln, enum fby_release_reason reason,
 	    int64_t drain_ms, const char *why);
 	rd_kafka_t *rk;
-	rd_kafka_queue_t *queue; /* errors, logs */
-	int fd;                  /* its eventfd */
-	struct event ev;
+	struct fby_kafka_queue kq; /* errors, logs */
 	rd_kafka_message_t **msgs; /* of the batch being read */
 	size_t cap;
 	uint64_t record_bytes; /* recent mean of any lane */

@@ -47,6 +47,7 @@
 
 #include <event2/event_struct.h>
 
+#include "shared/kafka_queue.h"
 #include "shared/manifest.h"
 #include "shared/proto.h"
 
@@ -54,7 +55,6 @@
 #include "worker/unanswered.h"
 
 typedef struct rd_kafka_error_s rd_kafka_error_t;
-typedef struct rd_kafka_queue_s rd_kafka_queue_t;
 typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_topic_s rd_kafka_topic_t;
 struct fby_record;
@@ -102,8 +102,7 @@ struct fby_txn {
 	struct fby_unanswered unanswered;
 	rd_kafka_t *rk;
 	rd_kafka_topic_t *topics[FBY_SINK_N];
-	rd_kafka_queue_t *queue; /* reports, errors, logs */
-	int fd;                  /* its eventfd */
+	struct fby_kafka_queue kq; /* reports, errors, logs */
 	struct fby_txn_call *call;
 	struct fby_msg_group group; /* size 0: none yet */
 	struct fby_record **recs;   /* of the transaction */
@@ -122,7 +121,7 @@ struct fby_txn {
 	bool others_first;        /* so this is not */
 	int64_t rest_ms;
 	int64_t watermark_at; /* monotonic: next offsets for its sake */
-	struct event ev, ev_due, ev_rest, ev_repeat, ev_purge, ev_late;
+	struct event ev_due, ev_rest, ev_repeat, ev_purge, ev_late;
 	struct event ev_offered;
 };
 
