@@ -20,6 +20,7 @@
 #include <jansson.h>
 
 #include "shared/clock.h"
+#include "shared/file.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
 #include "shared/str.h"
@@ -335,14 +336,10 @@ static void
 reap_orphans(void)
 {
 	char path[64], text[4096], *p;
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children",
 	    (int)getpid());
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd == -1 ? 0 : read(fd, text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = '\0';
+	fby_file_read(path, text, sizeof(text));
 	/* A number that has no blank behind it was cut: it is another's. */
 	for (p = text; *p; p++) {
 		pid_t pid = (pid_t)strtol(p, &p, 10);
@@ -352,8 +349,6 @@ reap_orphans(void)
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
-	if (fd != -1)
-		close(fd);
 }
 
 static void

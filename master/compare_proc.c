@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "shared/file.h"
 #include "shared/mem.h"
 
 struct entry {
@@ -41,15 +42,7 @@ fby_compare_proc_fini(struct fby_compare_proc *p)
 static bool
 slurp(const char *path, char *buf, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd == -1)
-		return false;
-	n = read(fd, buf, size - 1);
-	close(fd);
-	buf[n > 0 ? n : 0] = '\0';
-	return n > 0;
+	return fby_file_read(path, buf, size) > 0;
 }
 
 static bool

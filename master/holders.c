@@ -12,19 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared/file.h"
+
 #define FDINFO_BYTES 1024
-
-/* What a file of /proc says, or as much of it as there is room for. */
-static void
-read_file(const char *path, char *buf, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd == -1 ? -1 : read(fd, buf, size - 1);
-
-	buf[n > 0 ? n : 0] = '\0';
-	if (fd != -1)
-		close(fd);
-}
 
 /* Number of a directory entry; -1 if it is none. */
 static long
@@ -47,7 +37,7 @@ has_lock(pid_t pid, long fd, const struct stat *file)
 	    st.st_ino != file->st_ino)
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%ld", pid, fd);
-	read_file(path, info, sizeof(info));
+	fby_file_read(path, info, sizeof(info));
 	return strstr(info, "FLOCK") != NULL;
 }
 
@@ -85,7 +75,7 @@ fby_holders_each(int fd, fby_holder_fn fn, void *arg)
 		if (pid <= 1 || pid == getpid() || !is_holder(pid, &file))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-		read_file(path, comm, sizeof(comm));
+		fby_file_read(path, comm, sizeof(comm));
 		comm[strcspn(comm, "\n")] = '\0';
 		n++;
 		fn(arg, pid, comm);

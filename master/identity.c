@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared/file.h"
 #include "shared/log.h"
 #include "shared/str.h"
 
@@ -112,15 +113,11 @@ fby_identity_again(int dir)
 static uint64_t
 hash_machine(uint64_t h)
 {
-	int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
 	char buf[256];
-	ssize_t n;
+	ssize_t n = fby_file_read("/etc/machine-id", buf, sizeof(buf));
 
-	if (fd != -1) {
-		n = read(fd, buf, sizeof(buf));
-		h = hash(h, buf, n > 0 ? (size_t)n : 0);
-		close(fd);
-	}
+	if (n != -1)
+		h = hash(h, buf, (size_t)n);
 	if (gethostname(buf, sizeof(buf)) == 0)
 		h = hash(h, buf, strnlen(buf, sizeof(buf)));
 	return hash(h, "", 1);

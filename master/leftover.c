@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
+#include "shared/file.h"
 #include "shared/log.h"
 #include "shared/mem.h"
 #include "shared/str.h"
@@ -39,13 +40,8 @@
 static void
 boot_id(char id[BOOT_ID])
 {
-	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-	if (f == NULL || fgets(id, BOOT_ID, f) == NULL)
-		id[0] = '\0';
+	fby_file_read("/proc/sys/kernel/random/boot_id", id, BOOT_ID);
 	id[strcspn(id, "\n")] = '\0';
-	if (f)
-		fclose(f);
 }
 
 void

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "shared/manifest.h"
+#include "shared/file.h"
 #include "shared/mem.h"
 #include "shared/secret.h"
 #include "shared/str.h"
@@ -243,18 +244,8 @@ fby_mounts_check(const struct fby_manifest *m, const char *runtime,
 static int
 make_dirs(const char *path, mode_t mode, struct fby_err *err)
 {
-	char *copy = fby_strdup(path), *p = copy;
-	int rc = 0;
+	int rc = fby_file_make_dirs(path, mode);
 
-	while (rc == 0 && (p = strchr(p + 1, '/')) != NULL) {
-		*p = '\0';
-		if (mkdir(copy, 0755) == -1 && errno != EEXIST)
-			rc = -1;
-		*p = '/';
-	}
-	if (rc == 0 && mkdir(path, mode) == -1 && errno != EEXIST)
-		rc = -1;
-	free(copy);
 	if (rc == -1)
 		fby_err_add(err, (struct fby_pos){ NULL, 0, 0 }, "%s: %s", path,
 		    strerror(errno));

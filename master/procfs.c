@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "shared/file.h"
+
 #define GENERATIONS_MAX 64
 
 int
@@ -18,15 +20,10 @@ fby_procfs_stat(pid_t pid, struct fby_procfs_stat *st)
 {
 	char path[64], buf[1024];
 	const char *p;
-	ssize_t n = -1;
-	int fd;
+	int n;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		return -1;
-	n = read(fd, buf, sizeof(buf) - 1);
-	close(fd);
-	buf[n > 0 ? n : 0] = '\0';
+	fby_file_read(path, buf, sizeof(buf));
 	/* A program's name may have blanks and brackets; nothing behind has. */
 	if ((p = strrchr(buf, ')')) == NULL)
 		return -1;

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared/file.h"
 #include "shared/log.h"
 #include "shared/mem.h"
 #include "shared/str.h"
@@ -19,24 +20,6 @@
 #include "master/claim.h"
 
 /* ---- the directory ---------------------------------------------------- */
-
-static int
-make_dirs(const char *path)
-{
-	char *copy = fby_strdup(path), *p = copy;
-	int rc = 0;
-
-	while (rc == 0 && (p = strchr(p + 1, '/')) != NULL) {
-		*p = '\0';
-		if (mkdir(copy, 0755) == -1 && errno != EEXIST)
-			rc = -1;
-		*p = '/';
-	}
-	if (rc == 0 && mkdir(path, 0750) == -1 && errno != EEXIST)
-		rc = -1;
-	free(copy);
-	return rc;
-}
 
 /* A slash at the end would have a link followed. */
 static char *
@@ -204,7 +187,7 @@ static int
 take_both(const char *path, int *dir, int *pid, struct fby_str *why)
 {
 	*dir = *pid = -1;
-	if (make_dirs(path) == -1)
+	if (fby_file_make_dirs(path, 0750) == -1)
 		fby_str_printf(why, "%s: %s", path, strerror(errno));
 	else if ((*dir = fby_rundir_open(path, false, why)) != -1)
 		*pid = lock_pid(*dir, path, why);

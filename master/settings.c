@@ -16,6 +16,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "shared/err.h"
+#include "shared/file.h"
 #include "shared/kafka.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
@@ -274,19 +275,7 @@ build(const struct fby_manifest *m, const char *runtime)
 static int
 write_to(const char *buf, size_t len, void *arg)
 {
-	const int fd = *(const int *)arg;
-
-	while (len > 0) {
-		ssize_t n = write(fd, buf, len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		buf += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return fby_file_write(*(const int *)arg, buf, len);
 }
 
 int
@@ -299,12 +288,7 @@ fby_settings_pack(const struct fby_manifest *m, const char *runtime)
 		return -1;
 	fd = memfd_create("forebay-settings", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd != -1 && json_dump_callback(o, write_to, &fd, JSON_COMPACT) == 0)
-		rc = fchmod(fd, 0);
-	if (rc == 0)
-		rc = lseek(fd, 0, SEEK_SET) == 0 ? 0 : -1;
-	if (rc == 0)
-		rc = fcntl(fd, F_ADD_SEALS,
-		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+		rc = fby_file_seal(fd);
 	json_decref(o);
 	if (rc == 0)
 		return fd;

@@ -6,9 +6,12 @@
 
 #include "master/target.h"
 
+#include <fcntl.h>
 #include <glob.h>
+#include <unistd.h>
 
 #include "shared/err.h"
+#include "shared/file.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
 #include "shared/str.h"
@@ -87,22 +90,20 @@ glimpse_file(struct glimpse *g, const char *name)
 {
 	const char *file = fby_manifest_split_name(g->pool, name, &g->pick);
 	struct fby_node **docs = NULL;
-	FILE *in = fopen(file, "re");
+	int fd = open(file, O_RDONLY | O_CLOEXEC), rc;
 	struct fby_str text;
 	struct fby_err err;
-	char buf[4096];
 	size_t n = 0;
 
-	if (in == NULL)
+	if (fd == -1)
 		return;
 	fby_str_init(&text);
 	fby_err_init(&err);
-	while ((n = fread(buf, 1, sizeof(buf), in)) > 0)
-		fby_str_add(&text, buf, n);
-	fclose(in);
-	n = 0;
-	if (fby_yaml_parse(g->pool, file, text.p, text.len, &docs, &n, &err) ==
-	    0)
+	rc = fby_file_read_fd(fd, &text, SIZE_MAX);
+	close(fd);
+	if (rc == 0 &&
+	    fby_yaml_parse(g->pool, file, text.p, text.len, &docs, &n, &err) ==
+		0)
 		for (size_t i = 0; i < n; i++)
 			glimpse_document(g, docs[i]);
 	fby_err_fini(&err);

@@ -15,12 +15,13 @@
 #include <unistd.h>
 
 #include "shared/base64.h"
+#include "shared/file.h"
 #include "shared/manifest_tables.h"
 #include "shared/mem.h"
 #include "shared/str.h"
 #include "shared/yaml.h"
 
-#define MAX_TEXT (INT64_C(4) << 20)
+#define MAX_TEXT ((size_t)4 << 20)
 #define NAME_STDIN "(standard input)"
 
 /*
@@ -173,26 +174,6 @@ fby_manifest_parse(const struct fby_manifest_text *texts, size_t n,
 
 /* ---- files ------------------------------------------------------------ */
 
-static int
-read_fd(int fd, struct fby_str *s)
-{
-	char buf[16384];
-	ssize_t n;
-
-	while ((n = read(fd, buf, sizeof(buf))) != 0) {
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		fby_str_add(s, buf, (size_t)n);
-		if (s->len > MAX_TEXT) {
-			errno = EFBIG;
-			return -1;
-		}
-	}
-	return 0;
-}
-
 const char *
 fby_manifest_split_name(struct fby_pool *pool, const char *name,
     const char **pick)
@@ -218,7 +199,7 @@ read_file(struct fby_pool *pool, const char *name,
 	text->name = file_name_get(is_stdin ? NAME_STDIN : name);
 	fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
 	if (fd != -1)
-		rc = read_fd(fd, &s);
+		rc = fby_file_read_fd(fd, &s, MAX_TEXT);
 	if (rc == -1)
 		fby_err_add(err, (struct fby_pos){ text->name, 0, 0 },
 		    "cannot be read: %s", strerror(errno));

@@ -14,29 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared/file.h"
 #include "shared/mem.h"
 #include "shared/str.h"
 
 #define MAGIC "forebay-manifest 2 "
 #define MAX_TEXTS 1000
 #define MAX_BYTES (INT64_C(1) << 30)
-
-static int
-write_all(int fd, const char *p, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 int
 fby_manifest_pack_into(const struct fby_manifest *m, int fd)
@@ -59,11 +43,9 @@ fby_manifest_pack_into(const struct fby_manifest *m, int fd)
 		fby_str_puts(&s, "\n");
 		fby_str_add(&s, m->texts[i].text, m->texts[i].len);
 	}
-	/* Passwords may be in it: nobody opens it anew by way of /proc. */
-	if (write_all(fd, s.p, s.len) == 0 && lseek(fd, 0, SEEK_SET) == 0 &&
-	    fchmod(fd, 0) == 0)
-		rc = fcntl(fd, F_ADD_SEALS,
-		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+	/* Passwords may be in it. */
+	if (fby_file_write(fd, s.p, s.len) == 0)
+		rc = fby_file_seal(fd);
 	fby_str_fini(&s);
 	return rc;
 }

@@ -14,6 +14,7 @@
 #include <jemalloc/jemalloc.h>
 #endif
 
+#include "shared/file.h"
 #include "shared/log.h"
 #include "shared/str.h"
 
@@ -147,17 +148,8 @@ fby_mem_rss(void)
 {
 	unsigned long pages = 0;
 	char buf[128];
-	ssize_t n;
-	int fd;
 
-	fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return 0;
-	n = read(fd, buf, sizeof(buf) - 1);
-	close(fd);
-	if (n <= 0)
-		return 0;
-	buf[n] = '\0';
+	fby_file_read("/proc/self/statm", buf, sizeof(buf));
 	if (sscanf(buf, "%*u %lu", &pages) != 1)
 		return 0;
 	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
