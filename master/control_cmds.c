@@ -92,7 +92,7 @@ cmd_watermark(struct fby_master *mst, struct fby_control_conn *conn,
 		    "what about it?  `watermark reset`");
 		return;
 	}
-	if (mst->state != FBY_CYCLE_RUNNING) {
+	if (mst->ctx.state != FBY_CYCLE_RUNNING) {
 		fby_control_result(conn, false,
 		    "there are no watermarks: this master is not running");
 		return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The master's cycle: from taking the run directory to leaving it.  The
- * drawing is in master.h.
+ * drawing is in cycle_state.h.
  *
  * This file only puts modules together: who is started when, and what
  * happens when one of them says that it is done.
@@ -39,12 +39,6 @@
 
 #define TICK_MS 1000
 
-static const char *const state_names[] = {
-#define S(name, what) #name,
-	FBY_CYCLE_STATES(S)
-#undef S
-};
-
 static const unsigned may_follow[FBY_CYCLE_NSTATES] = {
 #define TO(s) (1u << FBY_CYCLE_##s)
 	[FBY_CYCLE_RECOVERING] = TO(RUNNING) | TO(STOPPED),
@@ -54,22 +48,17 @@ static const unsigned may_follow[FBY_CYCLE_NSTATES] = {
 #undef TO
 };
 
-const char *
-fby_cycle_state_name(enum fby_cycle_state state)
-{
-	return state_names[state];
-}
-
 /* The only writer of the cycle's state. */
 void
 fby_cycle_set_state(struct fby_master *mst, enum fby_cycle_state to,
     const char *why)
 {
-	FBY_BUG_ON(!(may_follow[mst->state] & 1u << to));
-	fby_notice("%s -> %s (%s)", state_names[mst->state], state_names[to],
+	FBY_BUG_ON(!(may_follow[mst->ctx.state] & 1u << to));
+	fby_notice("%s -> %s (%s)", fby_cycle_state_name(mst->ctx.state),
+	    fby_cycle_state_name(to), why);
+	mst->ctx.state = to;
+	fby_notify_status(&mst->notify, "%s: %s", fby_cycle_state_name(to),
 	    why);
-	mst->state = to;
-	fby_notify_status(&mst->notify, "%s: %s", state_names[to], why);
 }
 
 /* ---- readiness -------------------------------------------------------- */
@@ -79,8 +68,8 @@ fby_cycle_unready(const struct fby_master *mst)
 {
 	static char text[512];
 
-	if (mst->state != FBY_CYCLE_RUNNING)
-		return state_names[mst->state];
+	if (mst->ctx.state != FBY_CYCLE_RUNNING)
+		return fby_cycle_state_name(mst->ctx.state);
 	for (size_t i = 0; i < FBY_ALARM_N; i++) {
 		const char *why = fby_alarm_text(&mst->ctx.alarms, i);
 
@@ -127,7 +116,7 @@ on_plan(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (mst->state != FBY_CYCLE_RUNNING)
+	if (mst->ctx.state != FBY_CYCLE_RUNNING)
 		return;
 	fby_supervisor_need_wards(&mst->sup,
 	    fby_suspicion_count(&mst->handoff));
@@ -223,7 +212,7 @@ on_left(evutil_socket_t fd, short what, void *arg)
 	if (fby_handoff_leaving(&mst->handoff) > 0)
 		return;
 	fby_group_unassign(&mst->group);
-	if (mst->state == FBY_CYCLE_DRAINING &&
+	if (mst->ctx.state == FBY_CYCLE_DRAINING &&
 	    fby_handoff_ours(&mst->handoff) == 0)
 		fby_cycle_leave(mst, "everything is drained and committed");
 }
@@ -305,7 +294,7 @@ fby_cycle_settle(struct fby_master *mst)
 	const char *runtime = fby_manifest_foreign_runtime(mst->ctx.manifest);
 
 	/* Nothing is started by who is about to leave. */
-	if (mst->state != FBY_CYCLE_RUNNING)
+	if (mst->ctx.state != FBY_CYCLE_RUNNING)
 		return;
 	if (runtime && !mst->child.wanted)
 		fby_child_start(&mst->child, runtime);
@@ -379,7 +368,7 @@ set_policy(struct fby_master *mst)
 void
 fby_cycle_recovered(struct fby_master *mst)
 {
-	if (mst->state != FBY_CYCLE_RECOVERING)
+	if (mst->ctx.state != FBY_CYCLE_RECOVERING)
 		return;
 	if (create_ledger(mst) == -1) {
 		mst->exit_code = FBY_EXIT_FAIL;
@@ -410,7 +399,7 @@ on_child_gone(void *arg)
 {
 	struct fby_master *mst = arg;
 
-	if (mst->state == FBY_CYCLE_RUNNING)
+	if (mst->ctx.state == FBY_CYCLE_RUNNING)
 		settle_canary(mst);
 	else
 		fby_cycle_check_out(mst);
@@ -451,7 +440,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	fby_presence_tick(mst);
-	if (mst->state == FBY_CYCLE_RECOVERING)
+	if (mst->ctx.state == FBY_CYCLE_RECOVERING)
 		return;
 	fby_log_file_tick(mst);
 	fby_oom_look(&mst->oom, fby_clock_mono());
@@ -468,7 +457,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_unassigned_tick(&mst->unassigned);
 	fby_unstarted_look(&mst->handoff, &mst->ctx.alarms);
 	fby_quarantine_alarm(mst);
-	if (mst->state == FBY_CYCLE_RUNNING) {
+	if (mst->ctx.state == FBY_CYCLE_RUNNING) {
 		const char *unready = fby_cycle_unready(mst);
 		const char *poison = fby_alarm_text(&mst->ctx.alarms,
 		    FBY_ALARM_POISON);
@@ -501,7 +490,7 @@ fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
 	if (mst->shm.head && strcmp(m->source.group, old->source.group) &&
 	    fby_shm_set_group(&mst->shm, m->source.group) == -1)
 		fby_error("%s/ledger: %s", mst->ctx.run_dir, strerror(errno));
-	if (mst->state != FBY_CYCLE_RECOVERING && mst->commit.mst) {
+	if (mst->ctx.state != FBY_CYCLE_RECOVERING && mst->commit.mst) {
 		fby_commit_rearm(&mst->commit);
 		set_policy(mst);
 	}
@@ -639,7 +628,7 @@ fby_cycle_run(struct fby_master *mst)
 	fby_turn_start();
 	mst->rundir = (struct fby_rundir)FBY_RUNDIR_INIT;
 	mst->shm = (struct fby_shm)FBY_SHM_INIT;
-	mst->state = FBY_CYCLE_RECOVERING;
+	mst->ctx.state = FBY_CYCLE_RECOVERING;
 	mst->ctx.generation = 1;
 	mst->started_at = fby_clock_wall();
 	fby_log_set_level(

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How the cycle leaves RUNNING: DRAINING, LEAVING, and then either STOPPED or,
- * with another runtime, RUNNING again; see master.h.
+ * with another runtime, RUNNING again; see cycle_state.h.
  *
  * Neither of the two states is for ever: each has a deadline, behind which what
  * has not ended is named and not waited for.  Who asks again shortens both.
@@ -72,7 +72,7 @@ begin_to_stop(struct fby_master *mst, int64_t drain_ms)
 void
 fby_cycle_stop(struct fby_master *mst, int64_t drain_ms)
 {
-	switch (mst->state) {
+	switch (mst->ctx.state) {
 	case FBY_CYCLE_RECOVERING:
 		fby_cycle_set_state(mst, FBY_CYCLE_STOPPED, "asked to stop");
 		event_base_loopbreak(mst->ctx.base);
@@ -143,13 +143,13 @@ fby_cycle_check_out(struct fby_master *mst)
 	if (!mst->keep_children &&
 	    fby_child_alive(&mst->child) + fby_child_alive(&mst->canary) > 0)
 		return;
-	if (mst->state == FBY_CYCLE_DRAINING &&
+	if (mst->ctx.state == FBY_CYCLE_DRAINING &&
 	    fby_runtime_is_foreign(mst->ctx.manifest)) {
 		fby_cycle_set_state(mst, FBY_CYCLE_LEAVING,
 		    "the runtime has exited");
 		mst->group_out = mst->workers_out = true;
 	}
-	if (mst->state == FBY_CYCLE_LEAVING && mst->group_out &&
+	if (mst->ctx.state == FBY_CYCLE_LEAVING && mst->group_out &&
 	    mst->workers_out)
 		moved_out(mst);
 }
@@ -218,8 +218,8 @@ fby_cycle_check_deadline(struct fby_master *mst)
 {
 	int64_t now = fby_clock_mono();
 
-	if (mst->state == FBY_CYCLE_DRAINING && now >= mst->stop_by)
+	if (mst->ctx.state == FBY_CYCLE_DRAINING && now >= mst->stop_by)
 		end_draining(mst);
-	else if (mst->state == FBY_CYCLE_LEAVING && now >= mst->leave_by)
+	else if (mst->ctx.state == FBY_CYCLE_LEAVING && now >= mst->leave_by)
 		end_leaving(mst);
 }

@@ -173,7 +173,7 @@ on_assigned(struct fby_group *g, const rd_kafka_topic_partition_list_t *list)
 		return;
 	set_state(g, FBY_GROUP_STEADY);
 	/* Stopping: what is new is not begun any more. */
-	if (mst->state != FBY_CYCLE_RUNNING)
+	if (mst->ctx.state != FBY_CYCLE_RUNNING)
 		return;
 	for (int i = 0; i < list->cnt; i++)
 		if (fby_handoff_assign(&mst->handoff, list->elems[i].topic,
@@ -320,7 +320,7 @@ on_fatal(struct fby_group *g)
 		    text, hint(code));
 	fby_handoff_revoke_all(&mst->handoff, true, 0);
 	close_client(g);
-	if (mst->state != FBY_CYCLE_RUNNING)
+	if (mst->ctx.state != FBY_CYCLE_RUNNING)
 		fby_cycle_group_closed(mst);
 	else if (fenced)
 		fby_instance_wait(&g->instance, g->instance_id);
@@ -623,7 +623,7 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (g->rk == NULL && g->mst->state == FBY_CYCLE_RUNNING)
+	if (g->rk == NULL && g->mst->ctx.state == FBY_CYCLE_RUNNING)
 		fby_group_open(g);
 }
 

@@ -44,37 +44,6 @@
 struct fby_control;
 struct fby_http;
 
-/* clang-format off */
-/*
- *	            +------------+  old workers gone,  +---------+
- *	 start ---->| RECOVERING |-------------------->| RUNNING |<---+
- *	            +------------+  ledger read        +---------+    |
- *	                                QUIT TERM, switch |           | switched
- *	                                                  v           | over
- *	                  lanes released, last      +----------+      |
- *	                  commit done               | DRAINING |      |
- *	                                            +----------+      |
- *	                                                  |           |
- *	                                                  v           |
- *	 +---------+  out of the group, workers exited +---------+    |
- *	 | STOPPED |<----------------------------------| LEAVING |----+
- *	 +---------+                                   +---------+
- */
-/* clang-format on */
-#define FBY_CYCLE_STATES(S)                                      \
-	S(RECOVERING, "reading the ledger of the master before") \
-	S(RUNNING, "running")                                    \
-	S(DRAINING, "finishing what is in flight")               \
-	S(LEAVING, "leaving the group")                          \
-	S(STOPPED, "stopped")
-
-enum fby_cycle_state {
-#define S(name, what) FBY_CYCLE_##name,
-	FBY_CYCLE_STATES(S)
-#undef S
-	    FBY_CYCLE_NSTATES
-};
-
 struct fby_master {
 	struct fby_context ctx;
 	char **files; /* -c, as given */
@@ -82,7 +51,6 @@ struct fby_master {
 	const char *libexec; /* worker program; NULL: search */
 	struct fby_rundir rundir;
 
-	enum fby_cycle_state state;
 	bool stopping;      /* else: switching runtimes */
 	bool keep_children; /* and these are not what is switched */
 	int64_t stop_drain_ms;
@@ -154,8 +122,6 @@ void fby_cycle_plan_soon(struct fby_master *mst);
 
 /* Partitions have left, or none had to: go on if it was the last, soon. */
 void fby_cycle_left_soon(struct fby_master *mst);
-
-const char *fby_cycle_state_name(enum fby_cycle_state state);
 
 /* NULL if everything is as it should be, else one sentence (static). */
 const char *fby_cycle_unready(const struct fby_master *mst);

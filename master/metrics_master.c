@@ -112,7 +112,8 @@ own_cycle_state(struct fby_metrics_out *o, const struct fby_metric *m)
 
 	for (int i = 0; i < FBY_CYCLE_NSTATES; i++)
 		names[i] = fby_cycle_state_name((enum fby_cycle_state)i);
-	fby_om_states(o->s, &m->f, "", names, FBY_NELEM(names), o->mst->state);
+	fby_om_states(o->s, &m->f, "", names, FBY_NELEM(names),
+	    o->mst->ctx.state);
 }
 
 static void

@@ -51,7 +51,7 @@ keep_control(struct fby_master *mst, struct fby_str *why)
 static bool
 has_ledger(const struct fby_master *mst)
 {
-	return mst->state == FBY_CYCLE_RECOVERING || mst->shm.fd == -1 ||
+	return mst->ctx.state == FBY_CYCLE_RECOVERING || mst->shm.fd == -1 ||
 	    fby_rundir_has(&mst->rundir, "ledger", mst->shm.fd);
 }
 

@@ -367,7 +367,7 @@ on_loaded(void *arg, int fd, const char *complaints)
 		finish(r, false, fby_strdup(complaints));
 		return;
 	}
-	FBY_BUG_ON(mst->state != FBY_CYCLE_RUNNING); /* else: cancelled */
+	FBY_BUG_ON(mst->ctx.state != FBY_CYCLE_RUNNING); /* else: cancelled */
 	fby_err_init(&err);
 	r->next = fby_manifest_unpack(fd, &err);
 	close(fd);
@@ -407,7 +407,7 @@ start(struct fby_reload *r)
 static void
 go_on_later(struct fby_reload *r)
 {
-	enum fby_cycle_state state = r->mst->state;
+	enum fby_cycle_state state = r->mst->ctx.state;
 	int64_t now = fby_clock_mono(), at;
 	struct timeval tv;
 

@@ -445,7 +445,7 @@ fby_status_json(struct fby_master *mst)
 	fby_json_set(o, "pid", json_integer(getpid()));
 	fby_json_set(o, "run_dir", fby_json_text(mst->ctx.run_dir));
 	fby_json_set(o, "state",
-	    fby_json_text(fby_cycle_state_name(mst->state)));
+	    fby_json_text(fby_cycle_state_name(mst->ctx.state)));
 	fby_json_set(o, "runtime", fby_json_text(m ? m->runtime : NULL));
 	fby_json_set(o, "child", child(&mst->child));
 	fby_json_set(o, "canary_child", child(&mst->canary));

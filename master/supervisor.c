@@ -331,7 +331,7 @@ try_again(struct fby_supervisor *sup, int64_t now)
 	struct fby_master *mst = sup->mst;
 
 	if (!sup->failed || sup->is_resting ||
-	    mst->state != FBY_CYCLE_RUNNING ||
+	    mst->ctx.state != FBY_CYCLE_RUNNING ||
 	    mst->reload.state != FBY_RELOAD_IDLE ||
 	    !fby_manifest_has_workers(mst->ctx.manifest))
 		return;

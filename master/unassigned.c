@@ -214,7 +214,7 @@ on_members(void *arg, const struct rd_kafka_group_info *g, int err)
 	u->call = NULL;
 	/* Those of a rebalance under way have been given nothing yet. */
 	if (err || g == NULL || g->err || strcmp(g->state, "Stable") != 0 ||
-	    u->mst->state != FBY_CYCLE_RUNNING)
+	    u->mst->ctx.state != FBY_CYCLE_RUNNING)
 		return;
 	t = new_tally(u->mst);
 	for (int i = 0; i < g->member_cnt; i++) {
@@ -259,7 +259,7 @@ fby_unassigned_tick(struct fby_unassigned *u)
 	const int64_t now = fby_clock_mono();
 
 	/* On its way out the member must not join once more. */
-	if (mst->state != FBY_CYCLE_RUNNING || mst->group.rk == NULL ||
+	if (mst->ctx.state != FBY_CYCLE_RUNNING || mst->group.rk == NULL ||
 	    !mst->group.is_classic) {
 		all_are_had(u);
 		return;

@@ -20,18 +20,6 @@ static struct fby_manifest manifest;
 static const char *unready;
 
 const char *
-fby_cycle_state_name(enum fby_cycle_state state)
-{
-	static const char *const names[] = {
-#define S(name, what) #name,
-		FBY_CYCLE_STATES(S)
-#undef S
-	};
-
-	return names[state];
-}
-
-const char *
 fby_group_state_name(enum fby_group_state state)
 {
 	(void)state;
@@ -83,7 +71,7 @@ fake_master(void **state)
 	manifest.source.group = "g";
 	manifest.read_batch_size = 500;
 	mst.ctx.manifest = &manifest;
-	mst.state = FBY_CYCLE_RUNNING;
+	mst.ctx.state = FBY_CYCLE_RUNNING;
 	mst.group.state = FBY_GROUP_STEADY;
 	mst.group.epoch = 4;
 	snprintf(path, sizeof(path), "/tmp/fby-unit-%d", (int)getpid());

@@ -253,7 +253,7 @@ set_up(void **state)
 	memset(&manifest, 0, sizeof(manifest));
 	manifest.runtime = c;
 	mst.ctx.manifest = &manifest;
-	mst.state = FBY_CYCLE_RUNNING;
+	mst.ctx.state = FBY_CYCLE_RUNNING;
 	mst.shm.slots = slots;
 	mst.ctx.base = event_base_new();
 	nworkers = 128;
