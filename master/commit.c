@@ -106,6 +106,8 @@ let_go(struct fby_commit *c, const struct fby_part *pt, const char *why)
 	fby_warn("partition %s/%d: given back without its last commit (%s): %s",
 	    pt->topic, pt->partition, why, what);
 	free(what);
+	c->given_up += fby_handoff_acked(&c->mst->handoff, pt) >
+	    FBY_MAX(pt->start, pt->committed);
 	fby_handoff_let_go(&c->mst->handoff, pt->row);
 }
 

@@ -33,6 +33,7 @@ struct fby_commit {
 	int64_t watermark_at;     /* monotonic: next without */
 	uint64_t commits, errors; /*   new offsets */
 	uint64_t refused;         /* rows that were not believed */
+	size_t given_up;          /* given back, with acks not committed */
 };
 
 void fby_commit_init(struct fby_commit *c, struct fby_master *mst);

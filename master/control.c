@@ -533,30 +533,20 @@ fby_control_close(struct fby_control *ctl)
 
 /* A short line fits into an empty socket buffer: no loop is needed for it. */
 void
-fby_control_finished(struct fby_control *ctl, int exit_code)
+fby_control_finished(struct fby_control *ctl, bool ok, const char *text)
 {
 	struct fby_control_conn *conn, *next;
 	struct evbuffer *out;
-	char text[128];
 
 	if (ctl == NULL || ctl->listener == NULL)
 		return;
 	/* Unlinked before anybody hears of it: the next master may come. */
 	stop_listening(ctl);
 	take_away(ctl);
-	if (exit_code == 0)
-		snprintf(text, sizeof(text),
-		    "stopped; everything that was "
-		    "acknowledged is committed");
-	else
-		snprintf(text, sizeof(text),
-		    "stopped with exit code %d; "
-		    "the log says why",
-		    exit_code);
 	for (conn = LIST_FIRST(&ctl->conns); conn; conn = next) {
 		next = LIST_NEXT(conn, entry);
 		if (conn->waiting)
-			fby_control_result(conn, exit_code == 0, text);
+			fby_control_result(conn, ok, text);
 		else if (conn->asked && !conn->answered)
 			fby_control_result(conn, false,
 			    "the master has stopped meanwhile");

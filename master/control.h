@@ -38,10 +38,10 @@ bool fby_control_is_there(const struct fby_control *ctl);
 int fby_control_again(struct fby_control *ctl) FBY_MUSTCHECK;
 
 /*
- * The process ends with this exit code: tell whoever waits for that.  The
- * event loop need not run any more; nothing is accepted after it.
+ * The process ends, with this result for those that wait for it.  The event
+ * loop need not run any more; nothing is accepted after it.
  */
-void fby_control_finished(struct fby_control *ctl, int exit_code);
+void fby_control_finished(struct fby_control *ctl, bool ok, const char *text);
 
 /* ---- for control_cmds.c ----------------------------------------------- */
 

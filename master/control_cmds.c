@@ -99,6 +99,11 @@ cmd_watermark(struct fby_master *mst, struct fby_control_conn *conn,
 	}
 	n = fby_event_time_reset(&mst->handoff,
 	    mst->ctx.manifest->host.drain_timeout_ms);
+	if (n == 0) {
+		fby_control_result(conn, false,
+		    "nothing was reset: this host holds no partition");
+		return;
+	}
 	fby_notice("watermarks of %zu partitions reset by hand (%s)", n,
 	    fby_control_who(conn));
 	snprintf(text, sizeof(text),

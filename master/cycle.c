@@ -214,7 +214,10 @@ on_left(evutil_socket_t fd, short what, void *arg)
 	fby_group_unassign(&mst->group);
 	if (mst->ctx.state == FBY_CYCLE_DRAINING &&
 	    fby_handoff_ours(&mst->handoff) == 0)
-		fby_cycle_leave(mst, "everything is drained and committed");
+		fby_cycle_leave(mst,
+		    mst->commit.given_up ?
+			"everything is drained, and not all is committed" :
+			"everything is drained and committed");
 }
 
 static void
@@ -596,7 +599,7 @@ close_all(struct fby_master *mst)
 	fby_recover_fini(&mst->recover);
 	fby_leftover_fini(&mst->leftover);
 	if (mst->control)
-		fby_control_finished(mst->control, mst->exit_code);
+		fby_cycle_say_end(mst);
 	fby_control_close(mst->control);
 	fby_quarantine_fini(&mst->quarantine);
 	fby_http_close(mst->http);

@@ -26,4 +26,7 @@ void fby_cycle_check_out(struct fby_master *mst);
 /* Every second. */
 void fby_cycle_check_deadline(struct fby_master *mst);
 
+/* To those that wait for the end of the process: what has become of it. */
+void fby_cycle_say_end(struct fby_master *mst);
+
 #endif

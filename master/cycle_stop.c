@@ -14,7 +14,9 @@
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/proto.h"
+#include "shared/str.h"
 
+#include "master/control.h"
 #include "master/cycle_own.h"
 
 #define COMMIT_GRACE_MS 5000 /* for the last commit, beyond the drain */
@@ -64,6 +66,7 @@ begin_to_stop(struct fby_master *mst, int64_t drain_ms)
 		return 0;
 	}
 	mst->stopping = true;
+	mst->commit.given_up = 0; /* before, it was for others */
 	mst->keep_children = false;
 	fby_notify_stopping(&mst->notify);
 	return drain_ms;
@@ -222,4 +225,32 @@ fby_cycle_check_deadline(struct fby_master *mst)
 		end_draining(mst);
 	else if (mst->ctx.state == FBY_CYCLE_LEAVING && now >= mst->leave_by)
 		end_leaving(mst);
+}
+
+/* ---- the last word ---------------------------------------------------- */
+
+void
+fby_cycle_say_end(struct fby_master *mst)
+{
+	size_t n = mst->commit.given_up;
+	struct fby_str s;
+
+	fby_str_init(&s);
+	if (mst->exit_code != FBY_EXIT_OK)
+		fby_str_printf(&s,
+		    "stopped with exit code %d; the log says why",
+		    mst->exit_code);
+	else if (n > 0)
+		fby_str_printf(&s,
+		    "stopped; the last commit of %zu partition%s was refused, "
+		    "whose last records will be repeated; the log says which",
+		    n, n == 1 ? "" : "s");
+	else if (fby_runtime_is_foreign(mst->ctx.manifest))
+		fby_str_puts(&s, "stopped; the runtime has exited");
+	else
+		fby_str_puts(&s,
+		    "stopped; everything that was acknowledged is committed");
+	fby_control_finished(mst->control,
+	    mst->exit_code == FBY_EXIT_OK && n == 0, s.p);
+	fby_str_fini(&s);
 }

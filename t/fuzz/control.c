@@ -186,7 +186,7 @@ end_master(void)
 {
 	end_reload();
 	turn();
-	fby_control_finished(ctl, (int)nclients % 3);
+	fby_control_finished(ctl, nclients % 2, "stopped");
 	is_over = true;
 }
 
