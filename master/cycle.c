@@ -247,6 +247,50 @@ static const struct fby_supervisor_ops supervisor_ops = {
 	.settled = op_settled,
 };
 
+static void
+op_metadata(void *arg)
+{
+	struct fby_master *mst = arg;
+
+	fby_supervisor_group(&mst->sup);
+}
+
+static void
+op_topics(void *arg, const char *missing)
+{
+	struct fby_master *mst = arg;
+
+	if (missing)
+		fby_topics_missing(&mst->topics, missing);
+	else
+		fby_topics_look(&mst->topics);
+}
+
+static void
+op_forget(void *arg)
+{
+	struct fby_master *mst = arg;
+
+	fby_offsets_forget(&mst->offsets);
+	fby_ends_forget(&mst->ends);
+	fby_commit_forget(&mst->commit);
+	fby_topics_forget(&mst->topics);
+}
+
+static void
+op_closed(void *arg)
+{
+	fby_cycle_group_closed(arg);
+}
+
+static const struct fby_group_ops group_ops = {
+	.metadata = op_metadata,
+	.revoked = op_left,
+	.topics = op_topics,
+	.forget = op_forget,
+	.closed = op_closed,
+};
+
 static const struct fby_handoff_ops handoff_ops = {
 	.grant = op_grant,
 	.revoke = op_revoke,
@@ -368,8 +412,8 @@ set_policy(struct fby_master *mst)
 	    m->sinks[FBY_SINK_DEAD_LETTER].present);
 }
 
-void
-fby_cycle_recovered(struct fby_master *mst)
+static void
+recovered(struct fby_master *mst)
 {
 	if (mst->ctx.state != FBY_CYCLE_RECOVERING)
 		return;
@@ -388,7 +432,8 @@ fby_cycle_recovered(struct fby_master *mst)
 	    &mst->failures);
 	fby_commit_init(&mst->commit, mst);
 	fby_topics_init(&mst->topics, mst);
-	fby_unassigned_init(&mst->unassigned, mst);
+	fby_unassigned_init(&mst->unassigned, &mst->ctx, &mst->group,
+	    &mst->topics, &mst->handoff);
 	fby_cycle_set_state(mst, FBY_CYCLE_RUNNING, "started");
 	fby_cycle_start_moving(mst);
 	/* What came before there was anything to be reloaded. */
@@ -554,7 +599,7 @@ open_all(struct fby_master *mst)
 	fby_supervisor_init(&mst->sup, mst, &supervisor_ops, mst);
 	fby_quarantine_init(&mst->quarantine, mst);
 	fby_oom_init(&mst->oom, "");
-	fby_group_init(&mst->group, mst);
+	fby_group_init(&mst->group, &mst->ctx, &mst->handoff, &group_ops, mst);
 	fby_reload_init(&mst->reload, mst);
 	fby_child_init(&mst->child, &mst->ctx, FBY_ALARM_RUNTIME, on_child_gone,
 	    mst);
@@ -615,11 +660,25 @@ close_all(struct fby_master *mst)
 }
 
 static void
+on_recovered(void *arg, bool ok)
+{
+	struct fby_master *mst = arg;
+
+	if (ok) {
+		recovered(mst);
+		return;
+	}
+	mst->exit_code = FBY_EXIT_FAIL;
+	event_base_loopbreak(mst->ctx.base);
+}
+
+static void
 on_leftover_gone(void *arg)
 {
 	struct fby_master *mst = arg;
 
-	if (fby_recover_start(&mst->recover, mst) == 0)
+	if (fby_recover_start(&mst->recover, &mst->ctx, mst->rundir.fd,
+		on_recovered, mst) == 0)
 		return;
 	mst->exit_code = FBY_EXIT_FAIL;
 	event_base_loopbreak(mst->ctx.base);

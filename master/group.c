@@ -23,7 +23,8 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
-#include "master/master.h"
+#include "master/context.h"
+#include "master/handoff.h"
 
 #define POLL_MS 1000
 #define LEAVE_POLL_MS 5
@@ -50,7 +51,7 @@ set_state(struct fby_group *g, enum fby_group_state to)
 {
 	if (g->state == to)
 		return;
-	fby_info("group %s: %s -> %s", g->mst->ctx.manifest->source.group,
+	fby_info("group %s: %s -> %s", g->ctx->manifest->source.group,
 	    state_names[g->state], state_names[to]);
 	g->state = to;
 	g->since = fby_clock_mono();
@@ -104,8 +105,7 @@ tell_workers(struct fby_group *g, rd_kafka_consumer_group_metadata_t *md)
 	void *bytes = NULL;
 	size_t size = 0;
 
-	if (g->mst->ctx.manifest->host.delivery != FBY_EXACTLY_ONCE ||
-	    g->epoch < 0)
+	if (g->ctx->manifest->host.delivery != FBY_EXACTLY_ONCE || g->epoch < 0)
 		return;
 	error = rd_kafka_consumer_group_metadata_write(md, &bytes, &size);
 	if (error) {
@@ -121,7 +121,7 @@ tell_workers(struct fby_group *g, rd_kafka_consumer_group_metadata_t *md)
 		if (msg.size != g->metadata.size ||
 		    memcmp(msg.bytes, g->metadata.bytes, size) != 0) {
 			g->metadata = msg;
-			fby_supervisor_group(&g->mst->sup);
+			g->ops->metadata(g->arg);
 		}
 	}
 	rd_kafka_mem_free(g->rk, bytes);
@@ -152,14 +152,13 @@ static void
 look_at_epoch(struct fby_group *g)
 {
 	if (!g->is_classic && g->state == FBY_GROUP_STEADY && g->rk != NULL &&
-	    g->mst->ctx.manifest->host.delivery == FBY_EXACTLY_ONCE)
+	    g->ctx->manifest->host.delivery == FBY_EXACTLY_ONCE)
 		learn_identity(g);
 }
 
 static void
 on_assigned(struct fby_group *g, const rd_kafka_topic_partition_list_t *list)
 {
-	struct fby_master *mst = g->mst;
 
 	answer(g, true);
 	learn_identity(g);
@@ -167,16 +166,16 @@ on_assigned(struct fby_group *g, const rd_kafka_topic_partition_list_t *list)
 	fby_group_health_joined(&g->health, fby_clock_mono());
 	fby_group_look(g);
 	fby_notice("group %s, generation %d: %d partition%s assigned",
-	    mst->ctx.manifest->source.group, g->epoch, list->cnt,
+	    g->ctx->manifest->source.group, g->epoch, list->cnt,
 	    list->cnt == 1 ? "" : "s");
 	if (g->state == FBY_GROUP_LEAVING)
 		return;
 	set_state(g, FBY_GROUP_STEADY);
 	/* Stopping: what is new is not begun any more. */
-	if (mst->ctx.state != FBY_CYCLE_RUNNING)
+	if (g->ctx->state != FBY_CYCLE_RUNNING)
 		return;
 	for (int i = 0; i < list->cnt; i++)
-		if (fby_handoff_assign(&mst->handoff, list->elems[i].topic,
+		if (fby_handoff_assign(g->handoff, list->elems[i].topic,
 			list->elems[i].partition) == -1)
 			fby_error("partition %s/%d: there are too many",
 			    list->elems[i].topic, list->elems[i].partition);
@@ -187,13 +186,12 @@ static void
 on_revoked(struct fby_group *g, rd_kafka_event_t *ev)
 {
 	const rd_kafka_topic_partition_list_t *list;
-	struct fby_master *mst = g->mst;
 	bool lost = rd_kafka_assignment_lost(g->rk);
 	int64_t drain_ms;
 
 	list = rd_kafka_event_topic_partition_list(ev);
 	fby_notice("group %s: %d partition%s %s",
-	    mst->ctx.manifest->source.group, list->cnt,
+	    g->ctx->manifest->source.group, list->cnt,
 	    list->cnt == 1 ? "" : "s", lost ? "lost" : "revoked");
 	/*
 	 * librdkafka waits for an answer before it asks for more.  Should it
@@ -205,15 +203,15 @@ on_revoked(struct fby_group *g, rd_kafka_event_t *ev)
 	if (g->state == FBY_GROUP_STEADY || g->state == FBY_GROUP_JOINING)
 		set_state(g, FBY_GROUP_REVOKING);
 	drain_ms = fby_group_drain_ms(g,
-	    mst->ctx.manifest->host.drain_timeout_ms);
+	    g->ctx->manifest->host.drain_timeout_ms);
 	for (int i = 0; i < list->cnt; i++)
-		fby_handoff_revoke(&mst->handoff, list->elems[i].topic,
+		fby_handoff_revoke(g->handoff, list->elems[i].topic,
 		    list->elems[i].partition, lost, drain_ms);
 	/* There is nothing left to wait for when we are on our way out. */
 	if (g->state == FBY_GROUP_LEAVING)
 		fby_group_unassign(g);
 	else
-		fby_cycle_left_soon(mst);
+		g->ops->revoked(g->arg);
 }
 
 void
@@ -307,7 +305,6 @@ hint(rd_kafka_resp_err_t err)
 static void
 on_fatal(struct fby_group *g)
 {
-	struct fby_master *mst = g->mst;
 	rd_kafka_resp_err_t code;
 	char text[512] = "";
 	bool fenced;
@@ -318,10 +315,10 @@ on_fatal(struct fby_group *g)
 	if (!fenced)
 		refused(g, "%s: %s; joining anew%s", rd_kafka_err2name(code),
 		    text, hint(code));
-	fby_handoff_revoke_all(&mst->handoff, true, 0);
+	fby_handoff_revoke_all(g->handoff, true, 0);
 	close_client(g);
-	if (mst->ctx.state != FBY_CYCLE_RUNNING)
-		fby_cycle_group_closed(mst);
+	if (g->ctx->state != FBY_CYCLE_RUNNING)
+		g->ops->closed(g->arg);
 	else if (fenced)
 		fby_instance_wait(&g->instance, g->instance_id);
 	else
@@ -343,7 +340,6 @@ on_other_error(struct fby_group *g, rd_kafka_resp_err_t err, const char *text)
 static void
 on_error(struct fby_group *g, rd_kafka_event_t *ev)
 {
-	struct fby_master *mst = g->mst;
 	rd_kafka_resp_err_t err = rd_kafka_event_error(ev);
 	const char *text = rd_kafka_event_error_string(ev);
 
@@ -351,7 +347,7 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
 		fby_group_health_down(&g->health, fby_clock_mono());
 		fby_group_look(g);
-		fby_topics_look(&mst->topics);
+		g->ops->topics(g->arg, NULL);
 		break;
 	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
 	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
@@ -359,7 +355,7 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 		fby_group_health_unauthorized(&g->health, text);
 		fby_group_look(g);
 		/* With the secrets as they are then. */
-		fby_topics_look(&mst->topics);
+		g->ops->topics(g->arg, NULL);
 		break;
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 		fby_group_health_topic_denied(&g->health, text);
@@ -373,7 +369,7 @@ on_error(struct fby_group *g, rd_kafka_event_t *ev)
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
 	case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-		fby_topics_missing(&mst->topics, text);
+		g->ops->topics(g->arg, text);
 		break;
 	case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
 		refused(g, "%s", text);
@@ -417,7 +413,7 @@ fby_group_answered(struct fby_group *g)
 void
 fby_group_look(struct fby_group *g)
 {
-	fby_group_health_look(&g->health, &g->mst->ctx.alarms, g->rk != NULL,
+	fby_group_health_look(&g->health, &g->ctx->alarms, g->rk != NULL,
 	    fby_clock_mono());
 }
 
@@ -546,7 +542,7 @@ go_on_leaving(struct fby_group *g)
 	if (!late && !rd_kafka_consumer_closed(g->rk))
 		return;
 	close_client(g);
-	fby_cycle_group_closed(g->mst);
+	g->ops->closed(g->arg);
 }
 
 static void
@@ -583,22 +579,21 @@ on_queue(evutil_socket_t fd, short what, void *arg)
 static void
 check_join(struct fby_group *g)
 {
-	struct fby_master *mst = g->mst;
 	int64_t now = fby_clock_mono(), wait;
 
-	if (fby_alarm_text(&mst->ctx.alarms, FBY_ALARM_BROKER) ||
-	    fby_alarm_text(&mst->ctx.alarms, FBY_ALARM_AUTH) ||
-	    fby_alarm_text(&mst->ctx.alarms, FBY_ALARM_TOPIC))
+	if (fby_alarm_text(&g->ctx->alarms, FBY_ALARM_BROKER) ||
+	    fby_alarm_text(&g->ctx->alarms, FBY_ALARM_AUTH) ||
+	    fby_alarm_text(&g->ctx->alarms, FBY_ALARM_TOPIC))
 		g->since = now;
 	/* What stayed with us is read and committed meanwhile. */
-	wait = fby_handoff_ours(&mst->handoff) > 0 ?
-	    FBY_MAX(g->max_poll_ms, mst->ctx.manifest->host.drain_timeout_ms) :
-	    mst->ctx.manifest->host.drain_timeout_ms;
+	wait = fby_handoff_ours(g->handoff) > 0 ?
+	    FBY_MAX(g->max_poll_ms, g->ctx->manifest->host.drain_timeout_ms) :
+	    g->ctx->manifest->host.drain_timeout_ms;
 	if (now - g->since < JOIN_MS + wait)
 		return;
 	fby_warn("group %s: no answer to the join; joining anew",
-	    mst->ctx.manifest->source.group);
-	fby_handoff_revoke_all(&mst->handoff, true, 0);
+	    g->ctx->manifest->source.group);
+	fby_handoff_revoke_all(g->handoff, true, 0);
 	close_client(g);
 	fby_group_open(g);
 }
@@ -623,7 +618,7 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (g->rk == NULL && g->mst->ctx.state == FBY_CYCLE_RUNNING)
+	if (g->rk == NULL && g->ctx->state == FBY_CYCLE_RUNNING)
 		fby_group_open(g);
 }
 
@@ -636,14 +631,18 @@ on_instance_free(void *arg)
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_group_init(struct fby_group *g, struct fby_master *mst)
+fby_group_init(struct fby_group *g, struct fby_context *ctx,
+    struct fby_handoff *handoff, const struct fby_group_ops *ops, void *arg)
 {
 	memset(g, 0, sizeof(*g));
-	g->mst = mst;
+	g->ctx = ctx;
+	g->handoff = handoff;
+	g->ops = ops;
+	g->arg = arg;
 	g->epoch = -1;
 	g->efd = -1;
-	evtimer_assign(&g->ev_retry, mst->ctx.base, on_retry, g);
-	fby_instance_init(&g->instance, &mst->ctx, on_instance_free, g);
+	evtimer_assign(&g->ev_retry, g->ctx->base, on_retry, g);
+	fby_instance_init(&g->instance, ctx, on_instance_free, g);
 }
 
 static void
@@ -678,7 +677,7 @@ learn_settings(struct fby_group *g, rd_kafka_conf_t *conf)
 static rd_kafka_t *
 make_client(struct fby_group *g)
 {
-	const struct fby_manifest *m = g->mst->ctx.manifest;
+	const struct fby_manifest *m = g->ctx->manifest;
 	rd_kafka_conf_t *conf;
 	rd_kafka_t *rk = NULL;
 	struct fby_err err;
@@ -702,7 +701,7 @@ make_client(struct fby_group *g)
 static int
 subscribe(struct fby_group *g)
 {
-	const struct fby_strings *topics = &g->mst->ctx.manifest->topics;
+	const struct fby_strings *topics = &g->ctx->manifest->topics;
 	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_resp_err_t err;
 
@@ -721,7 +720,7 @@ subscribe(struct fby_group *g)
 int
 fby_group_open(struct fby_group *g)
 {
-	struct event_base *base = g->mst->ctx.base;
+	struct event_base *base = g->ctx->base;
 	struct timeval tv = fby_clock_tv(POLL_MS);
 	const uint64_t one = 1;
 
@@ -769,10 +768,10 @@ fby_group_join_anew(struct fby_group *g)
 	if (g->rk == NULL || g->state != FBY_GROUP_STEADY)
 		return;
 	fby_notice("group %s: leaving, and joining anew",
-	    g->mst->ctx.manifest->source.group);
+	    g->ctx->manifest->source.group);
 	/* librdkafka subscribes when what this revokes has left. */
 	if (rd_kafka_unsubscribe(g->rk) || subscribe(g) == -1) {
-		fby_handoff_revoke_all(&g->mst->handoff, true, 0);
+		fby_handoff_revoke_all(g->handoff, true, 0);
 		close_client(g);
 		open_later(g);
 	}
@@ -800,16 +799,13 @@ close_client(struct fby_group *g)
 		rd_kafka_event_destroy(g->revoke);
 		g->revoke = NULL;
 	}
-	fby_offsets_forget(&g->mst->offsets);
-	fby_ends_forget(&g->mst->ends);
-	fby_commit_forget(&g->mst->commit);
-	fby_topics_forget(&g->mst->topics);
+	g->ops->forget(g->arg);
 	rd_kafka_queue_io_event_enable(g->queue, -1, NULL, 0);
 	rd_kafka_queue_io_event_enable(g->replies, -1, NULL, 0);
 	rd_kafka_queue_destroy(g->queue);
 	rd_kafka_queue_destroy(g->replies);
 	/* Left already, or there is nobody to say good-bye to. */
-	fby_call_destroy(&g->mst->ctx.calls, g->rk, on_gone, g);
+	fby_call_destroy(&g->ctx->calls, g->rk, on_gone, g);
 	g->is_dying = true;
 	close(g->efd);
 	g->rk = NULL;
@@ -836,7 +832,7 @@ fby_group_leave(struct fby_group *g)
 	if (g->rk == NULL) {
 		fby_group_health_joined(&g->health, fby_clock_mono());
 		fby_group_look(g);
-		fby_cycle_group_closed(g->mst);
+		g->ops->closed(g->arg);
 		return;
 	}
 	fby_group_unassign(g);

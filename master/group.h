@@ -34,7 +34,8 @@
 
 typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_queue_s rd_kafka_queue_t;
-struct fby_master;
+struct fby_context;
+struct fby_handoff;
 
 /*
  *	CLOSED ──open──▶ JOINING ──assigned──▶ STEADY ──revoked──▶ REVOKING
@@ -56,8 +57,31 @@ enum fby_group_state {
 	    FBY_GROUP_NSTATES
 };
 
+/*
+ * What the member tells, and whom.  Each may be called from within any call of
+ * this file; none of them closes or opens the member.
+ */
+struct fby_group_ops {
+	/* `metadata` has changed: the workers need it to commit. */
+	void (*metadata)(void *arg);
+	/*
+	 * Partitions of the hand-over have to leave.  When the last of them
+	 * has, fby_group_unassign() answers the group; not from within.
+	 */
+	void (*revoked)(void *arg);
+	/* Look at the topics soon; `missing`, or NULL: what is said of one. */
+	void (*topics)(void *arg, const char *missing);
+	/* The client is going: no answer of it comes any more. */
+	void (*forget)(void *arg);
+	/* We have left for good, or need not: the state is CLOSED. */
+	void (*closed)(void *arg);
+};
+
 struct fby_group {
-	struct fby_master *mst;
+	struct fby_context *ctx;
+	struct fby_handoff *handoff; /* gets what is assigned, and revoked */
+	const struct fby_group_ops *ops;
+	void *arg;
 	rd_kafka_t *rk;            /* NULL: closed */
 	rd_kafka_queue_t *queue;   /* events of the member */
 	rd_kafka_queue_t *replies; /* of our own requests */
@@ -83,7 +107,8 @@ struct fby_group {
 	struct fby_msg_group metadata; /* size 0: none that may be used */
 };
 
-void fby_group_init(struct fby_group *g, struct fby_master *mst);
+void fby_group_init(struct fby_group *g, struct fby_context *ctx,
+    struct fby_handoff *handoff, const struct fby_group_ops *ops, void *arg);
 
 /*
  * Make the client and subscribe, when the one before is gone: two with one
@@ -115,8 +140,7 @@ void fby_group_join_anew(struct fby_group *g);
 void fby_group_unassign(struct fby_group *g);
 
 /*
- * Leave for good, then close; state CLOSED follows, and a call of
- * fby_cycle_group_closed() in cycle.c.
+ * Leave for good, then close; state CLOSED follows, and a call of `closed`.
  */
 void fby_group_leave(struct fby_group *g);
 

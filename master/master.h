@@ -127,7 +127,6 @@ void fby_cycle_left_soon(struct fby_master *mst);
 const char *fby_cycle_unready(const struct fby_master *mst);
 
 /* Called back by the modules when what they were asked for has happened. */
-void fby_cycle_recovered(struct fby_master *mst);
 void fby_cycle_group_closed(struct fby_master *mst);
 void fby_cycle_workers_ready(struct fby_master *mst);
 void fby_cycle_workers_gone(struct fby_master *mst);

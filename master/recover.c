@@ -21,8 +21,9 @@
 #include "shared/shm.h"
 #include "shared/str.h"
 
+#include "master/context.h"
+#include "master/handoff.h"
 #include "master/holders.h"
-#include "master/master.h"
 
 #define WAIT_MS 20
 #define SAY_MS 500 /* most are gone sooner */
@@ -31,16 +32,16 @@
 
 /* Out of the way, but kept for whoever wants to look. */
 static void
-put_aside(const struct fby_master *mst, const char *why)
+put_aside(const struct fby_recover *r, const char *why)
 {
-	int dir = mst->rundir.fd;
+	const char *path = r->ctx->run_dir;
 
-	if (renameat(dir, "ledger", dir, "ledger.refused") == -1)
+	if (renameat(r->dir, "ledger", r->dir, "ledger.refused") == -1)
 		fby_error("%s/ledger: %s; and rename to ledger.refused: %s",
-		    mst->ctx.run_dir, why, strerror(errno));
+		    path, why, strerror(errno));
 	else
 		fby_error("%s/ledger: %s; not used, moved to %s/ledger.refused",
-		    mst->ctx.run_dir, why, mst->ctx.run_dir);
+		    path, why, path);
 }
 
 /*
@@ -94,23 +95,22 @@ is_out_of_reach(enum fby_shm_verdict v)
 static int
 read_ledger(struct fby_recover *r)
 {
-	const struct fby_manifest *m = r->mst->ctx.manifest;
+	const struct fby_manifest *m = r->ctx->manifest;
 	struct fby_shm shm = FBY_SHM_INIT;
 	enum fby_shm_verdict v;
 
 	v = fby_shm_load(&shm, r->fd);
 	r->fd = -1;
 	if (is_out_of_reach(v)) {
-		fby_error("%s/ledger: %s", r->mst->ctx.run_dir,
-		    strerror(errno));
+		fby_error("%s/ledger: %s", r->ctx->run_dir, strerror(errno));
 		fby_shm_close(&shm);
 		return -1;
 	}
 	if (v != FBY_SHM_GOOD) {
-		put_aside(r->mst, fby_shm_verdict(v));
+		put_aside(r, fby_shm_verdict(v));
 	} else if (strcmp(fby_shm_name(&shm, shm.head->name_off), m->name) ||
 	    strcmp(fby_shm_name(&shm, shm.head->group_off), m->source.group)) {
-		put_aside(r->mst, "belongs to another manifest or group");
+		put_aside(r, "belongs to another manifest or group");
 	} else if (m->host.delivery == FBY_EXACTLY_ONCE) {
 		fby_notice("ledger of the master before: the broker knows "
 			   "better, since the workers commit");
@@ -190,11 +190,10 @@ on_wait(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (read_ledger(r) == 0) {
-		fby_cycle_recovered(r->mst);
+		r->done(r->arg, true);
 		return;
 	}
-	r->mst->exit_code = FBY_EXIT_FAIL;
-	event_base_loopbreak(r->mst->ctx.base);
+	r->done(r->arg, false);
 }
 
 /* Whether that is about us, and says nothing of the file. */
@@ -223,28 +222,31 @@ is_trusted(int fd, struct fby_str *why)
 }
 
 int
-fby_recover_start(struct fby_recover *r, struct fby_master *mst)
+fby_recover_start(struct fby_recover *r, const struct fby_context *ctx, int dir,
+    void (*done)(void *arg, bool ok), void *arg)
 {
 	struct fby_str why;
 	int rc = 0;
 
 	memset(r, 0, sizeof(*r));
-	r->mst = mst;
-	r->kill_at = fby_clock_mono() +
-	    mst->ctx.manifest->host.drain_timeout_ms;
+	r->ctx = ctx;
+	r->dir = dir;
+	r->done = done;
+	r->arg = arg;
+	r->kill_at = fby_clock_mono() + ctx->manifest->host.drain_timeout_ms;
 	r->give_up_at = r->kill_at + GIVE_UP_MS;
 	r->look_at = FBY_MIN(fby_clock_mono() + SAY_MS, r->kill_at);
-	evtimer_assign(&r->ev_wait, mst->ctx.base, on_wait, r);
-	r->fd = openat(mst->rundir.fd, "ledger",
+	evtimer_assign(&r->ev_wait, ctx->base, on_wait, r);
+	r->fd = openat(dir, "ledger",
 	    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	fby_str_init(&why);
 	if (r->fd == -1 && is_shortage(errno)) {
-		fby_error("%s/ledger: %s", mst->ctx.run_dir, strerror(errno));
+		fby_error("%s/ledger: %s", ctx->run_dir, strerror(errno));
 		rc = -1;
 	} else if (r->fd == -1 && errno != ENOENT) {
-		put_aside(mst, strerror(errno));
+		put_aside(r, strerror(errno));
 	} else if (r->fd != -1 && !is_trusted(r->fd, &why)) {
-		put_aside(mst, why.p);
+		put_aside(r, why.p);
 		close(r->fd);
 		r->fd = -1;
 	}
@@ -252,7 +254,7 @@ fby_recover_start(struct fby_recover *r, struct fby_master *mst)
 	if (rc == -1)
 		return -1;
 	if (r->fd == -1)
-		fby_cycle_recovered(mst);
+		r->done(r->arg, true);
 	else
 		on_wait(-1, 0, r);
 	return 0;
@@ -261,7 +263,7 @@ fby_recover_start(struct fby_recover *r, struct fby_master *mst)
 void
 fby_recover_fini(struct fby_recover *r)
 {
-	if (r->mst == NULL)
+	if (r->ctx == NULL)
 		return;
 	evtimer_del(&r->ev_wait);
 	if (r->fd != -1)

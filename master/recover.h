@@ -18,8 +18,8 @@
 
 #include <event2/event_struct.h>
 
+struct fby_context;
 struct fby_handoff;
-struct fby_master;
 
 struct fby_recover_item {
 	char *topic;
@@ -33,7 +33,10 @@ struct fby_recover_item {
 };
 
 struct fby_recover {
-	struct fby_master *mst;
+	const struct fby_context *ctx; /* NULL: not begun */
+	int dir;                       /* the run directory; borrowed */
+	void (*done)(void *arg, bool ok);
+	void *arg;
 	struct fby_recover_item *items;
 	size_t nitems;
 	int fd; /* old ledger; -1: none */
@@ -46,11 +49,12 @@ struct fby_recover {
 
 /*
  * Look for an old ledger, wait until it is free, read it, put it aside.
- * fby_cycle_recovered() follows, at once or later.  -1, logged: there is one,
- * but too little left of descriptors or memory to open it; it stays.  If that
- * turns out later the loop is ended with an error, and it stays as well.
+ * `done` follows, at once or later.  -1, logged: there is one, but too little
+ * left of descriptors or memory to open it; it stays.  If that turns out later
+ * `done` says so (not ok), and it stays as well.
  */
-int fby_recover_start(struct fby_recover *r, struct fby_master *mst);
+int fby_recover_start(struct fby_recover *r, const struct fby_context *ctx,
+    int dir, void (*done)(void *arg, bool ok), void *arg) FBY_MUSTCHECK;
 void fby_recover_fini(struct fby_recover *r);
 
 /* Write what was read into the new ledger, whose rows the hand-over gives. */

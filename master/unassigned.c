@@ -13,7 +13,10 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 
-#include "master/master.h"
+#include "master/context.h"
+#include "master/group.h"
+#include "master/handoff.h"
+#include "master/topics.h"
 
 #define LOOK_MS 5000
 #define TIMEOUT_MS 2000
@@ -108,14 +111,14 @@ mark(void *arg, const char *topic, size_t len, int32_t partition)
 
 /* Those whose number of partitions is known. */
 static struct tally
-new_tally(const struct fby_master *mst)
+new_tally(const struct fby_unassigned *u)
 {
-	const struct fby_strings *names = &mst->ctx.manifest->topics;
+	const struct fby_strings *names = &u->ctx->manifest->topics;
 	struct tally t = { .topics = fby_calloc(names->n + 1,
 			       sizeof(t.topics[0])) };
 
 	for (size_t i = 0; i < names->n; i++) {
-		const struct fby_topics_id *id = fby_topics_find(&mst->topics,
+		const struct fby_topics_id *id = fby_topics_find(u->topics,
 		    names->v[i]);
 
 		if (id == NULL || id->partitions <= 0)
@@ -157,13 +160,13 @@ count_missing(const struct tally *t, const char **topic, int32_t *partition)
 }
 
 static size_t
-count_all(const struct fby_master *mst)
+count_all(const struct fby_unassigned *u)
 {
-	const struct fby_strings *names = &mst->ctx.manifest->topics;
+	const struct fby_strings *names = &u->ctx->manifest->topics;
 	size_t n = 0;
 
 	for (size_t i = 0; i < names->n; i++) {
-		const struct fby_topics_id *id = fby_topics_find(&mst->topics,
+		const struct fby_topics_id *id = fby_topics_find(u->topics,
 		    names->v[i]);
 
 		n += id ? (size_t)FBY_MAX(id->partitions, 0) : 0;
@@ -177,7 +180,7 @@ static void
 all_are_had(struct fby_unassigned *u)
 {
 	u->since = 0;
-	fby_alarm_clear(&u->mst->ctx.alarms, FBY_ALARM_UNASSIGNED);
+	fby_alarm_clear(&u->ctx->alarms, FBY_ALARM_UNASSIGNED);
 }
 
 static void
@@ -193,13 +196,13 @@ some_are_missing(struct fby_unassigned *u, size_t n, const char *topic,
 		return;
 	if (n > 1)
 		snprintf(others, sizeof(others), " and %zu more", n - 1);
-	fby_alarm_set(&u->mst->ctx.alarms, FBY_ALARM_UNASSIGNED,
+	fby_alarm_set(&u->ctx->alarms, FBY_ALARM_UNASSIGNED,
 	    "%s/%d%s: the group has given %s to none of its members", topic,
 	    partition, others, n > 1 ? "these partitions" : "this partition");
 	if (u->joined_at != 0 && now - u->joined_at < AGAIN_MS)
 		return;
 	u->joined_at = now;
-	fby_group_join_anew(&u->mst->group);
+	fby_group_join_anew(u->group);
 }
 
 static void
@@ -214,9 +217,9 @@ on_members(void *arg, const struct rd_kafka_group_info *g, int err)
 	u->call = NULL;
 	/* Those of a rebalance under way have been given nothing yet. */
 	if (err || g == NULL || g->err || strcmp(g->state, "Stable") != 0 ||
-	    u->mst->ctx.state != FBY_CYCLE_RUNNING)
+	    u->ctx->state != FBY_CYCLE_RUNNING)
 		return;
-	t = new_tally(u->mst);
+	t = new_tally(u);
 	for (int i = 0; i < g->member_cnt; i++) {
 		const struct rd_kafka_group_member_info *m = &g->members[i];
 
@@ -239,40 +242,44 @@ on_members(void *arg, const struct rd_kafka_group_info *g, int err)
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_unassigned_init(struct fby_unassigned *u, struct fby_master *mst)
+fby_unassigned_init(struct fby_unassigned *u, struct fby_context *ctx,
+    struct fby_group *group, const struct fby_topics *topics,
+    const struct fby_handoff *handoff)
 {
-	*u = (struct fby_unassigned){ .mst = mst };
+	*u = (struct fby_unassigned){ .ctx = ctx,
+		.group = group,
+		.topics = topics,
+		.handoff = handoff };
 }
 
 void
 fby_unassigned_fini(struct fby_unassigned *u)
 {
-	if (u->mst)
-		fby_call_forget(&u->mst->ctx.calls, u->call);
+	if (u->ctx)
+		fby_call_forget(&u->ctx->calls, u->call);
 	u->call = NULL;
 }
 
 void
 fby_unassigned_tick(struct fby_unassigned *u)
 {
-	struct fby_master *mst = u->mst;
 	const int64_t now = fby_clock_mono();
 
 	/* On its way out the member must not join once more. */
-	if (mst->ctx.state != FBY_CYCLE_RUNNING || mst->group.rk == NULL ||
-	    !mst->group.is_classic) {
+	if (u->ctx->state != FBY_CYCLE_RUNNING || u->group->rk == NULL ||
+	    !u->group->is_classic) {
 		all_are_had(u);
 		return;
 	}
-	if (mst->group.state != FBY_GROUP_STEADY)
+	if (u->group->state != FBY_GROUP_STEADY)
 		return;
-	if (count_all(mst) <= fby_handoff_ours(&mst->handoff)) {
+	if (count_all(u) <= fby_handoff_ours(u->handoff)) {
 		all_are_had(u);
 		return;
 	}
 	if (u->call != NULL || now - u->asked_at < LOOK_MS)
 		return;
 	u->asked_at = now;
-	u->call = fby_call_members(&mst->ctx.calls, mst->group.rk,
-	    mst->ctx.manifest->source.group, TIMEOUT_MS, on_members, u);
+	u->call = fby_call_members(&u->ctx->calls, u->group->rk,
+	    u->ctx->manifest->source.group, TIMEOUT_MS, on_members, u);
 }

@@ -19,17 +19,25 @@
 #include "shared/fby.h"
 
 struct fby_call;
-struct fby_master;
+struct fby_context;
+struct fby_group;
+struct fby_handoff;
+struct fby_topics;
 
 struct fby_unassigned {
-	struct fby_master *mst;
+	struct fby_context *ctx;
+	struct fby_group *group;
+	const struct fby_topics *topics;
+	const struct fby_handoff *handoff;
 	struct fby_call *call; /* under way, or NULL */
 	int64_t asked_at;      /* monotonic */
 	int64_t since;         /* monotonic: nobody has some; 0: all are had */
 	int64_t joined_at; /* monotonic: we left and joined last; 0: never */
 };
 
-void fby_unassigned_init(struct fby_unassigned *u, struct fby_master *mst);
+void fby_unassigned_init(struct fby_unassigned *u, struct fby_context *ctx,
+    struct fby_group *group, const struct fby_topics *topics,
+    const struct fby_handoff *handoff);
 void fby_unassigned_fini(struct fby_unassigned *u);
 
 /* Each second. */

@@ -12,24 +12,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "master/context.h"
+#include "master/handoff.h"
 #include "master/holders.h"
-#include "master/master.h"
+#include "master/recover.h"
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
 
-static struct fby_master mst;
+static struct fby_context ctx;
+static struct fby_shm shm;
+static struct fby_recover recover;
 static struct fby_manifest manifest;
+static int run_dir;
 static char dir[64], path[80];
 static int holder; /* of the lock, by a description of its own */
 static size_t recovered;
 
 /* ---- what it calls ---------------------------------------------------- */
 
-void
-fby_cycle_recovered(struct fby_master *m)
+static void
+on_done(void *arg, bool ok)
 {
-	(void)m;
+	(void)arg;
+	assert_true(ok);
 	recovered++;
 }
 
@@ -77,20 +83,20 @@ set_up(void **state)
 {
 	(void)state;
 	fby_log_set_level(FBY_LOG_CRIT);
-	memset(&mst, 0, sizeof(mst));
+	memset(&ctx, 0, sizeof(ctx));
 	manifest.name = "demo";
 	manifest.source.group = "g";
 	manifest.host.drain_timeout_ms = 0;
-	mst.ctx.manifest = &manifest;
-	mst.ctx.base = event_base_new();
+	ctx.manifest = &manifest;
+	ctx.base = event_base_new();
 	recovered = 0;
 	snprintf(dir, sizeof(dir), "/tmp/fby-recover-%d", (int)getpid());
 	snprintf(path, sizeof(path), "%s/ledger", dir);
 	assert_int_equal(mkdir(dir, 0700), 0);
-	mst.ctx.run_dir = dir;
-	mst.rundir.fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	mst.shm = (struct fby_shm)FBY_SHM_INIT;
-	assert_int_equal(fby_shm_create(&mst.shm, path, 2, 4, "demo", "g"), 0);
+	ctx.run_dir = dir;
+	run_dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	shm = (struct fby_shm)FBY_SHM_INIT;
+	assert_int_equal(fby_shm_create(&shm, path, 2, 4, "demo", "g"), 0);
 	holder = open(path, O_RDWR | O_CLOEXEC);
 	assert_int_equal(flock(holder, LOCK_EX), 0);
 	return 0;
@@ -100,12 +106,12 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	fby_recover_fini(&mst.recover);
-	fby_shm_close(&mst.shm);
+	fby_recover_fini(&recover);
+	fby_shm_close(&shm);
 	close(holder);
-	close(mst.rundir.fd);
+	close(run_dir);
 	unlink(path);
-	event_base_free(mst.ctx.base);
+	event_base_free(ctx.base);
 	return rmdir(dir);
 }
 
@@ -113,12 +119,14 @@ static void
 a_ledger_in_use_is_waited_for(void **state)
 {
 	(void)state;
-	assert_int_equal(fby_recover_start(&mst.recover, &mst), 0);
+	assert_int_equal(fby_recover_start(&recover, &ctx, run_dir, on_done,
+			     NULL),
+	    0);
 	for (int i = 0; i < 3; i++)
-		event_base_loop(mst.ctx.base, EVLOOP_ONCE);
+		event_base_loop(ctx.base, EVLOOP_ONCE);
 	assert_int_equal(recovered, 0);
 	flock(holder, LOCK_UN);
-	event_base_loop(mst.ctx.base, EVLOOP_ONCE);
+	event_base_loop(ctx.base, EVLOOP_ONCE);
 	assert_int_equal(recovered, 1);
 }
 
@@ -126,11 +134,13 @@ static void
 it_is_not_waited_for_without_end(void **state)
 {
 	(void)state;
-	assert_int_equal(fby_recover_start(&mst.recover, &mst), 0);
-	event_base_loop(mst.ctx.base, EVLOOP_ONCE);
+	assert_int_equal(fby_recover_start(&recover, &ctx, run_dir, on_done,
+			     NULL),
+	    0);
+	event_base_loop(ctx.base, EVLOOP_ONCE);
 	assert_int_equal(recovered, 0);
-	mst.recover.give_up_at = fby_clock_mono();
-	event_base_loop(mst.ctx.base, EVLOOP_ONCE);
+	recover.give_up_at = fby_clock_mono();
+	event_base_loop(ctx.base, EVLOOP_ONCE);
 	assert_int_equal(recovered, 1);
 }
 
