@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "shared/hist.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
 #include "shared/str.h"

@@ -27,8 +27,8 @@ int fby_file_write(int fd, const void *p, size_t len) FBY_MUSTCHECK;
 int fby_file_make_dirs(const char *path, mode_t mode) FBY_MUSTCHECK;
 
 /*
- * A memfd that is written: from its beginning it is read by whom it is given
- * to, changed by nobody, and not opened anew by way of /proc.  -1 with errno.
+ * A memfd that is written: rewound, sealed against every change, and of mode
+ * 0, so that no process opens it anew by way of /proc.  -1 with errno.
  */
 int fby_file_seal(int fd) FBY_MUSTCHECK;
 

@@ -3,8 +3,8 @@
  * A queue of librdkafka's in an event loop.
  *
  * librdkafka writes to a queue's eventfd when something is put into it while
- * it is empty.  The event is edge-triggered and the counter is never read: who
- * leaves something in the queue comes back with fby_kafka_queue_wake().
+ * it is empty.  The event is edge-triggered and the counter is never read: a
+ * reader that leaves something in the queue calls fby_kafka_queue_wake().
  */
 #ifndef FBY_KAFKA_QUEUE_H
 #define FBY_KAFKA_QUEUE_H

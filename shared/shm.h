@@ -124,10 +124,6 @@ uint32_t fby_shm_find(const struct fby_shm *shm, const char *topic,
 /* Row of a partition, made if needed; FBY_NOROW if the table is full. */
 uint32_t fby_shm_row(struct fby_shm *shm, const char *topic, int32_t partition);
 
-/* Put a value into a histogram of a slot; `us` in microseconds. */
-extern const double fby_hist_bounds[FBY_HIST_BOUNDS];
-void fby_hist_add(struct fby_ledger_hist *hist, int64_t us);
-
 const char *fby_row_state_name(uint32_t state);
 const char *fby_slot_state_name(uint32_t state);
 const char *fby_activity_name(uint32_t activity);

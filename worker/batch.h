@@ -5,9 +5,9 @@
  *
  * It borrows the messages from librdkafka and never copies one.  A record
  * has its message until it is complete, so that memory goes back one record
- * at a time; who completes it (pipeline.c) destroys the message.  Batches
- * come from free lists by size, since a trickle makes batches of one and a
- * backlog batches of hundreds.
+ * at a time; pipeline.c destroys the message when it completes the record.
+ * Batches come from free lists by size, since a trickle makes batches of one
+ * and a backlog batches of hundreds.
  *
  * Nothing here knows librdkafka.
  */

@@ -35,7 +35,9 @@ size_t fby_budget_get(struct fby_lane *ln);
 /* Wake it if it waits, and there is room. */
 void fby_budget_offer(struct fby_lane *ln);
 
-/* Is the worker's ceiling hit?  Wakes those who waited if it no longer is. */
+/*
+ * Is the worker's ceiling hit?  Wakes the lanes that waited if it no longer is.
+ */
 bool fby_budget_check(struct fby_worker *w);
 
 #endif

@@ -16,8 +16,8 @@ typedef struct rd_kafka_message_s rd_kafka_message_t;
 
 /*
  * Is this error of a partition a truncation?  Then *at is the first offset
- * that may have another record than the one we know, or FBY_NONE if nobody
- * can say.
+ * that may have another record than the one we know, or FBY_NONE if that
+ * is not known.
  */
 bool fby_cut_is(const rd_kafka_message_t *msg, int64_t *at);
 

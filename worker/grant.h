@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Partitions that come and go: the master's GRANT, REVOKE and DRAIN on one
- * side, RELEASED on the other.  A lane is made here, and ends here: what it
- * reads is source.c's business, what becomes of that pipeline.c's.
+ * side, RELEASED on the other.  A lane is made here, and ends here; source.c
+ * reads its records, pipeline.c hands them to the sinks.
  */
 #ifndef FBY_GRANT_H
 #define FBY_GRANT_H

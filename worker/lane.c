@@ -85,7 +85,7 @@ fby_lane_find_row(struct fby_worker *w, uint32_t row)
 	return NULL;
 }
 
-/* Released: who sees what became of records sees that they were read. */
+/* Released: a reader that sees outcomes sees that the records were read. */
 static void
 move_count(_Atomic uint64_t *to, uint64_t *from)
 {

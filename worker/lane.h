@@ -5,7 +5,7 @@
  *	       grant            first record or end
  *	IDLE ---------> SEEKING -------------------> RUNNING
  *	                   |                            |
- *	                   | revoke, drain, trouble     |
+ *	                   | revoke, drain, error       |
  *	                   v                            v
  *	                 DRAINING <--------------------+
  *	                   | nothing in flight, or deadline

@@ -264,7 +264,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	log_in(w, now);
 }
 
-/* Position is the end, nothing in flight, and nobody holds it back. */
+/* Position is the end, nothing in flight, and no ceiling holds it back. */
 static bool
 is_at_rest(const struct fby_lane *ln)
 {

@@ -9,6 +9,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "shared/clock.h"
+#include "shared/hist.h"
 #include "shared/log.h"
 #include "shared/manifest.h"
 #include "shared/str.h"

@@ -11,9 +11,9 @@
  *    no line of it has begun the others go on without the lock: each write to
  *    such a file is one piece.
  *  - A write may end anywhere: full disk, broken pipe, a process that is
- *    killed.  What it leaves is a fragment without an end.  Whoever writes
- *    next ends it first.  In a regular file that can be read, the last byte
- *    tells; elsewhere a process knows only what it left itself.
+ *    killed.  What it leaves is a fragment without an end.  The process that
+ *    writes next ends it first.  In a regular file that can be read, the last
+ *    byte tells; elsewhere a process knows only what it left itself.
  *
  * One for each process, since the locks belong to processes.
  */

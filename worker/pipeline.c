@@ -20,6 +20,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "shared/clock.h"
+#include "shared/hist.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
 

@@ -36,7 +36,7 @@ rest(struct fby_lane *ln)
 	fby_lane_publish(ln);
 }
 
-/* Who has rested gets its turn, as far as a full queue of each has room. */
+/* Lanes that have rested go on, as far as a full queue of each has room. */
 static void
 wake_resting(struct fby_worker *w, uint64_t room)
 {

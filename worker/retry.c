@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What becomes of a record that a sink refused; see retry.h.
+ * Where a record goes that a sink refused; see retry.h.
  */
 #include "shared/fby.h"
 

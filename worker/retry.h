@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What becomes of a record that a sink refused: retryStrategy, the fallback
+ * Where a record goes that a sink refused: retryStrategy, the fallback
  * sink, the dead-letter topic.
  *
  * Attempt n+1 follows attempt n after interval * factor^(n-1), times a random

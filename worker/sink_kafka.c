@@ -11,9 +11,9 @@
  * A record whose delivery failed goes through retryStrategy (pipeline.c).
  *
  * The broker takes or refuses a whole request, so one record that is too
- * large or invalid takes its neighbours along.  Whoever is refused for such a
- * reason is "accused": it is sent once more, alone, while everybody else
- * waits, and only what is refused then will never be taken.  If it is tried
+ * large or invalid takes its neighbours along.  A record that is refused for
+ * such a reason is "accused": it is sent once more, alone, while all others
+ * wait, and only what is refused then will never be taken.  If it is tried
  * again nevertheless, it is alone again.
  *
  * When idempotence breaks down for good ("fatal" to librdkafka) the producer
@@ -184,7 +184,7 @@ kafka_record(struct fby_outlet *out, struct fby_record *rec)
 	return produce(s, rec);
 }
 
-/* The next of them, when nobody else is with the broker. */
+/* The next of them, when no other record is with the broker. */
 static void
 try_alone(struct sink_kafka *s)
 {

@@ -9,7 +9,7 @@
  * keeps the lines apart from what others write, and from fragments.
  *
  * When standard output takes no more (a full disk) all lines that are not out
- * have failed; retryStrategy says what becomes of their records.
+ * have failed; retryStrategy says where their records go.
  */
 #include "shared/fby.h"
 

@@ -16,6 +16,7 @@
 
 #include "shared/clock.h"
 #include "shared/err.h"
+#include "shared/hist.h"
 #include "shared/kafka.h"
 #include "shared/log.h"
 #include "shared/manifest.h"

@@ -131,7 +131,7 @@ without_failed(struct fby_txn *s)
 	return left;
 }
 
-/* Others have their records committed before it is known who is to blame. */
+/* Others are committed before it is known which record is to blame. */
 static void
 leave_out(struct fby_record **recs, size_t n)
 {

@@ -2,7 +2,8 @@
 /*
  * Transactional calls on a thread of their own; see txn_call.h.
  *
- * Who has written to an eventfd has let go of the request until the other one
+ * The thread that has written to an eventfd has let go of the request until the
+ * other one
  * is readable: that is all the synchronisation there is, and all that is
  * needed.
  */

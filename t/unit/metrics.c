@@ -3,6 +3,7 @@
 
 #include "master/metrics.h"
 #include "shared/clock.h"
+#include "shared/hist.h"
 #include "shared/str.h"
 #include "t/unit/fake_master.h"
 
