@@ -285,13 +285,8 @@ is_final(rd_kafka_resp_err_t err)
 	    err == RD_KAFKA_RESP_ERR_FENCED_MEMBER_EPOCH;
 }
 
-/*
- * The broker answers a connection's requests one after the other, so a commit
- * waits behind a join, and comes with the generation before.  The next one
- * comes with the new one.
- */
-static bool
-is_overtaken(rd_kafka_resp_err_t err)
+bool
+fby_commit_is_overtaken(int err)
 {
 	return err == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
 	    err == RD_KAFKA_RESP_ERR_STALE_MEMBER_EPOCH ||
@@ -389,12 +384,13 @@ look(struct fby_commit *c)
 		if (!is_ours(pt))
 			continue;
 		committed += pt->refusals == 0 && pt->committed >= 0;
-		if (pt->refusals <= (is_overtaken(pt->refusal) ? 1u : 0u))
+		if (pt->refusals <=
+		    (fby_commit_is_overtaken(pt->refusal) ? 1u : 0u))
 			continue;
 		if (refused++ == 0)
 			first = pt;
 	}
-	if (c->refusal && !is_overtaken(c->refusal))
+	if (c->refusal && !fby_commit_is_overtaken(c->refusal))
 		committed = 0;
 	if (first == NULL || committed > 0)
 		fby_alarm_clear(alarms, FBY_ALARM_COMMIT);

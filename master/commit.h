@@ -42,6 +42,14 @@ void fby_commit_now(struct fby_commit *c); /* or right after this one */
 void fby_commit_forget(struct fby_commit *c);
 void fby_commit_rearm(struct fby_commit *c); /* the interval has changed */
 
+/*
+ * Is this code of librdkafka's an answer to the generation before?  The broker
+ * answers a connection's requests one after the other, so a commit waits behind
+ * a join, and comes with the generation before.  The next one comes with the
+ * new one.
+ */
+bool fby_commit_is_overtaken(int err);
+
 /* Partitions of ours with acked records that are not committed. */
 size_t fby_commit_behind(const struct fby_commit *c);
 

@@ -21,26 +21,14 @@
 #include "shared/units.h"
 
 #include "master/master.h"
+#include "master/offsets_own.h"
 #include "master/unstarted.h"
 
 #define RETRY_MS 500
 #define FAILED_MAX_MS 10000
 #define GROUP_MS 3000
-#define SIBLINGS_MS 3000
+#define OF_RESET ", and auto.offset.reset is error"
 #define WHAT (FBY_SURVEY_COMMITTED | FBY_SURVEY_FIRST | FBY_SURVEY_END)
-
-struct fby_offsets_part {
-	struct fby_part *pt;
-	int64_t committed, watermark; /* FBY_NONE: none */
-	int32_t epoch; /* of the leader, of the record before it; or -1 */
-	int64_t first, end, stable;
-	uint32_t partitions; /* its metadata say so; 0: they do not */
-	unsigned round;      /* of the part, when it was asked for */
-	bool is_known;       /* all of this is */
-	uint64_t of;         /* topic of the committed one; 0: not said */
-	bool doubt;          /* is it this one?  Its id is asked for */
-	bool is_later;       /* than the group's beginning with its topic */
-};
 
 /* ---- one round -------------------------------------------------------- */
 
@@ -50,6 +38,18 @@ drop_round(struct fby_offsets *o)
 	free(o->parts);
 	o->parts = NULL;
 	o->nparts = 0;
+}
+
+/* By topic and number: what is of one topic stands together. */
+static int
+by_topic(const void *va, const void *vb)
+{
+	const struct fby_offsets_part *a = va, *b = vb;
+	int d = strcmp(a->pt->topic, b->pt->topic);
+
+	if (d != 0)
+		return d;
+	return a->pt->partition < b->pt->partition ? -1 : 1;
 }
 
 static void
@@ -140,36 +140,22 @@ kept(struct fby_offsets *o, const struct fby_offsets_part *op,
 	return acked;
 }
 
-/* How many partitions has the topic, as far as we know? */
-static int
-size_of(const struct fby_offsets *o, const char *topic)
-{
-	const struct fby_topics_id *id = fby_topics_find(&o->mst->topics,
-	    topic);
-	int n = id ? id->partitions : 0;
-
-	for (size_t i = 0; i < o->nparts; i++)
-		if (strcmp(o->parts[i].pt->topic, topic) == 0)
-			n = FBY_MAX(n, o->parts[i].pt->partition + 1);
-	return n;
-}
-
 /* It stays what it was when the group began: the metadata carry it. */
-static void
-keep_size(struct fby_offsets *o, const struct fby_offsets_part *op)
+void
+fby_offsets_keep_size(struct fby_offsets *o, const struct fby_offsets_part *op)
 {
 	struct fby_part *pt = op->pt;
 
 	if (op->committed != FBY_NONE)
 		pt->partitions = op->partitions;
 	else if (pt->resume == FBY_NONE)
-		pt->partitions = (uint32_t)size_of(o, pt->topic);
+		pt->partitions = op->size;
 	fby_store(&fby_handoff_row(&o->mst->handoff, pt)->partitions,
 	    pt->partitions);
 }
 
-static void
-resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
+void
+fby_offsets_resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
     uint64_t topic_id, int64_t committed, int64_t start, int32_t epoch,
     int64_t watermark)
 {
@@ -184,7 +170,7 @@ resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
 		fby_bump(&fby_handoff_row(h, op->pt)->future, 1);
 		watermark = believed;
 	}
-	keep_size(o, op);
+	fby_offsets_keep_size(o, op);
 	op->pt->epoch_before = epoch;
 	fby_handoff_set_committed(h, op->pt, committed, op->watermark);
 	fby_handoff_set_log(h, op->pt, op->first, op->end, topic_id);
@@ -204,7 +190,8 @@ start_anew(struct fby_offsets *o, const struct fby_offsets_part *op,
 	char committed[FBY_UNITS_OFFSET];
 
 	if (o->reset == FBY_RESET_ERROR) {
-		op->pt->no_start = "the topic was deleted and created anew";
+		op->pt->no_start =
+		    "the topic was deleted and created anew" OF_RESET;
 		retry_later(o);
 		return;
 	}
@@ -215,7 +202,8 @@ start_anew(struct fby_offsets *o, const struct fby_offsets_part *op,
 	    pt->topic, pt->partition,
 	    fby_units_offset_text(committed, op->committed, "no offset"),
 	    op->first);
-	resolved(o, op, topic_id, FBY_NONE, op->first, -1, op->watermark);
+	fby_offsets_resolved(o, op, topic_id, FBY_NONE, op->first, -1,
+	    op->watermark);
 }
 
 /*
@@ -324,8 +312,8 @@ decide(struct fby_offsets *o, struct fby_offsets_part *op)
 	    reset, &start)) {
 	case FBY_START_NONE:
 		pt->no_start = committed < 0 ?
-		    "no offset is committed" :
-		    "the broker no longer has the committed offset";
+		    "no offset is committed" OF_RESET :
+		    "the broker no longer has the committed offset" OF_RESET;
 		retry_later(o);
 		return;
 	case FBY_START_RESET:
@@ -350,22 +338,19 @@ decide(struct fby_offsets *o, struct fby_offsets_part *op)
 			start = FBY_MAX(acked, pt->resume);
 		break;
 	}
-	resolved(o, op, topic_id,
-	    committed == FBY_NONE ? FBY_NONE : op->committed, start, epoch,
-	    watermark);
+	if (committed == FBY_NONE && reset == FBY_RESET_LATEST)
+		fby_offsets_commit_first(o, op, topic_id, start, epoch,
+		    watermark);
+	else
+		fby_offsets_resolved(o, op, topic_id,
+		    committed == FBY_NONE ? FBY_NONE : op->committed, start,
+		    epoch, watermark);
 }
 
-static void
-finish_round(struct fby_offsets *o)
+/* Nothing is under way any more. */
+void
+fby_offsets_end_round(struct fby_offsets *o, bool all)
 {
-	bool all = true;
-
-	for (size_t i = 0; i < o->nparts; i++) {
-		if (o->parts[i].is_known && !o->parts[i].doubt)
-			decide(o, &o->parts[i]);
-		else
-			all = false;
-	}
 	drop_round(o);
 	fby_unstarted_look(&o->mst->handoff, &o->mst->ctx.alarms);
 	if (!all)
@@ -374,87 +359,26 @@ finish_round(struct fby_offsets *o)
 		fby_offsets_resolve(o);
 }
 
-/* ---- is it a partition that was added? -------------------------------- */
-
-/* "latest" means from when the group was first seen, and it is asked now. */
-static bool
-is_fresh(const struct fby_offsets *o, const struct fby_offsets_part *op)
+void
+fby_offsets_decide(struct fby_offsets *o)
 {
-	return o->reset == FBY_RESET_LATEST && op->is_known && !op->doubt &&
-	    op->committed == FBY_NONE && op->pt->resume == FBY_NONE;
-}
+	o->all_known = true;
+	for (size_t i = 0, end; i < o->nparts; i = end) {
+		uint32_t size;
 
-/*
- * What the group has committed of another partition of the topic: did it begin
- * with that one before this one was there?  If its metadata do not say how
- * many there were, it may have.
- */
-static bool
-is_before(const struct fby_offsets *o, const struct fby_offsets_part *op,
-    const rd_kafka_topic_partition_t *tp)
-{
-	const struct fby_topics_id *id = fby_topics_find(&o->mst->topics,
-	    tp->topic);
-	uint64_t of = fby_metadata_topic_id(tp->metadata, tp->metadata_size);
-
-	if (tp->offset < 0 || strcmp(tp->topic, op->pt->topic) != 0)
-		return false;
-	/* All partitions of a topic made anew are later ones. */
-	if (id && id->id != 0 && of != 0 && of != id->id)
-		return true;
-	return (uint32_t)op->pt->partition >=
-	    fby_metadata_partitions(tp->metadata, tp->metadata_size);
-}
-
-static void
-on_siblings(void *arg, rd_kafka_topic_partition_list_t *list, int err)
-{
-	struct fby_offsets *o = arg;
-
-	o->siblings = NULL;
-	if (err)
-		fby_info("offsets: committed of all partitions: %s",
-		    rd_kafka_err2str(err));
-	for (size_t i = 0; i < o->nparts; i++) {
-		struct fby_offsets_part *op = &o->parts[i];
-
-		if (!is_fresh(o, op))
-			continue;
-		for (int k = 0; k < list->cnt && op->is_known; k++) {
-			if (err || list->elems[k].err)
-				op->is_known = false; /* asked anew */
-			else
-				op->is_later |= is_before(o, op,
-				    &list->elems[k]);
-		}
+		end = fby_offsets_end_of_topic(o, i);
+		size = (uint32_t)fby_offsets_size_of(o, i, end);
+		for (size_t k = i; k < end; k++)
+			o->parts[k].size = size;
 	}
-	finish_round(o);
-}
-
-static void
-ask_siblings(struct fby_offsets *o)
-{
-	rd_kafka_topic_partition_list_t *list = NULL;
-	const char *last = NULL;
-
 	for (size_t i = 0; i < o->nparts; i++) {
-		const char *topic = o->parts[i].pt->topic;
-		bool had = last != NULL && strcmp(last, topic) == 0;
-
-		if (!is_fresh(o, &o->parts[i]) || had)
-			continue;
-		last = topic;
-		if (list == NULL)
-			list = rd_kafka_topic_partition_list_new(16);
-		if (rd_kafka_topic_partition_list_find(list, topic, 0) == NULL)
-			rd_kafka_topic_partition_list_add_range(list, topic, 0,
-			    size_of(o, topic) - 1);
+		if (o->parts[i].is_known && !o->parts[i].doubt)
+			decide(o, &o->parts[i]);
+		else
+			o->all_known = false;
 	}
-	if (list)
-		o->siblings = fby_call_committed(&o->mst->ctx.calls,
-		    o->mst->group.rk, list, SIBLINGS_MS, on_siblings, o);
-	else
-		finish_round(o);
+	if (!fby_offsets_send_first(o))
+		fby_offsets_end_round(o, o->all_known);
 }
 
 /* ---- of which topic? -------------------------------------------------- */
@@ -478,7 +402,7 @@ on_ids(void *arg, rd_kafka_event_t *ev)
 		fby_info("offsets: topic ids: %s",
 		    rd_kafka_event_error_string(ev));
 	fby_topics_described(&o->mst->topics, ev, on_id, o);
-	ask_siblings(o);
+	fby_offsets_ask_siblings(o);
 }
 
 /* ---- what the broker says --------------------------------------------- */
@@ -519,7 +443,7 @@ on_survey(void *arg, struct fby_survey *s, const char *error)
 	if (doubt)
 		fby_topics_ask(&o->mst->topics, &o->ids);
 	else
-		ask_siblings(o);
+		fby_offsets_ask_siblings(o);
 }
 
 /* ---- the watermark of the group --------------------------------------- */
@@ -623,8 +547,10 @@ gather(struct fby_offsets *o)
 		rd_kafka_topic_partition_list_add(list, pt->topic,
 		    pt->partition);
 	}
-	if (list->cnt > 0)
+	if (list->cnt > 0) {
+		qsort(o->parts, o->nparts, sizeof(o->parts[0]), by_topic);
 		return list;
+	}
 	rd_kafka_topic_partition_list_destroy(list);
 	drop_round(o);
 	return NULL;
@@ -642,7 +568,7 @@ fby_offsets_resolve(struct fby_offsets *o)
 	rd_kafka_topic_partition_list_t *list;
 
 	if (fby_survey_is_under_way(&o->survey) || o->ids.under_way ||
-	    o->siblings != NULL) {
+	    o->siblings != NULL || o->first_commit.under_way) {
 		o->again = true;
 		return;
 	}
@@ -673,6 +599,8 @@ fby_offsets_init(struct fby_offsets *o, struct fby_master *mst)
 	fby_survey_init(&o->survey, &mst->ctx.calls, on_survey, o);
 	o->ids.fn = on_ids;
 	o->ids.arg = o;
+	o->first_commit.fn = fby_offsets_on_first;
+	o->first_commit.arg = o;
 	evtimer_assign(&o->ev_retry, mst->ctx.base, on_retry, o);
 }
 
@@ -686,7 +614,7 @@ fby_offsets_forget(struct fby_offsets *o)
 	fby_call_forget(&o->mst->ctx.calls, o->group_call);
 	fby_call_forget(&o->mst->ctx.calls, o->siblings);
 	o->siblings = o->group_call = NULL;
-	o->ids.under_way = false;
+	o->ids.under_way = o->first_commit.under_way = false;
 	evtimer_del(&o->ev_retry);
 }
 

@@ -11,6 +11,8 @@
  * the committed offset is one of a topic that had the same name before: its
  * metadata say of which it is, and the topic's id is asked for, too.
  *
+ * With "latest" the start is committed before anybody reads from it.
+ *
  * The whole group's committed offsets are looked at here, too: their metadata
  * give the watermark of all hosts together.
  */
@@ -37,6 +39,8 @@ struct fby_offsets {
 	size_t nparts;
 	bool again; /* more came meanwhile */
 	enum fby_start_reset reset;
+	bool all_known;                  /* of the round */
+	struct fby_request first_commit; /* of starts nobody would find again */
 	struct event ev_retry;
 	struct fby_call *siblings;   /* of the round; under way, or NULL */
 	struct fby_call *group_call; /* under way, or NULL */

@@ -41,27 +41,44 @@ fby_topics_look(struct fby_topics *t)
 
 /* ---- which topic is it? ----------------------------------------------- */
 
+/* Where it stands among those seen so far, or belongs. */
+static size_t
+place_of(const struct fby_topics *t, const char *name)
+{
+	size_t low = 0, high = t->nids;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(t->ids[mid].name, name) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 const struct fby_topics_id *
 fby_topics_find(const struct fby_topics *t, const char *topic)
 {
-	for (size_t i = 0; i < t->nids; i++)
-		if (strcmp(t->ids[i].name, topic) == 0)
-			return &t->ids[i];
-	return NULL;
+	size_t i = place_of(t, topic);
+
+	return i < t->nids && strcmp(t->ids[i].name, topic) == 0 ? &t->ids[i] :
+								   NULL;
 }
 
 static struct fby_topics_id *
 get_id(struct fby_topics *t, const char *name)
 {
-	const struct fby_topics_id *known = fby_topics_find(t, name);
-	struct fby_topics_id *id;
+	size_t i = place_of(t, name);
 
-	if (known != NULL)
-		return &t->ids[known - t->ids];
+	if (i < t->nids && strcmp(t->ids[i].name, name) == 0)
+		return &t->ids[i];
 	t->ids = fby_realloc(t->ids, (t->nids + 1) * sizeof(*t->ids));
-	id = &t->ids[t->nids++];
-	*id = (struct fby_topics_id){ .name = fby_strdup(name) };
-	return id;
+	memmove(&t->ids[i + 1], &t->ids[i], (t->nids - i) * sizeof(*t->ids));
+	t->nids++;
+	t->ids[i] = (struct fby_topics_id){ .name = fby_strdup(name) };
+	return &t->ids[i];
 }
 
 static void

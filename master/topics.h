@@ -36,7 +36,7 @@ struct fby_topics {
 	struct event ev_timer, ev_ids;
 	struct fby_request describe;
 	struct fby_call *look;     /* under way, or NULL */
-	struct fby_topics_id *ids; /* those seen so far */
+	struct fby_topics_id *ids; /* those seen so far, by name */
 	size_t nids;
 };
 

@@ -21,7 +21,6 @@ fby_unstarted_look(const struct fby_handoff *h, struct fby_alarms *alarms)
 	if (first == NULL)
 		fby_alarm_clear(alarms, FBY_ALARM_OFFSETS);
 	else
-		fby_alarm_set(alarms, FBY_ALARM_OFFSETS,
-		    "%s/%d: %s, and auto.offset.reset is error", first->topic,
-		    first->partition, first->no_start);
+		fby_alarm_set(alarms, FBY_ALARM_OFFSETS, "%s/%d: %s",
+		    first->topic, first->partition, first->no_start);
 }
