@@ -240,11 +240,29 @@ op_gone(void *arg)
 	fby_cycle_workers_gone(arg);
 }
 
+static bool
+op_is_rolling(void *arg)
+{
+	const struct fby_master *mst = arg;
+
+	return mst->reload.state == FBY_RELOAD_ROLLING;
+}
+
+static bool
+op_is_reloading(void *arg)
+{
+	const struct fby_master *mst = arg;
+
+	return mst->reload.state != FBY_RELOAD_IDLE;
+}
+
 static const struct fby_supervisor_ops supervisor_ops = {
 	.plan = op_plan,
 	.ready = op_ready,
 	.gone = op_gone,
 	.settled = op_settled,
+	.is_rolling = op_is_rolling,
+	.is_reloading = op_is_reloading,
 };
 
 static void
@@ -572,6 +590,14 @@ open_all(struct fby_master *mst)
 {
 	struct timeval tick = fby_clock_tv(TICK_MS);
 	const struct fby_manifest *m = mst->ctx.manifest;
+	const struct fby_proc_env env = {
+		.ctx = &mst->ctx,
+		.shm = &mst->shm,
+		.handoff = &mst->handoff,
+		.failures = &mst->failures,
+		.oom = &mst->oom,
+		.metadata = &mst->group.metadata,
+	};
 
 	if (m->host.log_file && fby_log_reopen(m->host.log_file) == -1) {
 		fby_error("log %s: %s", m->host.log_file, strerror(errno));
@@ -596,7 +622,7 @@ open_all(struct fby_master *mst)
 	fby_signal_init(mst);
 	if (fby_calls_init(&mst->ctx.calls, mst->ctx.base) == -1)
 		return -1;
-	fby_supervisor_init(&mst->sup, mst, &supervisor_ops, mst);
+	fby_supervisor_init(&mst->sup, &env, &supervisor_ops, mst);
 	fby_quarantine_init(&mst->quarantine, mst);
 	fby_oom_init(&mst->oom, "");
 	fby_group_init(&mst->group, &mst->ctx, &mst->handoff, &group_ops, mst);

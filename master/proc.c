@@ -19,7 +19,10 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
-#include "master/master.h"
+#include "master/context.h"
+#include "master/failure.h"
+#include "master/handoff.h"
+#include "master/oom.h"
 #include "master/program.h"
 #include "master/spawn.h"
 #include "master/suspicion.h"
@@ -63,7 +66,7 @@ fby_proc_set_state(struct fby_proc *pr, enum fby_proc_state to)
 static struct fby_ledger_slot *
 slot_of(const struct fby_proc *pr)
 {
-	return &pr->mst->shm.slots[pr->slot];
+	return &pr->env->shm->slots[pr->slot];
 }
 
 /* ---- messages --------------------------------------------------------- */
@@ -78,19 +81,19 @@ on_msg(void *arg, const struct fby_msg *msg, int fd)
 		close(fd);
 	switch (msg->type) {
 	case FBY_MSG_READY:
-		fby_supervisor_ready(&pr->mst->sup, pr);
+		pr->ops->ready(pr->arg, pr);
 		break;
 	case FBY_MSG_RELEASED:
 		rel = (const struct fby_msg_released *)msg;
 		if (rel->reason == FBY_RELEASE_CUT)
-			fby_handoff_cut(&pr->mst->handoff, pr->slot, rel->row,
+			fby_handoff_cut(pr->env->handoff, pr->slot, rel->row,
 			    rel->epoch, rel->cut_at);
-		fby_handoff_released(&pr->mst->handoff, pr->slot, rel->row,
+		fby_handoff_released(pr->env->handoff, pr->slot, rel->row,
 		    rel->epoch, rel->reason);
-		fby_supervisor_check(&pr->mst->sup);
+		pr->ops->released(pr->arg);
 		break;
 	case FBY_MSG_FAILURE:
-		if (fby_failure_keep(&pr->mst->failures, &pr->mst->handoff,
+		if (fby_failure_keep(pr->env->failures, pr->env->handoff,
 			pr->slot, (const struct fby_msg_failure *)msg) == 0)
 			break;
 		fby_error("worker %u (pid %d) sent a failure of an unknown "
@@ -129,7 +132,7 @@ fby_proc_grant(struct fby_proc *pr, const struct fby_part *pt)
 		.watermark = pt->watermark,
 		.isolate_until = pt->isolated ? pt->poison.until : FBY_NONE,
 		.kills = pt->poison.condemned &&
-			pr->mst->handoff.has_dead_letter ?
+			pr->env->handoff->has_dead_letter ?
 		    pt->poison.kills :
 		    0,
 		.topic_id = pt->topic_id,
@@ -171,7 +174,7 @@ fby_proc_drain(struct fby_proc *pr, int64_t drain_ms)
 void
 fby_proc_group(struct fby_proc *pr)
 {
-	struct fby_msg_group msg = pr->mst->group.metadata;
+	struct fby_msg_group msg = *pr->env->metadata;
 
 	if (msg.size > 0)
 		fby_channel_send(&pr->ch, FBY_MSG_GROUP, &msg.msg, sizeof(msg),
@@ -249,7 +252,7 @@ start_program(struct fby_proc *pr, const struct fby_proc_start *how,
 		.exec_fd = p->exec_fd,
 		.argv = p->argv,
 		.fds = { -1, STDOUT_FILENO, STDERR_FILENO, channel,
-		    pr->mst->shm.fd, how->manifest_fd, p->settings_fd },
+		    pr->env->shm->fd, how->manifest_fd, p->settings_fd },
 		.nfds = p->settings_fd == -1 ? 6 : 7,
 		.cpu = how->cpu,
 		.oom_above = FBY_SPAWN_OOM_ABOVE,
@@ -287,7 +290,7 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 	}
 	clear_slot(pr);
 	/* It will not start with a head that others have written over. */
-	fby_shm_restore_head(&pr->mst->shm);
+	fby_shm_restore_head(pr->env->shm);
 	pr->pid = start_program(pr, how, fds[1]);
 	close(fds[1]);
 	if (pr->pid == -1) {
@@ -296,12 +299,12 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 		close(fds[0]);
 		return -1;
 	}
-	fby_channel_init(&pr->ch, pr->mst->ctx.base, fds[0], on_msg, on_closed,
+	fby_channel_init(&pr->ch, pr->env->ctx->base, fds[0], on_msg, on_closed,
 	    pr);
 	free(pr->runtime);
 	pr->runtime = fby_strdup(how->program->name);
 	pr->before = fby_tally_counts(slot);
-	fby_tally_started(&pr->mst->sup.tallies, pr->runtime);
+	fby_tally_started(pr->env->tallies, pr->runtime);
 	pr->spawned_at = pr->beat_at = fby_clock_mono();
 	pr->beat = 0;
 	pr->killed = pr->stopped = false;
@@ -319,7 +322,7 @@ static void
 obituary(const struct fby_proc *pr, int status)
 {
 	const struct fby_ledger_slot *slot = slot_of(pr);
-	const struct fby_handoff *h = &pr->mst->handoff;
+	const struct fby_handoff *h = pr->env->handoff;
 	uint32_t row = fby_load(&slot->activity_row);
 	struct fby_str s;
 
@@ -343,8 +346,8 @@ obituary(const struct fby_proc *pr, int status)
 		    fby_load(&slot->activity_offset));
 	fby_str_printf(&s,
 	    "; it held %zu partition%s, %" PRIu64 " records in flight",
-	    fby_handoff_count_slot(&pr->mst->handoff, pr->slot),
-	    fby_handoff_count_slot(&pr->mst->handoff, pr->slot) == 1 ? "" : "s",
+	    fby_handoff_count_slot(pr->env->handoff, pr->slot),
+	    fby_handoff_count_slot(pr->env->handoff, pr->slot) == 1 ? "" : "s",
 	    fby_load(&slot->in_flight));
 	fby_error("worker %u (pid %d) %s", pr->slot, pr->pid, s.p);
 	fby_str_fini(&s);
@@ -371,7 +374,7 @@ is_fault(struct fby_proc *pr, int status)
 		case SIGKILL:
 			if (pr->killed)
 				return !pr->stopped;
-			return fby_oom_struck(&pr->mst->oom, fby_clock_mono());
+			return fby_oom_struck(pr->env->oom, fby_clock_mono());
 		default:
 			return false;
 		}
@@ -406,8 +409,8 @@ fby_proc_bury(struct fby_proc *pr, int status)
 		    pr->pid);
 	else
 		obituary(pr, status);
-	fby_tally_ended(&pr->mst->sup.tallies, pr->runtime, slot_of(pr),
-	    &pr->before, !expected);
+	fby_tally_ended(pr->env->tallies, pr->runtime, slot_of(pr), &pr->before,
+	    !expected);
 	fby_channel_fini(&pr->ch);
 	pr->pid = 0;
 	pr->rate = 0;
@@ -415,9 +418,9 @@ fby_proc_bury(struct fby_proc *pr, int status)
 	fby_proc_show(pr);
 	fby_store(&slot_of(pr)->state, FBY_SLOT_EMPTY);
 	if (!expected && is_fault(pr, status))
-		fby_suspicion_died(&pr->mst->handoff, pr->slot, row, offset);
+		fby_suspicion_died(pr->env->handoff, pr->slot, row, offset);
 	else
-		fby_handoff_holder_gone(&pr->mst->handoff, pr->slot);
+		fby_handoff_holder_gone(pr->env->handoff, pr->slot);
 	return expected;
 }
 
@@ -451,16 +454,15 @@ kill_hung(struct fby_proc *pr, const char *why)
 	    pr->pid, why, fby_activity_name(fby_load(&slot_of(pr)->activity)),
 	    pr->stopped ? ", and stopped by somebody" : "");
 	pr->killed = true;
-	pr->mst->sup.hangs++;
+	pr->ops->hung(pr->arg);
 	kill(pr->pid, SIGKILL);
 }
 
 static void
 check_alive(struct fby_proc *pr, int64_t now)
 {
-	struct fby_master *mst = pr->mst;
 	int64_t beat = fby_load(&slot_of(pr)->heartbeat);
-	int64_t limit = mst->ctx.manifest->host.worker_timeout_ms;
+	int64_t limit = pr->env->ctx->manifest->host.worker_timeout_ms;
 	const struct fby_part *pt;
 	char why[320];
 
@@ -480,7 +482,8 @@ check_alive(struct fby_proc *pr, int64_t now)
 						     "has no heartbeat");
 	if (pr->exit_by && now > pr->exit_by)
 		kill_hung(pr, "was told to exit and did not");
-	if ((pt = fby_handoff_overdue(&mst->handoff, pr->slot, now)) != NULL) {
+	if ((pt = fby_handoff_overdue(pr->env->handoff, pr->slot, now)) !=
+	    NULL) {
 		snprintf(why, sizeof(why),
 		    "was told to release %s/%d and did not", pt->topic,
 		    pt->partition);
@@ -503,10 +506,13 @@ fby_proc_watch(struct fby_proc *pr, int64_t now, int64_t since)
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_proc_init(struct fby_proc *pr, struct fby_master *mst, uint32_t slot)
+fby_proc_init(struct fby_proc *pr, uint32_t slot,
+    const struct fby_proc_env *env, const struct fby_proc_ops *ops, void *arg)
 {
 	memset(pr, 0, sizeof(*pr));
-	pr->mst = mst;
+	pr->env = env;
+	pr->ops = ops;
+	pr->arg = arg;
 	pr->slot = slot;
 	pr->place = -1;
 	pr->cpu = -1;

@@ -22,9 +22,14 @@
 
 #include "master/tally.h"
 
-struct fby_master;
+struct fby_context;
+struct fby_failures;
+struct fby_handoff;
+struct fby_oom;
 struct fby_part;
+struct fby_proc;
 struct fby_program;
+struct fby_shm;
 
 #define FBY_PROC_STATES(S)                       \
 	S(EMPTY, "no process")                   \
@@ -41,8 +46,31 @@ enum fby_proc_state {
 	    FBY_PROC_NSTATES
 };
 
+/* What all processes have in common; borrowed. */
+struct fby_proc_env {
+	struct fby_context *ctx;
+	struct fby_shm *shm;
+	struct fby_handoff *handoff;
+	struct fby_failures *failures;
+	struct fby_oom *oom;
+	const struct fby_msg_group *metadata; /* of the member; size 0: none */
+	struct fby_tallies *tallies;
+};
+
+/* What a process tells its owner. */
+struct fby_proc_ops {
+	/* It says that it is set up. */
+	void (*ready)(void *arg, struct fby_proc *pr);
+	/* It has released a partition. */
+	void (*released)(void *arg);
+	/* It was killed because it did not do in time what it has to. */
+	void (*hung)(void *arg);
+};
+
 struct fby_proc {
-	struct fby_master *mst;
+	const struct fby_proc_env *env;
+	const struct fby_proc_ops *ops;
+	void *arg;
 	uint32_t slot;
 	enum fby_proc_state state;
 	int place;   /* -1: of none (any more) */
@@ -64,7 +92,8 @@ struct fby_proc {
 	double rate;              /* records/s, last second */
 };
 
-void fby_proc_init(struct fby_proc *pr, struct fby_master *mst, uint32_t slot);
+void fby_proc_init(struct fby_proc *pr, uint32_t slot,
+    const struct fby_proc_env *env, const struct fby_proc_ops *ops, void *arg);
 void fby_proc_fini(struct fby_proc *pr); /* nobody is left behind */
 bool fby_proc_is_alive(const struct fby_proc *pr);
 const char *fby_proc_state_name(enum fby_proc_state state);

@@ -14,8 +14,9 @@
 #include "shared/log.h"
 #include "shared/manifest.h"
 
+#include "master/context.h"
 #include "master/cpus.h"
-#include "master/master.h"
+#include "master/handoff.h"
 #include "master/supervisor_own.h"
 
 /*
@@ -121,12 +122,13 @@ static void
 on_spawn_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct fby_proc *pr = arg;
+	struct fby_supervisor *sup = pr->arg;
 
 	(void)fd;
 	(void)what;
-	if (pr->state == FBY_PROC_BACKOFF && !pr->mst->sup.is_resting)
-		start(&pr->mst->sup, pr);
-	pr->mst->sup.ops->plan(pr->mst->sup.arg);
+	if (pr->state == FBY_PROC_BACKOFF && !sup->is_resting)
+		start(sup, pr);
+	sup->ops->plan(sup->arg);
 }
 
 /* Its slot is the next one's; nothing that was to come of it comes any more. */
@@ -292,7 +294,7 @@ on_death(struct fby_supervisor *sup, struct fby_proc *pr, int status)
 	} else if (pl && !is_over(sup) && !sup->is_resting) {
 		/* A canary that never got ready ends the roll, too. */
 		if (pl->fresh && fby_supervisor_kind(pr) == FBY_PLACE_CANARY &&
-		    sup->mst->reload.state == FBY_RELOAD_ROLLING)
+		    sup->ops->is_rolling(sup->arg))
 			sup->failed = true;
 		replace_dead(sup, pr, status, was_ready);
 	} else {
@@ -328,12 +330,12 @@ fby_supervisor_reaped(struct fby_supervisor *sup, pid_t pid, int status)
 static void
 try_again(struct fby_supervisor *sup, int64_t now)
 {
-	struct fby_master *mst = sup->mst;
+	const struct fby_context *ctx = sup->ctx;
 
 	if (!sup->failed || sup->is_resting ||
-	    mst->ctx.state != FBY_CYCLE_RUNNING ||
-	    mst->reload.state != FBY_RELOAD_IDLE ||
-	    !fby_manifest_has_workers(mst->ctx.manifest))
+	    ctx->state != FBY_CYCLE_RUNNING ||
+	    sup->ops->is_reloading(sup->arg) ||
+	    !fby_manifest_has_workers(ctx->manifest))
 		return;
 	if (sup->again_at == 0) {
 		sup->again_ms = sup->again_ms == 0 ?
@@ -344,8 +346,8 @@ try_again(struct fby_supervisor *sup, int64_t now)
 			 "are replaced in %" PRId64 " ms",
 		    sup->again_ms);
 	} else if (now >= sup->again_at) {
-		fby_supervisor_roll(sup, mst->ctx.manifest,
-		    mst->ctx.manifest_fd, mst->ctx.generation, false);
+		fby_supervisor_roll(sup, ctx->manifest, ctx->manifest_fd,
+		    ctx->generation, false);
 	}
 }
 
@@ -428,15 +430,15 @@ roll_one(struct fby_supervisor *sup)
 void
 fby_supervisor_check(struct fby_supervisor *sup)
 {
-	struct fby_master *mst = sup->mst;
+	const struct fby_context *ctx = sup->ctx;
 
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
 		struct fby_proc *pr = &sup->procs[i];
 
 		if (pr->state == FBY_PROC_RETIRING &&
-		    fby_handoff_count_slot(&mst->handoff, pr->slot) == 0)
+		    fby_handoff_count_slot(sup->env.handoff, pr->slot) == 0)
 			fby_proc_drain(pr,
-			    mst->ctx.manifest->host.drain_timeout_ms);
+			    ctx->manifest->host.drain_timeout_ms);
 	}
 	if (is_over(sup) || sup->is_resting)
 		return;
@@ -629,12 +631,40 @@ fby_supervisor_need_wards(struct fby_supervisor *sup, size_t n)
 
 /* ---- life ------------------------------------------------------------- */
 
+static void
+op_ready(void *arg, struct fby_proc *pr)
+{
+	fby_supervisor_ready(arg, pr);
+}
+
+static void
+op_released(void *arg)
+{
+	fby_supervisor_check(arg);
+}
+
+static void
+op_hung(void *arg)
+{
+	struct fby_supervisor *sup = arg;
+
+	sup->hangs++;
+}
+
+static const struct fby_proc_ops proc_ops = {
+	.ready = op_ready,
+	.released = op_released,
+	.hung = op_hung,
+};
+
 void
-fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst,
+fby_supervisor_init(struct fby_supervisor *sup, const struct fby_proc_env *env,
     const struct fby_supervisor_ops *ops, void *arg)
 {
 	memset(sup, 0, sizeof(*sup));
-	sup->mst = mst;
+	sup->ctx = env->ctx;
+	sup->env = *env;
+	sup->env.tallies = &sup->tallies;
 	sup->ops = ops;
 	sup->arg = arg;
 	sup->exec_fd = sup->manifest_fd = -1;
@@ -642,8 +672,8 @@ fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst,
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
 		struct fby_proc *pr = &sup->procs[i];
 
-		fby_proc_init(pr, mst, i);
-		evtimer_assign(&pr->ev_spawn, mst->ctx.base, on_spawn_timer,
+		fby_proc_init(pr, i, &sup->env, &proc_ops, sup);
+		evtimer_assign(&pr->ev_spawn, sup->ctx->base, on_spawn_timer,
 		    pr);
 	}
 	for (size_t i = 0; i < FBY_PLACES_MAX; i++)
@@ -671,11 +701,11 @@ fby_supervisor_stop(struct fby_supervisor *sup, int64_t drain_ms)
 void
 fby_supervisor_fini(struct fby_supervisor *sup)
 {
-	for (uint32_t i = 0; sup->mst && i < FBY_SLOTS_MAX; i++) {
+	for (uint32_t i = 0; sup->ctx && i < FBY_SLOTS_MAX; i++) {
 		evtimer_del(&sup->procs[i].ev_spawn);
 		fby_proc_fini(&sup->procs[i]);
 	}
-	if (sup->mst) {
+	if (sup->ctx) {
 		fby_program_fini(&sup->program);
 		fby_program_fini(&sup->canary);
 		fby_tally_fini(&sup->tallies);

@@ -20,7 +20,6 @@
 #include "master/program.h"
 
 struct fby_manifest;
-struct fby_master;
 struct fby_part;
 
 #define FBY_WARDS_MAX 4
@@ -73,10 +72,17 @@ struct fby_supervisor_ops {
 	 * be done for the roll, or it has failed.  May begin another one.
 	 */
 	void (*settled)(void *arg);
+	/*
+	 * Does a reload wait for the end of this roll?  Is there a reload under
+	 * way, of any kind?  Then what follows from a failure is its business.
+	 */
+	bool (*is_rolling)(void *arg);
+	bool (*is_reloading)(void *arg);
 };
 
 struct fby_supervisor {
-	struct fby_master *mst; /* to read: state, manifest, ledger */
+	struct fby_context *ctx; /* NULL: not begun */
+	struct fby_proc_env env;
 	const struct fby_supervisor_ops *ops;
 	void *arg;
 	struct fby_proc procs[FBY_SLOTS_MAX];
@@ -98,8 +104,10 @@ struct fby_supervisor {
 	struct fby_tallies tallies;   /* of each runtime */
 };
 
-void fby_supervisor_init(struct fby_supervisor *sup, struct fby_master *mst,
-    const struct fby_supervisor_ops *ops, void *arg);
+/* Of env all but the tallies, which are its own. */
+void fby_supervisor_init(struct fby_supervisor *sup,
+    const struct fby_proc_env *env, const struct fby_supervisor_ops *ops,
+    void *arg);
 void fby_supervisor_fini(struct fby_supervisor *sup);
 
 /*

@@ -9,7 +9,7 @@
 #include "shared/proto.h"
 #include "shared/str.h"
 
-#include "master/master.h"
+#include "master/context.h"
 #include "master/supervisor_own.h"
 
 /* Who dies each time it was ready has reached this after five deaths. */
@@ -102,7 +102,7 @@ look_at_kind(const struct fby_supervisor *sup, enum fby_place_kind kind,
 void
 fby_supervisor_look(struct fby_supervisor *sup)
 {
-	struct fby_alarms *alarms = &sup->mst->ctx.alarms;
+	struct fby_alarms *alarms = &sup->ctx->alarms;
 	struct fby_str workers, canary;
 
 	fby_str_init(&workers);

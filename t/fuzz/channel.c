@@ -17,7 +17,10 @@
 
 #define ROWS 4
 
-static struct fby_master mst;
+static struct fby_context ctx;
+static struct fby_shm shm;
+static struct fby_handoff handoff;
+static struct fby_failures failures;
 static struct fby_manifest manifest;
 static void *pristine;
 static bool is_killed;
@@ -31,17 +34,17 @@ kill(pid_t pid, int sig)
 	return 0;
 }
 
-void
-fby_supervisor_ready(struct fby_supervisor *sup, struct fby_proc *pr)
+static void
+on_ready(void *arg, struct fby_proc *pr)
 {
-	(void)sup;
+	(void)arg;
 	(void)pr;
 }
 
-void
-fby_supervisor_check(struct fby_supervisor *sup)
+static void
+on_released(void *arg)
 {
-	(void)sup;
+	(void)arg;
 }
 
 /* ---- a hand-over that remembers nothing ------------------------------- */
@@ -105,8 +108,8 @@ hand_out(struct fby_handoff *h)
 		.ready = ready,
 	};
 
-	memcpy(mst.shm.head, pristine, mst.shm.size);
-	fby_handoff_init(h, &mst.shm, &ops, &mst);
+	memcpy(shm.head, pristine, shm.size);
+	fby_handoff_init(h, &shm, &ops, NULL);
 	for (int32_t i = 0; i < 3; i++) {
 		FBY_BUG_ON(fby_handoff_assign(h, "orders", i) == -1);
 		fby_handoff_resolved(h, &h->parts[i], 10, FBY_NONE);
@@ -131,10 +134,22 @@ check_parts(const struct fby_handoff *h, const struct fby_part *before)
 	}
 }
 
+static const struct fby_proc_env env = {
+	.ctx = &ctx,
+	.shm = &shm,
+	.handoff = &handoff,
+	.failures = &failures,
+};
+
+static const struct fby_proc_ops proc_ops = {
+	.ready = on_ready,
+	.released = on_released,
+};
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fby_handoff *h = &mst.handoff;
+	struct fby_handoff *h = &handoff;
 	struct fby_part before[ROWS];
 	const int free_fd = next_fd(2);
 	struct fby_proc pr;
@@ -145,18 +160,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0 && data[0] & 0x80)
 		fby_handoff_revoke(h, "orders", 1, data[0] & 0x40, 1000);
 	memcpy(before, h->parts, sizeof(before));
-	fby_proc_init(&pr, &mst, 0);
+	fby_proc_init(&pr, 0, &env, &proc_ops, NULL);
 	pr.pid = INT_MAX;
 	pr.state = FBY_PROC_READY;
 	FBY_BUG_ON(fby_channel_pair(fds) == -1);
-	fby_channel_init(&pr.ch, mst.ctx.base, fds[0], on_msg, on_closed, &pr);
-	packets_send(fds[1], mst.ctx.base, data, size);
+	fby_channel_init(&pr.ch, ctx.base, fds[0], on_msg, on_closed, &pr);
+	packets_send(fds[1], ctx.base, data, size);
 	FBY_BUG_ON(fby_channel_is_open(&pr.ch) || !is_killed);
 	check_parts(h, before);
 	pr.pid = 0;
 	fby_proc_fini(&pr);
 	fby_handoff_fini(h);
-	fby_failure_fini(&mst.failures);
+	fby_failure_fini(&failures);
 	FBY_BUG_ON(next_fd(2) != free_fd);
 	return 0;
 }
@@ -171,11 +186,11 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	fuzz_quiet();
 	if (fd == -1 || close(fd) == -1 ||
-	    fby_shm_create(&mst.shm, name, 2, ROWS, "demo", "g") == -1 ||
-	    unlink(name) == -1 || (mst.ctx.base = event_base_new()) == NULL)
+	    fby_shm_create(&shm, name, 2, ROWS, "demo", "g") == -1 ||
+	    unlink(name) == -1 || (ctx.base = event_base_new()) == NULL)
 		abort();
-	pristine = fby_malloc(mst.shm.size);
-	memcpy(pristine, mst.shm.head, mst.shm.size);
-	mst.ctx.manifest = &manifest;
+	pristine = fby_malloc(shm.size);
+	memcpy(pristine, shm.head, shm.size);
+	ctx.manifest = &manifest;
 	return 0;
 }

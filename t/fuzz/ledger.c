@@ -31,12 +31,6 @@ kill(pid_t pid, int sig)
 	return -1;
 }
 
-void
-fby_cycle_recovered(struct fby_master *m)
-{
-	(void)m;
-}
-
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -145,7 +139,7 @@ check_new_rows(void)
 static void
 recover(int fd)
 {
-	struct fby_recover r = { .mst = &mst, .fd = dup(fd) };
+	struct fby_recover r = { .ctx = &mst.ctx, .fd = dup(fd) };
 	struct fby_handoff h;
 
 	look_at_holders(&r);

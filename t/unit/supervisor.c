@@ -25,9 +25,13 @@ static bool cannot_start;
 /* ---- what the supervisor calls ---------------------------------------- */
 
 void
-fby_proc_init(struct fby_proc *pr, struct fby_master *m, uint32_t slot)
+fby_proc_init(struct fby_proc *pr, uint32_t slot,
+    const struct fby_proc_env *env, const struct fby_proc_ops *proc_ops,
+    void *arg)
 {
-	pr->mst = m;
+	pr->env = env;
+	pr->ops = proc_ops;
+	pr->arg = arg;
 	pr->slot = slot;
 	pr->place = -1;
 }
@@ -189,7 +193,25 @@ op_gone(void *arg)
 	gone++;
 }
 
+static bool
+on_is_rolling(void *arg)
+{
+	const struct fby_master *m = arg;
+
+	return m->reload.state == FBY_RELOAD_ROLLING;
+}
+
+static bool
+on_is_reloading(void *arg)
+{
+	const struct fby_master *m = arg;
+
+	return m->reload.state != FBY_RELOAD_IDLE;
+}
+
 static const struct fby_supervisor_ops ops = {
+	.is_rolling = on_is_rolling,
+	.is_reloading = on_is_reloading,
 	.plan = op_nothing,
 	.ready = op_nothing,
 	.gone = op_gone,
@@ -246,6 +268,11 @@ set_up(void **state)
 {
 	static char c[] = "c";
 	static struct fby_ledger_slot slots[FBY_SLOTS_MAX];
+	const struct fby_proc_env env = {
+		.ctx = &mst.ctx,
+		.shm = &mst.shm,
+		.handoff = &mst.handoff,
+	};
 
 	(void)state;
 	fby_log_set_level(FBY_LOG_CRIT);
@@ -260,7 +287,7 @@ set_up(void **state)
 	next_pid = 0;
 	started = settled = gone = 0;
 	cannot_start = false;
-	fby_supervisor_init(&mst.sup, &mst, &ops, &mst);
+	fby_supervisor_init(&mst.sup, &env, &ops, &mst);
 	return 0;
 }
 
