@@ -23,8 +23,6 @@
 
 #include "master/account.h"
 
-extern char **environ;
-
 /* Above all numbers that the child's descriptors shall have. */
 #define HIGH_FD 16
 
@@ -147,7 +145,8 @@ fail(const char *what, int code)
 
 	n += write(STDERR_FILENO, head, sizeof(head) - 1);
 	n += write(STDERR_FILENO, what, strlen(what));
-	_exit(n >= 0 ? code : code);
+	(void)n;
+	_exit(code);
 }
 
 /* Nothing but 0 to n - 1 is open in the program. */

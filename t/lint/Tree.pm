@@ -21,6 +21,7 @@ sub files {
 		wanted => sub {
 			$File::Find::prune = 1
 			    if m{^\./(?:\.git|build[^/]*)$};
+			return if $_ eq './compile_commands.json';
 			my $path = s{^\./}{}r;
 			push @found, $path if -f && !-l && $path =~ $re;
 		},

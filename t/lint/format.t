@@ -17,11 +17,14 @@ Test::Forebay::Util::skip_all_for('clang-format is not installed')
 Test::Forebay::Util::skip_all_for("clang-format is $version, not 14",
     machine => 1) if $version != 14;
 
-for my $path (files(qr{^(?:shared|master|worker|t)/.*\.[ch]$})) {
-	my $said = qx(clang-format --dry-run '$path' 2>&1);
-	my ($place) = $said =~ /^(\S+?:\d+):/m;
-	ok($? == 0 && $said eq '', "$path is formatted")
-	    or diag("first at $place; make format");
+my @files = files(qr{^(?:shared|master|worker|t)/.*\.[ch]$});
+my $said = qx(clang-format --dry-run @files 2>&1);
+my %bad = reverse $said =~ /^((\S+?):\d+):/mg;
+
+ok($? == 0 && ($said eq '') == !%bad, 'clang-format ran') or diag($said);
+for my $path (@files) {
+	ok(!$bad{$path}, "$path is formatted")
+	    or diag("at $bad{$path}; make format");
 }
 
 done_testing();
