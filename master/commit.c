@@ -17,7 +17,9 @@
 #include "shared/str.h"
 #include "shared/units.h"
 
-#include "master/master.h"
+#include "master/context.h"
+#include "master/group.h"
+#include "master/handoff.h"
 
 /* After a failure, and how often before a partition is let go without. */
 #define RETRY_MS 100
@@ -51,7 +53,7 @@ static bool
 read_row(struct fby_commit *c, const struct fby_part *pt, int64_t *acked,
     int64_t *watermark)
 {
-	const struct fby_handoff *h = &c->mst->handoff;
+	const struct fby_handoff *h = c->handoff;
 	char committed[FBY_UNITS_OFFSET], high[FBY_UNITS_OFFSET];
 
 	/*
@@ -90,7 +92,7 @@ repeated(const struct fby_commit *c, const struct fby_part *pt)
 	if (pt->committed < 0)
 		return fby_strdup("no offset of it is committed, so reading "
 				  "begins where auto.offset.reset says");
-	if (fby_handoff_acked(&c->mst->handoff, pt) == pt->committed)
+	if (fby_handoff_acked(c->handoff, pt) == pt->committed)
 		return fby_strdup("all records are committed, only its "
 				  "watermark is not");
 	return fby_asprintf("records from %" PRId64 " on will be repeated",
@@ -106,9 +108,9 @@ let_go(struct fby_commit *c, const struct fby_part *pt, const char *why)
 	fby_warn("partition %s/%d: given back without its last commit (%s): %s",
 	    pt->topic, pt->partition, why, what);
 	free(what);
-	c->given_up += fby_handoff_acked(&c->mst->handoff, pt) >
+	c->given_up += fby_handoff_acked(c->handoff, pt) >
 	    FBY_MAX(pt->start, pt->committed);
-	fby_handoff_let_go(&c->mst->handoff, pt->row);
+	fby_handoff_let_go(c->handoff, pt->row);
 }
 
 /* Topic by topic: of the one that this request is for, once in a round. */
@@ -125,7 +127,7 @@ is_of_turn(const struct fby_commit *c, const struct fby_part *pt,
 static rd_kafka_topic_partition_list_t *
 collect(struct fby_commit *c)
 {
-	struct fby_handoff *h = &c->mst->handoff;
+	struct fby_handoff *h = c->handoff;
 	int64_t now = fby_clock_mono(), acked, watermark;
 	bool watermarks = now >= c->watermark_at;
 	rd_kafka_topic_partition_list_t *list = NULL;
@@ -177,7 +179,7 @@ collect(struct fby_commit *c)
 static void
 mirror(struct fby_commit *c)
 {
-	struct fby_handoff *h = &c->mst->handoff;
+	struct fby_handoff *h = c->handoff;
 	int64_t acked, watermark;
 
 	for (uint32_t i = 0; i < h->nparts; i++) {
@@ -222,7 +224,7 @@ forget_refusals(struct fby_handoff *h)
 static void
 end_round(struct fby_commit *c)
 {
-	struct fby_handoff *h = &c->mst->handoff;
+	struct fby_handoff *h = c->handoff;
 	bool soon = give_up(c) > 0;
 
 	forget_refusals(h);
@@ -231,20 +233,19 @@ end_round(struct fby_commit *c)
 		c->refusal = 0;
 	}
 	look(c);
-	rearm(c,
-	    soon ? RETRY_MS : c->mst->ctx.manifest->host.commit_interval_ms);
+	rearm(c, soon ? RETRY_MS : c->ctx->manifest->host.commit_interval_ms);
 }
 
 static void
 send_next(struct fby_commit *c)
 {
 	rd_kafka_topic_partition_list_t *list;
-	struct fby_group *g = &c->mst->group;
+	struct fby_group *g = c->group;
 	rd_kafka_resp_err_t err;
 
-	if (c->mst->ctx.manifest->host.delivery == FBY_EXACTLY_ONCE) {
+	if (c->ctx->manifest->host.delivery == FBY_EXACTLY_ONCE) {
 		mirror(c);
-		rearm(c, c->mst->ctx.manifest->host.commit_interval_ms);
+		rearm(c, c->ctx->manifest->host.commit_interval_ms);
 		return;
 	}
 	if (c->request.under_way) {
@@ -263,7 +264,7 @@ send_next(struct fby_commit *c)
 	if (err) {
 		c->request.under_way = false;
 		fby_error("commit: %s", rd_kafka_err2str(err));
-		rearm(c, c->mst->ctx.manifest->host.commit_interval_ms);
+		rearm(c, c->ctx->manifest->host.commit_interval_ms);
 	}
 }
 
@@ -320,7 +321,7 @@ take_answer(struct fby_commit *c, rd_kafka_event_t *ev)
 {
 	const rd_kafka_topic_partition_list_t
 	    *list = rd_kafka_event_topic_partition_list(ev);
-	struct fby_handoff *h = &c->mst->handoff;
+	struct fby_handoff *h = c->handoff;
 	rd_kafka_resp_err_t err = rd_kafka_event_error(ev);
 
 	for (int i = 0; list && i < list->cnt; i++) {
@@ -347,7 +348,7 @@ take_answer(struct fby_commit *c, rd_kafka_event_t *ev)
 static size_t
 give_up(struct fby_commit *c)
 {
-	struct fby_handoff *h = &c->mst->handoff;
+	struct fby_handoff *h = c->handoff;
 	size_t waiting = 0;
 
 	for (uint32_t i = 0; i < h->nparts; i++) {
@@ -372,8 +373,8 @@ give_up(struct fby_commit *c)
 static void
 look(struct fby_commit *c)
 {
-	struct fby_alarms *alarms = &c->mst->ctx.alarms;
-	const struct fby_handoff *h = &c->mst->handoff;
+	struct fby_alarms *alarms = &c->ctx->alarms;
+	const struct fby_handoff *h = c->handoff;
 	const struct fby_part *first = NULL;
 	size_t refused = 0, committed = 0;
 	char others[32] = "";
@@ -431,10 +432,10 @@ on_answer(void *arg, rd_kafka_event_t *ev)
 		return;
 	}
 	take_answer(c, ev);
-	fby_handoff_committed(&c->mst->handoff);
+	fby_handoff_committed(c->handoff);
 	c->commits += !err;
 	if (!err)
-		fby_group_committed(&c->mst->group);
+		fby_group_committed(c->group);
 	c->errors += err != 0;
 	c->refusal = is_of_topic(err) ? 0 : err;
 	waiting = give_up(c);
@@ -447,7 +448,7 @@ on_answer(void *arg, rd_kafka_event_t *ev)
 		rearm(c,
 		    err || waiting > 0 ?
 			RETRY_MS :
-			c->mst->ctx.manifest->host.commit_interval_ms);
+			c->ctx->manifest->host.commit_interval_ms);
 }
 
 /* ---- life ------------------------------------------------------------- */
@@ -461,20 +462,23 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 void
-fby_commit_init(struct fby_commit *c, struct fby_master *mst)
+fby_commit_init(struct fby_commit *c, struct fby_context *ctx,
+    struct fby_group *group, struct fby_handoff *handoff)
 {
 	memset(c, 0, sizeof(*c));
-	c->mst = mst;
+	c->ctx = ctx;
+	c->group = group;
+	c->handoff = handoff;
 	c->request.fn = on_answer;
 	c->request.arg = c;
-	evtimer_assign(&c->ev_timer, mst->ctx.base, on_timer, c);
+	evtimer_assign(&c->ev_timer, ctx->base, on_timer, c);
 	fby_commit_rearm(c);
 }
 
 void
 fby_commit_rearm(struct fby_commit *c)
 {
-	rearm(c, c->mst->ctx.manifest->host.commit_interval_ms);
+	rearm(c, c->ctx->manifest->host.commit_interval_ms);
 }
 
 void
@@ -494,7 +498,7 @@ fby_commit_fini(struct fby_commit *c)
 size_t
 fby_commit_behind(const struct fby_commit *c)
 {
-	const struct fby_handoff *h = &c->mst->handoff;
+	const struct fby_handoff *h = c->handoff;
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < h->nparts; i++) {

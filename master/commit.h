@@ -22,8 +22,14 @@
 
 #include "master/request.h"
 
+struct fby_context;
+struct fby_group;
+struct fby_handoff;
+
 struct fby_commit {
-	struct fby_master *mst;
+	struct fby_context *ctx; /* NULL: not begun */
+	struct fby_group *group; /* whose client sends */
+	struct fby_handoff *handoff;
 	struct fby_request request;
 	struct event ev_timer;
 	bool again;               /* asked for while under way */
@@ -36,7 +42,8 @@ struct fby_commit {
 	size_t given_up;          /* given back, with acks not committed */
 };
 
-void fby_commit_init(struct fby_commit *c, struct fby_master *mst);
+void fby_commit_init(struct fby_commit *c, struct fby_context *ctx,
+    struct fby_group *group, struct fby_handoff *handoff);
 void fby_commit_fini(struct fby_commit *c);
 void fby_commit_now(struct fby_commit *c); /* or right after this one */
 void fby_commit_forget(struct fby_commit *c);

@@ -301,6 +301,14 @@ op_closed(void *arg)
 	fby_cycle_group_closed(arg);
 }
 
+static void
+on_partitions(void *arg, rd_kafka_topic_partition_list_t *list)
+{
+	struct fby_master *mst = arg;
+
+	fby_offsets_group(&mst->offsets, list);
+}
+
 static const struct fby_group_ops group_ops = {
 	.metadata = op_metadata,
 	.revoked = op_left,
@@ -444,12 +452,14 @@ recovered(struct fby_master *mst)
 	fby_event_time_look(&mst->event_time, &mst->handoff, &mst->ctx);
 	/* A holder may have committed more than it lived to write down. */
 	mst->handoff.ask = mst->ctx.manifest->host.delivery == FBY_EXACTLY_ONCE;
-	fby_offsets_init(&mst->offsets, mst);
+	fby_offsets_init(&mst->offsets, &mst->ctx, &mst->group, &mst->handoff,
+	    &mst->topics, &mst->recover);
 	fby_ends_init(&mst->ends, &mst->handoff, &mst->group);
 	fby_progress_init(&mst->progress, &mst->ctx, &mst->handoff, &mst->ends,
 	    &mst->failures);
-	fby_commit_init(&mst->commit, mst);
-	fby_topics_init(&mst->topics, mst);
+	fby_commit_init(&mst->commit, &mst->ctx, &mst->group, &mst->handoff);
+	fby_topics_init(&mst->topics, &mst->ctx, &mst->group, &mst->handoff,
+	    on_partitions, mst);
 	fby_unassigned_init(&mst->unassigned, &mst->ctx, &mst->group,
 	    &mst->topics, &mst->handoff);
 	fby_cycle_set_state(mst, FBY_CYCLE_RUNNING, "started");
@@ -556,7 +566,7 @@ fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
 	if (mst->shm.head && strcmp(m->source.group, old->source.group) &&
 	    fby_shm_set_group(&mst->shm, m->source.group) == -1)
 		fby_error("%s/ledger: %s", mst->ctx.run_dir, strerror(errno));
-	if (mst->ctx.state != FBY_CYCLE_RECOVERING && mst->commit.mst) {
+	if (mst->ctx.state != FBY_CYCLE_RECOVERING && mst->commit.ctx) {
 		fby_commit_rearm(&mst->commit);
 		set_policy(mst);
 	}
@@ -656,7 +666,7 @@ close_all(struct fby_master *mst)
 	fby_child_fini(&mst->child);
 	fby_child_fini(&mst->canary);
 	fby_group_fini(&mst->group);
-	if (mst->commit.mst) {
+	if (mst->commit.ctx) {
 		fby_commit_fini(&mst->commit);
 		fby_topics_fini(&mst->topics);
 		fby_unassigned_fini(&mst->unassigned);

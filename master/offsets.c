@@ -20,7 +20,11 @@
 #include "shared/metadata.h"
 #include "shared/units.h"
 
-#include "master/master.h"
+#include "master/context.h"
+#include "master/group.h"
+#include "master/handoff.h"
+#include "master/recover.h"
+#include "master/topics.h"
 #include "master/offsets_own.h"
 #include "master/unstarted.h"
 
@@ -90,9 +94,8 @@ recovered(struct fby_offsets *o, const struct fby_offsets_part *op,
 	const char *why;
 	bool first;
 
-	item = fby_recover_find(&o->mst->recover, pt->topic, pt->partition);
-	if (item == NULL ||
-	    o->mst->ctx.manifest->host.delivery == FBY_EXACTLY_ONCE)
+	item = fby_recover_find(o->recover, pt->topic, pt->partition);
+	if (item == NULL || o->ctx->manifest->host.delivery == FBY_EXACTLY_ONCE)
 		return FBY_NONE;
 	first = !item->used;
 	item->used = true;
@@ -150,8 +153,7 @@ fby_offsets_keep_size(struct fby_offsets *o, const struct fby_offsets_part *op)
 		pt->partitions = op->partitions;
 	else if (pt->resume == FBY_NONE)
 		pt->partitions = op->size;
-	fby_store(&fby_handoff_row(&o->mst->handoff, pt)->partitions,
-	    pt->partitions);
+	fby_store(&fby_handoff_row(o->handoff, pt)->partitions, pt->partitions);
 }
 
 void
@@ -159,7 +161,7 @@ fby_offsets_resolved(struct fby_offsets *o, const struct fby_offsets_part *op,
     uint64_t topic_id, int64_t committed, int64_t start, int32_t epoch,
     int64_t watermark)
 {
-	struct fby_handoff *h = &o->mst->handoff;
+	struct fby_handoff *h = o->handoff;
 	int64_t believed = fby_handoff_believed(h, watermark);
 
 	if (believed < watermark) {
@@ -227,7 +229,7 @@ is_of_another(const struct fby_offsets_part *op, const struct fby_topics_id *id)
 static bool
 is_in_doubt(const struct fby_offsets *o, const struct fby_offsets_part *op)
 {
-	const struct fby_topics_id *id = fby_topics_find(&o->mst->topics,
+	const struct fby_topics_id *id = fby_topics_find(o->topics,
 	    op->pt->topic);
 
 	return op->of != 0 && (id == NULL || id->id != op->of);
@@ -247,7 +249,7 @@ meet_cut(struct fby_offsets *o, struct fby_offsets_part *op, uint64_t topic_id,
 
 	if (*committed <= op->end || epoch < 0 || topic_id == 0)
 		return;
-	o->mst->handoff.cuts++;
+	o->handoff->cuts++;
 	fby_warn("partition %s/%d: its log was cut and ends at %" PRId64
 		 "; %" PRId64 " was the next to be acked, going on from the "
 		 "end",
@@ -284,7 +286,7 @@ decide(struct fby_offsets *o, struct fby_offsets_part *op)
 		o->again = true;
 		return;
 	}
-	id = fby_topics_find(&o->mst->topics, pt->topic);
+	id = fby_topics_find(o->topics, pt->topic);
 	topic_id = id ? id->id : 0;
 	if (is_of_another(op, id)) {
 		if (pt->resume == FBY_NONE) {
@@ -352,7 +354,7 @@ void
 fby_offsets_end_round(struct fby_offsets *o, bool all)
 {
 	drop_round(o);
-	fby_unstarted_look(&o->mst->handoff, &o->mst->ctx.alarms);
+	fby_unstarted_look(o->handoff, &o->ctx->alarms);
 	if (!all)
 		retry_later(o);
 	else if (o->again)
@@ -401,7 +403,7 @@ on_ids(void *arg, rd_kafka_event_t *ev)
 	if (rd_kafka_event_error(ev))
 		fby_info("offsets: topic ids: %s",
 		    rd_kafka_event_error_string(ev));
-	fby_topics_described(&o->mst->topics, ev, on_id, o);
+	fby_topics_described(o->topics, ev, on_id, o);
 	fby_offsets_ask_siblings(o);
 }
 
@@ -441,7 +443,7 @@ on_survey(void *arg, struct fby_survey *s, const char *error)
 		doubt |= o->parts[i].doubt;
 	}
 	if (doubt)
-		fby_topics_ask(&o->mst->topics, &o->ids);
+		fby_topics_ask(o->topics, &o->ids);
 	else
 		fby_offsets_ask_siblings(o);
 }
@@ -461,7 +463,7 @@ on_group(void *arg, rd_kafka_topic_partition_list_t *list, int err)
 		err = tp->err;
 		if (tp->offset >= 0)
 			min = FBY_MIN(min,
-			    fby_handoff_believed(&o->mst->handoff,
+			    fby_handoff_believed(o->handoff,
 				fby_metadata_watermark(tp->metadata,
 				    tp->metadata_size)));
 	}
@@ -476,8 +478,8 @@ fby_offsets_group(struct fby_offsets *o, rd_kafka_topic_partition_list_t *list)
 		rd_kafka_topic_partition_list_destroy(list);
 		return;
 	}
-	o->group_call = fby_call_committed(&o->mst->ctx.calls, o->mst->group.rk,
-	    list, GROUP_MS, on_group, o);
+	o->group_call = fby_call_committed(&o->ctx->calls, o->group->rk, list,
+	    GROUP_MS, on_group, o);
 }
 
 /* ---- a new round ------------------------------------------------------ */
@@ -499,8 +501,7 @@ reset_policy(const struct fby_manifest *m)
 static bool
 wants_stable(const struct fby_offsets *o)
 {
-	const char *v = fby_kafka_setting(o->mst->ctx.manifest,
-	    "isolation.level");
+	const char *v = fby_kafka_setting(o->ctx->manifest, "isolation.level");
 
 	return o->reset == FBY_RESET_LATEST &&
 	    (v == NULL || strcmp(v, "read_uncommitted") != 0);
@@ -523,7 +524,7 @@ is_due(struct fby_part *pt, int64_t now)
 static rd_kafka_topic_partition_list_t *
 gather(struct fby_offsets *o)
 {
-	struct fby_handoff *h = &o->mst->handoff;
+	struct fby_handoff *h = o->handoff;
 	rd_kafka_topic_partition_list_t *list;
 	size_t n = fby_handoff_count(h, FBY_ROW_RESOLVING);
 	int64_t now = fby_clock_mono();
@@ -573,11 +574,11 @@ fby_offsets_resolve(struct fby_offsets *o)
 		return;
 	}
 	o->again = false;
-	o->reset = reset_policy(o->mst->ctx.manifest);
-	if (o->mst->group.rk == NULL || (list = gather(o)) == NULL)
+	o->reset = reset_policy(o->ctx->manifest);
+	if (o->group->rk == NULL || (list = gather(o)) == NULL)
 		return;
-	fby_survey_ask(&o->survey, o->mst->group.rk, o->mst->group.replies,
-	    list, WHAT | (wants_stable(o) ? FBY_SURVEY_STABLE : 0));
+	fby_survey_ask(&o->survey, o->group->rk, o->group->replies, list,
+	    WHAT | (wants_stable(o) ? FBY_SURVEY_STABLE : 0));
 }
 
 static void
@@ -591,28 +592,34 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_offsets_init(struct fby_offsets *o, struct fby_master *mst)
+fby_offsets_init(struct fby_offsets *o, struct fby_context *ctx,
+    struct fby_group *group, struct fby_handoff *handoff,
+    struct fby_topics *topics, struct fby_recover *recover)
 {
 	memset(o, 0, sizeof(*o));
-	o->mst = mst;
+	o->ctx = ctx;
+	o->group = group;
+	o->handoff = handoff;
+	o->topics = topics;
+	o->recover = recover;
 	o->group_watermark = FBY_NONE;
-	fby_survey_init(&o->survey, &mst->ctx.calls, on_survey, o);
+	fby_survey_init(&o->survey, &ctx->calls, on_survey, o);
 	o->ids.fn = on_ids;
 	o->ids.arg = o;
 	o->first_commit.fn = fby_offsets_on_first;
 	o->first_commit.arg = o;
-	evtimer_assign(&o->ev_retry, mst->ctx.base, on_retry, o);
+	evtimer_assign(&o->ev_retry, ctx->base, on_retry, o);
 }
 
 void
 fby_offsets_forget(struct fby_offsets *o)
 {
-	if (o->mst == NULL)
+	if (o->ctx == NULL)
 		return;
 	drop_round(o);
 	fby_survey_forget(&o->survey);
-	fby_call_forget(&o->mst->ctx.calls, o->group_call);
-	fby_call_forget(&o->mst->ctx.calls, o->siblings);
+	fby_call_forget(&o->ctx->calls, o->group_call);
+	fby_call_forget(&o->ctx->calls, o->siblings);
 	o->siblings = o->group_call = NULL;
 	o->ids.under_way = o->first_commit.under_way = false;
 	evtimer_del(&o->ev_retry);

@@ -27,12 +27,20 @@
 #include "master/start.h"
 #include "master/survey.h"
 
-struct fby_master;
+struct fby_context;
+struct fby_group;
+struct fby_handoff;
 struct fby_offsets_part;
+struct fby_recover;
+struct fby_topics;
 typedef struct rd_kafka_topic_partition_list_s rd_kafka_topic_partition_list_t;
 
 struct fby_offsets {
-	struct fby_master *mst;
+	struct fby_context *ctx;       /* NULL: not begun */
+	const struct fby_group *group; /* whose client asks */
+	struct fby_handoff *handoff;
+	struct fby_topics *topics;
+	struct fby_recover *recover;
 	struct fby_survey survey;
 	struct fby_request ids;
 	struct fby_offsets_part *parts; /* of the round under way */
@@ -49,7 +57,9 @@ struct fby_offsets {
 	uint64_t recovered;          /* taken from the old ledger */
 };
 
-void fby_offsets_init(struct fby_offsets *o, struct fby_master *mst);
+void fby_offsets_init(struct fby_offsets *o, struct fby_context *ctx,
+    struct fby_group *group, struct fby_handoff *handoff,
+    struct fby_topics *topics, struct fby_recover *recover);
 void fby_offsets_fini(struct fby_offsets *o);
 
 /* Ask for all that is RESOLVING; later calls are gathered. */

@@ -13,7 +13,10 @@
 #include "shared/metadata.h"
 
 #include "master/commit.h"
-#include "master/master.h"
+#include "master/context.h"
+#include "master/group.h"
+#include "master/handoff.h"
+#include "master/topics.h"
 
 #define SIBLINGS_MS 3000
 
@@ -32,7 +35,7 @@ fby_offsets_end_of_topic(const struct fby_offsets *o, size_t i)
 int
 fby_offsets_size_of(const struct fby_offsets *o, size_t i, size_t end)
 {
-	const struct fby_topics_id *id = fby_topics_find(&o->mst->topics,
+	const struct fby_topics_id *id = fby_topics_find(o->topics,
 	    o->parts[i].pt->topic);
 
 	return FBY_MAX(id ? id->partitions : 0,
@@ -75,8 +78,7 @@ judge_topic(struct fby_offsets *o, size_t i, size_t end,
     const rd_kafka_topic_partition_list_t *list, int *k)
 {
 	const char *topic = o->parts[i].pt->topic;
-	const struct fby_topics_id *id = fby_topics_find(&o->mst->topics,
-	    topic);
+	const struct fby_topics_id *id = fby_topics_find(o->topics, topic);
 	int32_t from = INT32_MAX;
 	bool err = false;
 
@@ -137,8 +139,8 @@ fby_offsets_ask_siblings(struct fby_offsets *o)
 		    fby_offsets_size_of(o, i, end) - 1);
 	}
 	if (list)
-		o->siblings = fby_call_committed(&o->mst->ctx.calls,
-		    o->mst->group.rk, list, SIBLINGS_MS, on_siblings, o);
+		o->siblings = fby_call_committed(&o->ctx->calls, o->group->rk,
+		    list, SIBLINGS_MS, on_siblings, o);
 	else
 		fby_offsets_decide(o);
 }
@@ -205,8 +207,8 @@ add_start(const struct fby_offsets *o, rd_kafka_topic_partition_list_t *list,
 	    op->pt->partition);
 	tp->offset = op->start;
 	len = fby_metadata_encode(buf,
-	    fby_handoff_believed(&o->mst->handoff, op->start_watermark),
-	    op->topic_id, op->pt->partitions);
+	    fby_handoff_believed(o->handoff, op->start_watermark), op->topic_id,
+	    op->pt->partitions);
 	tp->metadata = len > 0 ? strdup(buf) : NULL; /* librdkafka frees it */
 	tp->metadata_size = tp->metadata ? len : 0;
 }
@@ -216,7 +218,7 @@ bool
 fby_offsets_send_first(struct fby_offsets *o)
 {
 	rd_kafka_topic_partition_list_t *list = NULL;
-	struct fby_group *g = &o->mst->group;
+	const struct fby_group *g = o->group;
 	rd_kafka_resp_err_t err;
 
 	for (size_t i = 0; i < o->nparts; i++) {

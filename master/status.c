@@ -261,7 +261,7 @@ fby_status_group_watermark(const struct fby_master *mst)
 {
 	if (mst->observe.rk)
 		return fby_observe_watermark(&mst->observe);
-	return mst->offsets.mst ? mst->offsets.group_watermark : FBY_NONE;
+	return mst->offsets.ctx ? mst->offsets.group_watermark : FBY_NONE;
 }
 
 /* ---- the rest --------------------------------------------------------- */

@@ -16,7 +16,9 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
-#include "master/master.h"
+#include "master/context.h"
+#include "master/group.h"
+#include "master/handoff.h"
 
 #define LOOK_MS 5000
 #define LOOK_IN_TROUBLE_MS 1000
@@ -28,11 +30,11 @@
 void
 fby_topics_look(struct fby_topics *t)
 {
-	const struct fby_alarms *alarms = &t->mst->ctx.alarms;
+	const struct fby_alarms *alarms = &t->ctx->alarms;
 	struct timeval tv = fby_clock_tv(
 	    fby_alarm_text(alarms, FBY_ALARM_TOPIC) ||
 		    fby_alarm_text(alarms, FBY_ALARM_BROKER) ||
-		    t->mst->group.is_login_refused ?
+		    t->group->is_login_refused ?
 		LOOK_IN_TROUBLE_MS :
 		LOOK_MS);
 
@@ -94,12 +96,12 @@ keep_id(struct fby_topics *t, const char *name, const rd_kafka_Uuid_t *uuid)
 	id->id = now;
 	if (id->first == 0) {
 		id->first = now;
-		fby_handoff_known(&t->mst->handoff, name, now);
+		fby_handoff_known(t->handoff, name, now);
 		return;
 	}
 	fby_warn("topic %s: deleted and created anew", name);
-	fby_handoff_anew(&t->mst->handoff, name,
-	    t->mst->ctx.manifest->host.drain_timeout_ms);
+	fby_handoff_anew(t->handoff, name,
+	    t->ctx->manifest->host.drain_timeout_ms);
 }
 
 void
@@ -136,8 +138,8 @@ on_described(void *arg, rd_kafka_event_t *ev)
 void
 fby_topics_ask(struct fby_topics *t, struct fby_request *req)
 {
-	const struct fby_strings *names = &t->mst->ctx.manifest->topics;
-	rd_kafka_t *rk = t->mst->group.rk;
+	const struct fby_strings *names = &t->ctx->manifest->topics;
+	rd_kafka_t *rk = t->group->rk;
 	rd_kafka_AdminOptions_t *opt;
 	rd_kafka_TopicCollection_t *topics;
 
@@ -149,7 +151,7 @@ fby_topics_ask(struct fby_topics *t, struct fby_request *req)
 	rd_kafka_AdminOptions_set_request_timeout(opt, IDS_TIMEOUT_MS, NULL, 0);
 	rd_kafka_AdminOptions_set_opaque(opt, req);
 	req->under_way = true;
-	rd_kafka_DescribeTopics(rk, topics, opt, t->mst->group.replies);
+	rd_kafka_DescribeTopics(rk, topics, opt, t->group->replies);
 	rd_kafka_AdminOptions_destroy(opt);
 	rd_kafka_TopicCollection_destroy(topics);
 }
@@ -158,7 +160,7 @@ static void
 on_ids(evutil_socket_t fd, short what, void *arg)
 {
 	struct fby_topics *t = arg;
-	const struct fby_group *g = &t->mst->group;
+	const struct fby_group *g = t->group;
 	/* At first soon: what changes before we know it is not seen. */
 	struct timeval tv = fby_clock_tv(t->nids ? IDS_MS : IDS_FIRST_MS);
 
@@ -166,7 +168,7 @@ on_ids(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	evtimer_add(&t->ev_ids, &tv);
 	if (g->rk && g->state != FBY_GROUP_LEAVING && !t->describe.under_way &&
-	    !fby_alarm_text(&t->mst->ctx.alarms, FBY_ALARM_BROKER))
+	    !fby_alarm_text(&t->ctx->alarms, FBY_ALARM_BROKER))
 		fby_topics_ask(t, &t->describe);
 }
 
@@ -209,14 +211,14 @@ sort_out(struct fby_topics *t, const rd_kafka_metadata_t *md, const char *name,
 static void
 all_are_seen(struct fby_topics *t)
 {
-	fby_alarm_clear(&t->mst->ctx.alarms, FBY_ALARM_TOPIC);
-	fby_group_topics_seen(&t->mst->group);
+	fby_alarm_clear(&t->ctx->alarms, FBY_ALARM_TOPIC);
+	fby_group_topics_seen(t->group);
 }
 
 static void
 take_look(struct fby_topics *t, const rd_kafka_metadata_t *md)
 {
-	const struct fby_strings *topics = &t->mst->ctx.manifest->topics;
+	const struct fby_strings *topics = &t->ctx->manifest->topics;
 	rd_kafka_topic_partition_list_t *list;
 	struct fby_str missing;
 	size_t n = 0;
@@ -226,16 +228,16 @@ take_look(struct fby_topics *t, const rd_kafka_metadata_t *md)
 	for (size_t i = 0; i < topics->n; i++)
 		n += sort_out(t, md, topics->v[i], &missing, list) == 0;
 	if (n > 0)
-		fby_group_logged_in(&t->mst->group);
+		fby_group_logged_in(t->group);
 	if (missing.len > 0)
-		fby_alarm_set(&t->mst->ctx.alarms, FBY_ALARM_TOPIC, "%s",
+		fby_alarm_set(&t->ctx->alarms, FBY_ALARM_TOPIC, "%s",
 		    missing.p);
 	else if (n == topics->n)
 		all_are_seen(t);
 	fby_str_fini(&missing);
 	if (n == topics->n && list->cnt > 0 &&
-	    t->mst->group.state == FBY_GROUP_STEADY)
-		fby_offsets_group(&t->mst->offsets, list);
+	    t->group->state == FBY_GROUP_STEADY)
+		t->partitions(t->arg, list);
 	else
 		rd_kafka_topic_partition_list_destroy(list);
 }
@@ -248,7 +250,7 @@ on_look(void *arg, const rd_kafka_metadata_t *md, int err)
 	t->look = NULL;
 	/* Below 0 are librdkafka's own: nobody has answered. */
 	if (err >= 0)
-		fby_group_answered(&t->mst->group);
+		fby_group_answered(t->group);
 	if (err)
 		fby_debug("topics: %s", rd_kafka_err2str(err));
 	else
@@ -259,15 +261,15 @@ on_look(void *arg, const rd_kafka_metadata_t *md, int err)
 static void
 look(struct fby_topics *t)
 {
-	const struct fby_strings *topics = &t->mst->ctx.manifest->topics;
+	const struct fby_strings *topics = &t->ctx->manifest->topics;
 	rd_kafka_topic_partition_list_t *list;
 
 	list = rd_kafka_topic_partition_list_new((int)topics->n);
 	for (size_t i = 0; i < topics->n; i++)
 		rd_kafka_topic_partition_list_add(list, topics->v[i],
 		    RD_KAFKA_PARTITION_UA);
-	t->look = fby_call_metadata(&t->mst->ctx.calls, t->mst->group.rk, list,
-	    WAIT_MS, on_look, t);
+	t->look = fby_call_metadata(&t->ctx->calls, t->group->rk, list, WAIT_MS,
+	    on_look, t);
 }
 
 /* ---- every few seconds ------------------------------------------------ */
@@ -276,13 +278,12 @@ static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct fby_topics *t = arg;
-	const struct fby_group *g = &t->mst->group;
+	const struct fby_group *g = t->group;
 
 	(void)fd;
 	(void)what;
 	if (g->rk && g->is_login_refused)
-		fby_kafka_login_anew(g->rk, t->mst->ctx.manifest,
-		    FBY_KAFKA_MEMBER);
+		fby_kafka_login_anew(g->rk, t->ctx->manifest, FBY_KAFKA_MEMBER);
 	if (g->rk && g->state != FBY_GROUP_LEAVING && t->look == NULL)
 		look(t);
 	else
@@ -292,20 +293,27 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 void
 fby_topics_missing(struct fby_topics *t, const char *text)
 {
-	if (fby_alarm_text(&t->mst->ctx.alarms, FBY_ALARM_TOPIC) == NULL)
-		fby_alarm_set(&t->mst->ctx.alarms, FBY_ALARM_TOPIC, "%s", text);
+	if (fby_alarm_text(&t->ctx->alarms, FBY_ALARM_TOPIC) == NULL)
+		fby_alarm_set(&t->ctx->alarms, FBY_ALARM_TOPIC, "%s", text);
 	fby_topics_look(t);
 }
 
 void
-fby_topics_init(struct fby_topics *t, struct fby_master *mst)
+fby_topics_init(struct fby_topics *t, struct fby_context *ctx,
+    struct fby_group *group, struct fby_handoff *handoff,
+    void (*partitions)(void *arg, rd_kafka_topic_partition_list_t *list),
+    void *arg)
 {
 	memset(t, 0, sizeof(*t));
-	t->mst = mst;
+	t->ctx = ctx;
+	t->group = group;
+	t->handoff = handoff;
+	t->partitions = partitions;
+	t->arg = arg;
 	t->describe.fn = on_described;
 	t->describe.arg = t;
-	evtimer_assign(&t->ev_timer, mst->ctx.base, on_timer, t);
-	evtimer_assign(&t->ev_ids, mst->ctx.base, on_ids, t);
+	evtimer_assign(&t->ev_timer, ctx->base, on_timer, t);
+	evtimer_assign(&t->ev_ids, ctx->base, on_ids, t);
 	fby_topics_look(t);
 	on_ids(-1, 0, t);
 }
@@ -313,9 +321,9 @@ fby_topics_init(struct fby_topics *t, struct fby_master *mst)
 void
 fby_topics_forget(struct fby_topics *t)
 {
-	fby_alarm_clear(&t->mst->ctx.alarms, FBY_ALARM_TOPIC);
+	fby_alarm_clear(&t->ctx->alarms, FBY_ALARM_TOPIC);
 	t->describe.under_way = false;
-	fby_call_forget(&t->mst->ctx.calls, t->look);
+	fby_call_forget(&t->ctx->calls, t->look);
 	if (t->look)
 		fby_topics_look(t);
 	t->look = NULL;

@@ -21,8 +21,11 @@
 
 #include "master/request.h"
 
+typedef struct rd_kafka_topic_partition_list_s rd_kafka_topic_partition_list_t;
 struct fby_call;
-struct fby_master;
+struct fby_context;
+struct fby_group;
+struct fby_handoff;
 
 /* Which of the topics that may have had this name. */
 struct fby_topics_id {
@@ -32,7 +35,12 @@ struct fby_topics_id {
 };
 
 struct fby_topics {
-	struct fby_master *mst;
+	struct fby_context *ctx;
+	struct fby_group *group; /* whose client asks, and hears of answers */
+	struct fby_handoff *handoff;
+	/* All partitions of all topics, when all are there; takes the list. */
+	void (*partitions)(void *arg, rd_kafka_topic_partition_list_t *list);
+	void *arg;
 	struct event ev_timer, ev_ids;
 	struct fby_request describe;
 	struct fby_call *look;     /* under way, or NULL */
@@ -40,7 +48,10 @@ struct fby_topics {
 	size_t nids;
 };
 
-void fby_topics_init(struct fby_topics *t, struct fby_master *mst);
+void fby_topics_init(struct fby_topics *t, struct fby_context *ctx,
+    struct fby_group *group, struct fby_handoff *handoff,
+    void (*partitions)(void *arg, rd_kafka_topic_partition_list_t *list),
+    void *arg);
 void fby_topics_fini(struct fby_topics *t);
 
 /* Look after the usual while; soon if something is wrong. */
