@@ -77,7 +77,8 @@ static void
 cmd_skip(struct fby_master *mst, struct fby_control_conn *conn,
     const char *args)
 {
-	fby_quarantine_skip(mst, conn, args);
+	fby_quarantine_skip(&mst->quarantine, conn, fby_control_who(conn),
+	    args);
 }
 
 static void

@@ -181,13 +181,17 @@ op_plan(void *arg)
 static void
 op_alarm(void *arg)
 {
-	fby_quarantine_alarm(arg);
+	struct fby_master *mst = arg;
+
+	fby_quarantine_alarm(&mst->quarantine);
 }
 
 static void
 op_skipped(void *arg, const struct fby_part *pt, int64_t offset, bool done)
 {
-	fby_quarantine_skipped(arg, pt, offset, done);
+	struct fby_master *mst = arg;
+
+	fby_quarantine_skipped(&mst->quarantine, pt, offset, done);
 }
 
 void
@@ -532,7 +536,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_child_tick(&mst->canary);
 	fby_unassigned_tick(&mst->unassigned);
 	fby_unstarted_look(&mst->handoff, &mst->ctx.alarms);
-	fby_quarantine_alarm(mst);
+	fby_quarantine_alarm(&mst->quarantine);
 	if (mst->ctx.state == FBY_CYCLE_RUNNING) {
 		const char *unready = fby_cycle_unready(mst);
 		const char *poison = fby_alarm_text(&mst->ctx.alarms,
@@ -551,10 +555,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 
 /* ---- the manifest in force -------------------------------------------- */
 
-void
-fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
-    unsigned generation)
+static void
+op_adopt(void *arg, struct fby_manifest *m, int fd, unsigned generation)
 {
+	struct fby_master *mst = arg;
 	struct fby_manifest *old = mst->ctx.manifest;
 	int old_fd = mst->ctx.manifest_fd;
 
@@ -575,6 +579,24 @@ fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
 		close(old_fd);
 	}
 }
+
+static void
+op_settle(void *arg)
+{
+	fby_cycle_settle(arg);
+}
+
+static void
+op_leave(void *arg, bool keep_children)
+{
+	fby_cycle_switch(arg, keep_children);
+}
+
+static const struct fby_reload_ops reload_ops = {
+	.adopt = op_adopt,
+	.settle = op_settle,
+	.leave = op_leave,
+};
 
 /* ---- all together ----------------------------------------------------- */
 
@@ -633,10 +655,15 @@ open_all(struct fby_master *mst)
 	if (fby_calls_init(&mst->ctx.calls, mst->ctx.base) == -1)
 		return -1;
 	fby_supervisor_init(&mst->sup, &env, &supervisor_ops, mst);
-	fby_quarantine_init(&mst->quarantine, mst);
+	fby_quarantine_init(&mst->quarantine, &mst->ctx, &mst->handoff,
+	    &mst->progress, fby_control_result);
 	fby_oom_init(&mst->oom, "");
 	fby_group_init(&mst->group, &mst->ctx, &mst->handoff, &group_ops, mst);
-	fby_reload_init(&mst->reload, mst);
+	fby_reload_init(&mst->reload, &mst->ctx, &reload_ops, mst);
+	mst->reload.sup = &mst->sup;
+	mst->reload.notify = &mst->notify;
+	mst->reload.files = mst->files;
+	mst->reload.nfiles = mst->nfiles;
 	fby_child_init(&mst->child, &mst->ctx, FBY_ALARM_RUNTIME, on_child_gone,
 	    mst);
 	fby_child_init(&mst->canary, &mst->ctx, FBY_ALARM_CANARY, on_child_gone,

@@ -132,10 +132,6 @@ void fby_cycle_workers_ready(struct fby_master *mst);
 void fby_cycle_workers_gone(struct fby_master *mst);
 void fby_cycle_reap(struct fby_master *mst);
 
-/* Make this manifest the one in force; takes both. */
-void fby_cycle_adopt(struct fby_master *mst, struct fby_manifest *m, int fd,
-    unsigned generation);
-
 /* ---- signal.c --------------------------------------------------------- */
 
 void fby_signal_init(struct fby_master *mst);

@@ -12,8 +12,9 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
-#include "master/control.h"
-#include "master/master.h"
+#include "master/context.h"
+#include "master/handoff.h"
+#include "master/progress.h"
 #include "master/skip.h"
 
 struct fby_quarantine_wait {
@@ -27,11 +28,16 @@ struct fby_quarantine_wait {
 };
 
 void
-fby_quarantine_init(struct fby_quarantine *q, struct fby_master *mst)
+fby_quarantine_init(struct fby_quarantine *q, struct fby_context *ctx,
+    struct fby_handoff *handoff, const struct fby_progress *progress,
+    fby_quarantine_answer_fn answer_fn)
 {
-	q->mst = mst;
+	q->ctx = ctx;
+	q->handoff = handoff;
+	q->progress = progress;
+	q->answer = answer_fn;
 	LIST_INIT(&q->waits);
-	fby_extent_init(&q->extent, mst->ctx.base);
+	fby_extent_init(&q->extent, ctx->base);
 }
 
 static void
@@ -53,9 +59,9 @@ fby_quarantine_fini(struct fby_quarantine *q)
 /* ---- the alarm -------------------------------------------------------- */
 
 void
-fby_quarantine_alarm(struct fby_master *mst)
+fby_quarantine_alarm(const struct fby_quarantine *q)
 {
-	const struct fby_handoff *h = &mst->handoff;
+	const struct fby_handoff *h = q->handoff;
 	const struct fby_part *pt = NULL;
 	char several[80] = "";
 	size_t n = 0;
@@ -67,13 +73,13 @@ fby_quarantine_alarm(struct fby_master *mst)
 			pt = &h->parts[i];
 	}
 	if (pt == NULL) {
-		fby_alarm_clear(&mst->ctx.alarms, FBY_ALARM_POISON);
+		fby_alarm_clear(&q->ctx->alarms, FBY_ALARM_POISON);
 		return;
 	}
 	if (n > 1)
 		snprintf(several, sizeof(several),
 		    "%zu partitions are held back, the first of them ", n);
-	fby_alarm_set(&mst->ctx.alarms, FBY_ALARM_POISON,
+	fby_alarm_set(&q->ctx->alarms, FBY_ALARM_POISON,
 	    "%s%s/%d%s at offset %" PRId64
 	    ": the record has killed its worker %u times; `forebay skip "
 	    "%s/%d@%" PRId64 "` goes on without it",
@@ -132,11 +138,13 @@ record_skip(const struct fby_part *pt, int64_t first, int64_t last,
 		    pt->topic, pt->partition, first, last, who);
 }
 
-static void answer(struct fby_control_conn *conn, bool ok, const char *fmt, ...)
-    FBY_PRINTF(3, 4);
+static void answer(const struct fby_quarantine *q,
+    struct fby_control_conn *conn, bool ok, const char *fmt, ...)
+    FBY_PRINTF(4, 5);
 
 static void
-answer(struct fby_control_conn *conn, bool ok, const char *fmt, ...)
+answer(const struct fby_quarantine *q, struct fby_control_conn *conn, bool ok,
+    const char *fmt, ...)
 {
 	va_list ap;
 	char *text;
@@ -144,21 +152,21 @@ answer(struct fby_control_conn *conn, bool ok, const char *fmt, ...)
 	va_start(ap, fmt);
 	text = fby_vasprintf(fmt, ap);
 	va_end(ap);
-	fby_control_result(conn, ok, text);
+	q->answer(conn, ok, text);
 	free(text);
 }
 
 static void
-answer_skipped(struct fby_control_conn *conn, const struct fby_part *pt,
-    int64_t first, int64_t last)
+answer_skipped(const struct fby_quarantine *q, struct fby_control_conn *conn,
+    const struct fby_part *pt, int64_t first, int64_t last)
 {
 	if (first == last)
-		answer(conn, true,
+		answer(q, conn, true,
 		    "%s/%d: skipped the record at offset %" PRId64
 		    "; it goes on at %" PRId64,
 		    pt->topic, pt->partition, first, last + 1);
 	else
-		answer(conn, true,
+		answer(q, conn, true,
 		    "%s/%d: skipped the batch of offsets %" PRId64
 		    " to %" PRId64
 		    ", which cannot be decoded; it goes on at %" PRId64,
@@ -178,7 +186,7 @@ find_wait(const struct fby_quarantine *q, uint32_t row)
 
 static struct fby_quarantine_wait *
 wait_new(struct fby_quarantine *q, const struct fby_part *pt, int64_t offset,
-    struct fby_control_conn *conn)
+    struct fby_control_conn *conn, const char *user)
 {
 	struct fby_quarantine_wait *wait = fby_calloc(1, sizeof(*wait));
 
@@ -187,24 +195,25 @@ wait_new(struct fby_quarantine *q, const struct fby_part *pt, int64_t offset,
 	wait->offset = offset;
 	wait->topic_id = pt->topic_id;
 	wait->conn = conn;
-	wait->who = fby_strdup(fby_control_who(conn));
+	wait->who = fby_strdup(user);
 	LIST_INSERT_HEAD(&q->waits, wait, entry);
 	return wait;
 }
 
 /* Now, or when the holder has released it. */
 static void
-skip_now(struct fby_master *mst, struct fby_part *pt,
+skip_now(struct fby_quarantine *q, struct fby_part *pt,
     struct fby_quarantine_wait *wait, int64_t last)
 {
 	struct fby_str why;
 
 	fby_str_init(&why);
-	switch (fby_skip_records(&mst->handoff, pt, wait->offset, last, &why)) {
+	switch (fby_skip_records(q->handoff, pt, wait->offset, last, &why)) {
 	case FBY_DONE:
 		record_skip(pt, wait->offset, last, wait->who);
 		if (wait->conn)
-			answer_skipped(wait->conn, pt, wait->offset, last);
+			answer_skipped(wait->q, wait->conn, pt, wait->offset,
+			    last);
 		wait_free(wait);
 		break;
 	case FBY_AGAIN:
@@ -212,7 +221,7 @@ skip_now(struct fby_master *mst, struct fby_part *pt,
 		break;
 	case FBY_FAIL:
 		if (wait->conn)
-			answer(wait->conn, false, "%s", why.p);
+			answer(wait->q, wait->conn, false, "%s", why.p);
 		wait_free(wait);
 		break;
 	}
@@ -223,11 +232,11 @@ skip_now(struct fby_master *mst, struct fby_part *pt,
 
 /* Nothing of what is at this offset has come to a sink. */
 static bool
-is_unreadable(const struct fby_master *mst, const struct fby_part *pt,
+is_unreadable(const struct fby_quarantine *q, const struct fby_part *pt,
     int64_t offset)
 {
-	const struct fby_handoff *h = &mst->handoff;
-	const struct fby_progress_part *part = fby_progress_get(&mst->progress,
+	const struct fby_handoff *h = q->handoff;
+	const struct fby_progress_part *part = fby_progress_get(q->progress,
 	    pt->row);
 
 	if (offset != fby_handoff_acked(h, pt) ||
@@ -245,8 +254,9 @@ refuse(struct fby_quarantine_wait *wait, const struct fby_part *pt,
     const char *why)
 {
 	if (wait->conn)
-		answer(wait->conn, false, "%s/%d: nothing was skipped: %s",
-		    pt->topic, pt->partition, why);
+		answer(wait->q, wait->conn, false,
+		    "%s/%d: nothing was skipped: %s", pt->topic, pt->partition,
+		    why);
 	wait_free(wait);
 }
 
@@ -254,37 +264,35 @@ static void
 on_extent(void *arg, int64_t last, const char *why)
 {
 	struct fby_quarantine_wait *wait = arg;
-	struct fby_master *mst = wait->q->mst;
-	struct fby_part *pt = &mst->handoff.parts[wait->row];
+	struct fby_quarantine *q = wait->q;
+	struct fby_part *pt = &q->handoff->parts[wait->row];
 
 	if (last == FBY_NONE)
 		refuse(wait, pt, why);
 	else if (pt->topic_id != wait->topic_id ||
-	    !is_unreadable(mst, pt, wait->offset) || last < wait->offset)
+	    !is_unreadable(q, pt, wait->offset) || last < wait->offset)
 		refuse(wait, pt, "it has moved meanwhile");
 	else
-		skip_now(mst, pt, wait, last);
+		skip_now(q, pt, wait, last);
 }
 
 static void
-skip_batch(struct fby_master *mst, struct fby_part *pt,
+skip_batch(struct fby_quarantine *q, struct fby_part *pt,
     struct fby_quarantine_wait *wait)
 {
-	struct fby_quarantine *q = &mst->quarantine;
 	struct fby_str why;
 	char *what;
 
 	fby_str_init(&why);
 	what = fby_asprintf("%s/%" PRId32 "@%" PRId64, pt->topic, pt->partition,
 	    wait->offset);
-	if (!fby_skip_may(&mst->handoff, pt, wait->offset, wait->offset,
-		&why)) {
+	if (!fby_skip_may(q->handoff, pt, wait->offset, wait->offset, &why)) {
 		if (wait->conn)
-			answer(wait->conn, false, "%s", why.p);
+			answer(wait->q, wait->conn, false, "%s", why.p);
 		wait_free(wait);
 	} else if (q->extent.is_running) {
 		refuse(wait, pt, "the end of another batch is looked for");
-	} else if (fby_extent_start(&q->extent, mst->ctx.manifest_fd, what,
+	} else if (fby_extent_start(&q->extent, q->ctx->manifest_fd, what,
 		       on_extent, wait) == -1) {
 		refuse(wait, pt, strerror(errno));
 	}
@@ -293,67 +301,66 @@ skip_batch(struct fby_master *mst, struct fby_part *pt,
 }
 
 static void
-skip_part(struct fby_master *mst, struct fby_control_conn *conn,
-    struct fby_part *pt, int64_t offset)
+skip_part(struct fby_quarantine *q, struct fby_control_conn *conn,
+    const char *user, struct fby_part *pt, int64_t offset)
 {
-	struct fby_quarantine *q = &mst->quarantine;
 	struct fby_quarantine_wait *wait = find_wait(q, pt->row);
 
 	if (wait) {
-		answer(conn, false,
+		answer(q, conn, false,
 		    "%s/%d: a skip of offset %" PRId64 " is under way already",
 		    pt->topic, pt->partition, wait->offset);
 		return;
 	}
-	wait = wait_new(q, pt, offset, conn);
-	if (is_unreadable(mst, pt, offset))
-		skip_batch(mst, pt, wait);
+	wait = wait_new(q, pt, offset, conn, user);
+	if (is_unreadable(q, pt, offset))
+		skip_batch(q, pt, wait);
 	else
-		skip_now(mst, pt, wait, offset);
+		skip_now(q, pt, wait, offset);
 }
 
 /* ---- the command ------------------------------------------------------ */
 
 void
-fby_quarantine_skip(struct fby_master *mst, struct fby_control_conn *conn,
-    const char *args)
+fby_quarantine_skip(struct fby_quarantine *q, struct fby_control_conn *conn,
+    const char *user, const char *args)
 {
-	struct fby_handoff *h = &mst->handoff;
+	struct fby_handoff *h = q->handoff;
 	char *topic = fby_strdup(args);
 	uint32_t row = FBY_NOROW;
 	int32_t partition = 0;
 	int64_t offset = 0;
 
 	if (fby_quarantine_parse(topic, &partition, &offset) == -1) {
-		answer(conn, false,
+		answer(q, conn, false,
 		    "which record?  `skip TOPIC/PARTITION@OFFSET`, for "
 		    "instance `skip orders/3@234`");
 	} else if ((row = fby_handoff_find(h, topic, partition)) == FBY_NOROW ||
 	    h->parts[row].state == FBY_ROW_FREE) {
-		answer(conn, false,
+		answer(q, conn, false,
 		    "%s/%" PRId32 " is not assigned to this "
 		    "host",
 		    topic, partition);
 	} else {
-		skip_part(mst, conn, &h->parts[row], offset);
+		skip_part(q, conn, user, &h->parts[row], offset);
 	}
 	free(topic);
 }
 
 void
-fby_quarantine_skipped(struct fby_master *mst, const struct fby_part *pt,
+fby_quarantine_skipped(struct fby_quarantine *q, const struct fby_part *pt,
     int64_t offset, bool done)
 {
-	struct fby_quarantine_wait *wait = find_wait(&mst->quarantine, pt->row);
+	struct fby_quarantine_wait *wait = find_wait(q, pt->row);
 
 	if (FBY_COUNT_IF(wait == NULL))
 		return;
 	if (done)
 		record_skip(pt, offset, pt->skip_last, wait->who);
 	if (wait->conn && done)
-		answer_skipped(wait->conn, pt, offset, pt->skip_last);
+		answer_skipped(wait->q, wait->conn, pt, offset, pt->skip_last);
 	else if (wait->conn)
-		answer(wait->conn, false,
+		answer(wait->q, wait->conn, false,
 		    "%s/%d: nothing was skipped, the record at offset %" PRId64
 		    " was done, or the partition lost, meanwhile",
 		    pt->topic, pt->partition, offset);

@@ -13,25 +13,36 @@
 
 #include "master/extent.h"
 
+struct fby_context;
 struct fby_control_conn;
-struct fby_master;
+struct fby_handoff;
 struct fby_part;
+struct fby_progress;
 struct fby_quarantine_wait;
 
+/* Ends the conversation, when the answer has been sent. */
+typedef void (*fby_quarantine_answer_fn)(struct fby_control_conn *conn, bool ok,
+    const char *text);
+
 struct fby_quarantine {
-	struct fby_master *mst;
+	struct fby_context *ctx;
+	struct fby_handoff *handoff;
+	const struct fby_progress *progress;
+	fby_quarantine_answer_fn answer;
 	/* Skips that wait for a release, or for the end of a batch. */
 	LIST_HEAD(, fby_quarantine_wait) waits;
 	struct fby_extent extent; /* one at a time */
 };
 
-void fby_quarantine_init(struct fby_quarantine *q, struct fby_master *mst);
+void fby_quarantine_init(struct fby_quarantine *q, struct fby_context *ctx,
+    struct fby_handoff *handoff, const struct fby_progress *progress,
+    fby_quarantine_answer_fn answer);
 
 /* Nobody waits any more. */
 void fby_quarantine_fini(struct fby_quarantine *q);
 
 /* Say which partitions are held back, or that none is any more. */
-void fby_quarantine_alarm(struct fby_master *mst);
+void fby_quarantine_alarm(const struct fby_quarantine *q);
 
 /*
  * `orders/3@234`: the topic, which may have slashes, the partition, and the
@@ -41,10 +52,10 @@ void fby_quarantine_alarm(struct fby_master *mst);
 int fby_quarantine_parse(char *text, int32_t *partition,
     int64_t *offset) FBY_MUSTCHECK;
 
-/* The command; it is answered, now or later. */
-void fby_quarantine_skip(struct fby_master *mst, struct fby_control_conn *conn,
-    const char *args);
-void fby_quarantine_skipped(struct fby_master *mst, const struct fby_part *pt,
+/* The command, and the user who gave it; it is answered, now or later. */
+void fby_quarantine_skip(struct fby_quarantine *q,
+    struct fby_control_conn *conn, const char *user, const char *args);
+void fby_quarantine_skipped(struct fby_quarantine *q, const struct fby_part *pt,
     int64_t offset, bool done);
 
 /* The connection has gone; the skip goes on. */

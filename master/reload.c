@@ -17,9 +17,11 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
-#include "master/master.h"
+#include "master/context.h"
 #include "master/notes.h"
+#include "master/notify.h"
 #include "master/stdout.h"
+#include "master/supervisor.h"
 
 #define CALM_MS 100      /* without a request, before the next is obeyed */
 #define PATIENCE_MS 1000 /* but no longer than this after the first */
@@ -33,12 +35,15 @@ struct fby_reload_waiter {
 static void on_calm(evutil_socket_t fd, short what, void *arg);
 
 void
-fby_reload_init(struct fby_reload *r, struct fby_master *mst)
+fby_reload_init(struct fby_reload *r, struct fby_context *ctx,
+    const struct fby_reload_ops *ops, void *arg)
 {
 	memset(r, 0, sizeof(*r));
-	r->mst = mst;
-	evtimer_assign(&r->ev_calm, mst->ctx.base, on_calm, r);
-	fby_loader_init(&r->loader, mst->ctx.base);
+	r->ctx = ctx;
+	r->ops = ops;
+	r->arg = arg;
+	evtimer_assign(&r->ev_calm, ctx->base, on_calm, r);
+	fby_loader_init(&r->loader, ctx->base);
 	r->next_fd = -1;
 	r->last_ok = true;
 }
@@ -92,7 +97,7 @@ drop_next(struct fby_reload *r)
 void
 fby_reload_fini(struct fby_reload *r)
 {
-	if (r->mst == NULL)
+	if (r->ctx == NULL)
 		return;
 	evtimer_del(&r->ev_calm);
 	fby_loader_fini(&r->loader);
@@ -112,7 +117,6 @@ static void
 finish(struct fby_reload *r, bool ok, char *text)
 {
 	struct fby_reload_waiter *w = r->waiters;
-	struct fby_master *mst = r->mst;
 
 	fby_loader_cancel(&r->loader);
 	r->state = FBY_RELOAD_IDLE;
@@ -124,7 +128,7 @@ finish(struct fby_reload *r, bool ok, char *text)
 	r->last_ok = ok;
 	if (ok) {
 		fby_notice("reload: %s", text);
-		fby_alarm_clear(&mst->ctx.alarms, FBY_ALARM_RELOAD);
+		fby_alarm_clear(&r->ctx->alarms, FBY_ALARM_RELOAD);
 	} else {
 		/* One log line for each complaint. */
 		for (const char *p = text; *p;) {
@@ -134,7 +138,7 @@ finish(struct fby_reload *r, bool ok, char *text)
 			p += len + (p[len] == '\n');
 		}
 	}
-	fby_notify_reloaded(&mst->notify);
+	fby_notify_reloaded(r->notify);
 	while (w) {
 		struct fby_reload_waiter *next = w->next;
 
@@ -194,16 +198,14 @@ adopt(struct fby_reload *r)
 	r->next = NULL;
 	r->next_fd = -1;
 	fby_notes_log(m);
-	fby_cycle_adopt(r->mst, m, fd, r->generation);
+	r->ops->adopt(r->arg, m, fd, r->generation);
 }
 
 static void
 go_live(struct fby_reload *r, const struct changes *ch)
 {
-	struct fby_master *mst = r->mst;
-
-	if (fby_supervisor_adopt(&mst->sup, r->next, r->next_fd,
-		r->generation) == -1) {
+	if (fby_supervisor_adopt(r->sup, r->next, r->next_fd, r->generation) ==
+	    -1) {
 		finish(r, false,
 		    fby_strdup("no descriptor for the settings of the "
 			       "workers; the manifest before is still in "
@@ -211,7 +213,7 @@ go_live(struct fby_reload *r, const struct changes *ch)
 		return;
 	}
 	adopt(r);
-	fby_cycle_settle(mst);
+	r->ops->settle(r->arg);
 	finish(r, true,
 	    ch->n == 0 ? fby_strdup("nothing has changed") :
 			 fby_asprintf("applied in place: %s", ch->text.p));
@@ -221,7 +223,7 @@ static void
 go_switch(struct fby_reload *r, const struct changes *ch)
 {
 	r->state = FBY_RELOAD_SWITCHING;
-	fby_cycle_switch(r->mst, ch->rolls == 0);
+	r->ops->leave(r->arg, ch->rolls == 0);
 }
 
 void
@@ -239,7 +241,7 @@ go_roll(struct fby_reload *r, const struct changes *ch)
 	    r->only_canary ? "canary's workers" : "workers", ch->text.p);
 	r->state = FBY_RELOAD_ROLLING;
 	r->rolling_back = false;
-	fby_supervisor_roll(&r->mst->sup, r->next, r->next_fd, r->generation,
+	fby_supervisor_roll(r->sup, r->next, r->next_fd, r->generation,
 	    r->only_canary);
 }
 
@@ -257,19 +259,17 @@ now_running(const struct fby_manifest *m)
 static void
 roll_back(struct fby_reload *r)
 {
-	struct fby_master *mst = r->mst;
-
 	fby_error("reload: a new worker did not get ready; back to the "
 		  "manifest that was in force");
 	r->rolling_back = true;
-	fby_supervisor_roll(&mst->sup, mst->ctx.manifest, mst->ctx.manifest_fd,
-	    mst->ctx.generation, r->only_canary);
+	fby_supervisor_roll(r->sup, r->ctx->manifest, r->ctx->manifest_fd,
+	    r->ctx->generation, r->only_canary);
 }
 
 void
 fby_reload_continue(struct fby_reload *r)
 {
-	struct fby_supervisor *sup = &r->mst->sup;
+	struct fby_supervisor *sup = r->sup;
 	bool same;
 
 	if (r->state == FBY_RELOAD_IDLE) {
@@ -278,7 +278,7 @@ fby_reload_continue(struct fby_reload *r)
 	}
 	if (r->state == FBY_RELOAD_SWITCHING) {
 		if (r->next == NULL)
-			finish(r, true, now_running(r->mst->ctx.manifest));
+			finish(r, true, now_running(r->ctx->manifest));
 		return;
 	}
 	if (r->state != FBY_RELOAD_ROLLING)
@@ -295,13 +295,13 @@ fby_reload_continue(struct fby_reload *r)
 			       "the manifest before is still in force"));
 		return;
 	}
-	same = strcmp(r->mst->ctx.manifest->runtime, r->next->runtime) == 0;
+	same = strcmp(r->ctx->manifest->runtime, r->next->runtime) == 0;
 	adopt(r);
-	fby_cycle_settle(r->mst);
+	r->ops->settle(r->arg);
 	finish(r, true,
 	    fby_asprintf("%s%s%s%sworkers replaced in %" PRId64 " ms",
 		same ? "" : "runtime is now \"",
-		same ? "" : r->mst->ctx.manifest->runtime, same ? "" : "\", ",
+		same ? "" : r->ctx->manifest->runtime, same ? "" : "\", ",
 		r->only_canary ? "the canary's " : "",
 		fby_clock_mono() - r->started_at));
 }
@@ -335,17 +335,16 @@ must_leave(const struct fby_manifest *a, const struct fby_manifest *b,
 static void
 choose_way(struct fby_reload *r)
 {
-	struct fby_master *mst = r->mst;
 	struct changes ch = { .next = r->next };
 	enum fby_policy policy;
 
 	fby_err_init(&ch.refused);
 	fby_str_init(&ch.text);
-	policy = fby_manifest_diff(mst->ctx.manifest, r->next, on_change, &ch);
+	policy = fby_manifest_diff(r->ctx->manifest, r->next, on_change, &ch);
 	if (policy == FBY_POLICY_RESTART ||
 	    fby_stdout_try(r->next, &ch.refused) == -1)
 		finish(r, false, fby_err_text(&ch.refused));
-	else if (must_leave(mst->ctx.manifest, r->next, policy))
+	else if (must_leave(r->ctx->manifest, r->next, policy))
 		go_switch(r, &ch);
 	else if (policy == FBY_POLICY_ROLL)
 		go_roll(r, &ch);
@@ -360,14 +359,13 @@ static void
 on_loaded(void *arg, int fd, const char *complaints)
 {
 	struct fby_reload *r = arg;
-	struct fby_master *mst = r->mst;
 	struct fby_err err;
 
 	if (fd == -1) {
 		finish(r, false, fby_strdup(complaints));
 		return;
 	}
-	FBY_BUG_ON(mst->ctx.state != FBY_CYCLE_RUNNING); /* else: cancelled */
+	FBY_BUG_ON(r->ctx->state != FBY_CYCLE_RUNNING); /* else: cancelled */
 	fby_err_init(&err);
 	r->next = fby_manifest_unpack(fd, &err);
 	close(fd);
@@ -375,7 +373,7 @@ on_loaded(void *arg, int fd, const char *complaints)
 		finish(r, false, fby_err_text(&err));
 	} else {
 		r->next->host_id = fby_pstrdup(r->next->pool,
-		    mst->ctx.manifest->host_id);
+		    r->ctx->manifest->host_id);
 		if ((r->next_fd = fby_manifest_pack(r->next)) == -1)
 			finish(r, false,
 			    fby_strdup("no descriptor for the manifest"));
@@ -388,14 +386,12 @@ on_loaded(void *arg, int fd, const char *complaints)
 static void
 start(struct fby_reload *r)
 {
-	struct fby_master *mst = r->mst;
-
 	r->started_at = fby_clock_mono();
-	r->generation = FBY_MAX(r->generation, mst->ctx.generation) + 1;
+	r->generation = FBY_MAX(r->generation, r->ctx->generation) + 1;
 	r->state = FBY_RELOAD_READING;
-	fby_notify_reloading(&mst->notify);
-	if (fby_loader_start(&r->loader, mst->files, mst->nfiles, on_loaded,
-		r) == -1)
+	fby_notify_reloading(r->notify);
+	if (fby_loader_start(&r->loader, r->files, r->nfiles, on_loaded, r) ==
+	    -1)
 		finish(r, false,
 		    fby_asprintf("no process to read the manifest: %s",
 			strerror(errno)));
@@ -407,7 +403,7 @@ start(struct fby_reload *r)
 static void
 go_on_later(struct fby_reload *r)
 {
-	enum fby_cycle_state state = r->mst->ctx.state;
+	enum fby_cycle_state state = r->ctx->state;
 	int64_t now = fby_clock_mono(), at;
 	struct timeval tv;
 

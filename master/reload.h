@@ -27,8 +27,10 @@
 
 #include "master/loader.h"
 
+struct fby_context;
 struct fby_manifest;
-struct fby_master;
+struct fby_notify;
+struct fby_supervisor;
 
 enum fby_reload_state {
 	FBY_RELOAD_IDLE,
@@ -42,8 +44,28 @@ typedef void (*fby_reload_done_fn)(void *arg, bool ok, const char *text);
 
 struct fby_reload_waiter;
 
+/* What a reload needs of the cycle. */
+struct fby_reload_ops {
+	/* This manifest is in force from here on; takes both. */
+	void (*adopt)(void *arg, struct fby_manifest *m, int fd,
+	    unsigned generation);
+	/* Start and stop foreign runtimes as the manifest in force says. */
+	void (*settle)(void *arg);
+	/*
+	 * Out of the group, or into it.  fby_reload_switched() follows, and
+	 * fby_reload_continue().
+	 */
+	void (*leave)(void *arg, bool keep_children);
+};
+
 struct fby_reload {
-	struct fby_master *mst;
+	struct fby_context *ctx; /* NULL: not begun */
+	const struct fby_reload_ops *ops;
+	void *arg;
+	struct fby_supervisor *sup; /* replaces the workers */
+	struct fby_notify *notify;
+	char **files; /* -c, as given */
+	size_t nfiles;
 	enum fby_reload_state state;
 	bool again;             /* `later` has been asked for */
 	int64_t again_since;    /* monotonic: when first */
@@ -62,7 +84,9 @@ struct fby_reload {
 	char *last; /* text of the last; NULL */
 };
 
-void fby_reload_init(struct fby_reload *r, struct fby_master *mst);
+/* sup, notify and files are to be set behind it. */
+void fby_reload_init(struct fby_reload *r, struct fby_context *ctx,
+    const struct fby_reload_ops *ops, void *arg);
 void fby_reload_fini(struct fby_reload *r);
 
 /* fn may be NULL.  It is called once, at once or later. */

@@ -4,25 +4,24 @@
  */
 #include "t/unit/unit.h"
 
-#include "master/control.h"
 #include "master/quarantine.h"
 #include "t/unit/fake_master.h"
 
 static char said[512];
 
-void
-fby_control_result(struct fby_control_conn *conn, bool ok, const char *text)
+static void
+on_answer(struct fby_control_conn *conn, bool ok, const char *text)
 {
 	(void)conn;
 	assert_false(ok);
 	snprintf(said, sizeof(said), "%s", text);
 }
 
-const char *
-fby_control_who(const struct fby_control_conn *conn)
+static void
+init(void)
 {
-	(void)conn;
-	return "uid 0, pid 1";
+	fby_quarantine_init(&mst.quarantine, &mst.ctx, &mst.handoff,
+	    &mst.progress, on_answer);
 }
 
 /* NULL, or what is not understood. */
@@ -64,13 +63,14 @@ static void
 what_is_not_ours_cannot_be_skipped(void **state)
 {
 	(void)state;
-	fby_quarantine_skip(&mst, NULL, "nonsense");
+	init();
+	fby_quarantine_skip(&mst.quarantine, NULL, "uid 0", "nonsense");
 	assert_string_equal(said,
 	    "which record?  `skip TOPIC/PARTITION@OFFSET`, for instance `skip "
 	    "orders/3@234`");
-	fby_quarantine_skip(&mst, NULL, "orders/1@5");
+	fby_quarantine_skip(&mst.quarantine, NULL, "uid 0", "orders/1@5");
 	assert_string_equal(said, "orders/1 is not assigned to this host");
-	fby_quarantine_skip(&mst, NULL, "sold/0@5");
+	fby_quarantine_skip(&mst.quarantine, NULL, "uid 0", "sold/0@5");
 	assert_string_equal(said, "sold/0 is not assigned to this host");
 }
 
@@ -92,19 +92,20 @@ static void
 the_alarm_says_which_and_what_to_do(void **state)
 {
 	(void)state;
+	init();
 	hold_back(1, 234);
-	fby_quarantine_alarm(&mst);
+	fby_quarantine_alarm(&mst.quarantine);
 	assert_string_equal(poison_alarm(),
 	    "orders/1 is held back at offset 234: the record has killed its "
 	    "worker 3 times; `forebay skip orders/1@234` goes on without it");
 	hold_back(0, 7);
-	fby_quarantine_alarm(&mst);
+	fby_quarantine_alarm(&mst.quarantine);
 	assert_string_equal(poison_alarm(),
 	    "2 partitions are held back, the first of them orders/0 at offset "
 	    "7: the record has killed its worker 3 times; `forebay "
 	    "skip orders/0@7` goes on without it");
 	mst.handoff.parts[0].state = mst.handoff.parts[1].state = FBY_ROW_IDLE;
-	fby_quarantine_alarm(&mst);
+	fby_quarantine_alarm(&mst.quarantine);
 	assert_null(poison_alarm());
 }
 
