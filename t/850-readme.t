@@ -1,9 +1,10 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# "Coming from Numaflow" in README.md, as an operator goes through it: every
-# fenced block of the section is run as it stands, one after the other, while
-# records flow, and nothing may be lost on the way from the pods and back.
+# README.md and conf/NUMAFLOW.md as an operator goes through them: every fenced
+# block is run as it stands, one after the other, while records flow, and
+# nothing may be lost on the way from the pods and back.  (The first two blocks
+# of README.md build and test forebay: t/slow/fresh.t.)
 #
 # Only this is put in place: addresses and paths (%INSTEAD), the host that a
 # block is run on (its run directory), fewer records to compare; kubectl is a
@@ -41,16 +42,16 @@ my $copy = $broker->topic($PARTITIONS, output => 1);
 
 mkdir("$dir/$_") or die "$dir/$_: $!" for qw(bin tmp one two);
 
-# ---- the section -----------------------------------------------------------
+# ---- the pages -------------------------------------------------------------
 
 # [ language, text ] of each fenced block.
 sub blocks
 {
-	my ($section) = slurp(source_dir() . '/README.md') =~
-	    /^(## Coming from Numaflow\n.*?)^## /ms or die "no section\n";
+	my ($page) = @_;
+	my $text = slurp(source_dir() . "/$page");
 	my @blocks;
 
-	push @blocks, [$1, $2] while $section =~ /^```(\w*)\n(.*?)^```$/msg;
+	push @blocks, [$1, $2] while $text =~ /^```(\w+)\n(.*?)^```$/msg;
 	return @blocks;
 }
 
@@ -128,10 +129,11 @@ sub shell
 
 sub run_block
 {
-	my ($text, $host) = @_;
+	my ($text, $host, $instead) = @_;
 
-	for my $what (sort keys %INSTEAD) {
-		$text =~ s/\Q$what\E/$INSTEAD{$what}/g;
+	$instead //= \%INSTEAD;
+	for my $what (sort keys %$instead) {
+		$text =~ s/\Q$what\E/$instead->{$what}/g;
 	}
 	my ($title) = $text =~ /\A(.*)$/m;
 
@@ -248,7 +250,7 @@ my @steps = (
 
 sub go_through
 {
-	my @blocks = blocks();
+	my @blocks = blocks('conf/NUMAFLOW.md');
 	my $producer;
 
 	is(scalar @blocks, scalar @steps, 'each block is known') or return;
@@ -275,6 +277,31 @@ sub go_through
 	return;
 }
 
+# What a newcomer types after the two commands.
+sub own_kafka
+{
+	my ($build, $check, @blocks) = blocks('README.md');
+	my ($in, $group) = ($broker->topic(2), $broker->unique_name('g'));
+	my %instead = ('build/forebay' => build_dir() . '/forebay',
+	    'localhost:9092' => $broker->bootstrap,
+	    'topic: orders' => "topic: $in",
+	    'orders-forebay' => $group);
+
+	like($build->[1], qr/make deps demo/, 'the first command');
+	like($check->[1], qr/make check/, 'the second command');
+	is(scalar @blocks, 2, 'each block is known') or return;
+	run_block($blocks[0][1], 'three', \%instead);
+	$broker->produce($in, 100);
+	is_soon { (grep { $_->{committed} } @{$broker->offsets($group, $in)
+	    // []}) && $broker->is_caught_up($group, $in) } 'records flow', 60;
+	run_block($blocks[1][1], 'three', \%instead);
+	like(slurp("$dir/out"), qr/^worker/mi, 'the status is shown');
+	is(join(' ', pids_in($dir)), '', 'nothing is left over');
+	return;
+}
+
+mkdir("$dir/three") or die "$dir/three: $!";
+scenario 'with your own Kafka' => \&own_kafka;
 scenario 'from the pods and back, by the book' => \&go_through;
 
 # Also if it was interrupted.
