@@ -34,4 +34,13 @@ for my $page (files(qr{\.md$})) {
 	is(join(' ', @wrong), '', "$page: links");
 }
 
+# Files that CONTRIBUTING.md sends people to.
+{
+	my @named = grep { !/[A-Z]{4}|\*|7xx/ || /README|REFERENCE|METRICS|FAULTS
+	    |MIGRATION/x } slurp('CONTRIBUTING.md') =~
+	    m{`((?:master|worker|shared|t|conf)/[\w./-]+)`}g;
+
+	is(join(' ', grep { !-e } @named), '', 'CONTRIBUTING.md: files');
+}
+
 done_testing();
