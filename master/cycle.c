@@ -30,6 +30,7 @@
 #include "master/cycle_own.h"
 #include "master/http.h"
 #include "master/identity.h"
+#include "master/plan.h"
 #include "master/master.h"
 #include "master/suspicion.h"
 #include "master/turn.h"
@@ -123,7 +124,7 @@ on_plan(evutil_socket_t fd, short what, void *arg)
 	pl.nslots = fby_supervisor_eligible(&mst->sup, slots, ready);
 	pl.ncanaries = fby_supervisor_canaries(&mst->sup, canaries);
 	pl.nwards = fby_supervisor_wards(&mst->sup, wards);
-	fby_handoff_plan(&mst->handoff, &pl);
+	fby_plan_make(&mst->handoff, &pl);
 }
 
 static void
@@ -543,7 +544,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		    FBY_ALARM_POISON);
 
 		/* Longer than the watchdog gives a hanging worker. */
-		fby_handoff_watch(&mst->handoff, fby_clock_mono(),
+		fby_plan_watch(&mst->handoff, fby_clock_mono(),
 		    mst->ctx.manifest->host.worker_timeout_ms + 2 * TICK_MS);
 		fby_notify_status(&mst->notify, "%s%s",
 		    unready    ? unready :

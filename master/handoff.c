@@ -13,8 +13,6 @@
 
 #include "master/assign.h"
 #include "master/handoff_own.h"
-#include "master/skip.h"
-#include "master/suspicion.h"
 
 #define TO(s) (1u << FBY_ROW_##s)
 
@@ -413,6 +411,25 @@ fby_handoff_go_on(struct fby_handoff *h, struct fby_part *pt, const char *why)
 		fby_handoff_set_state(h, pt, FBY_ROW_IDLE, why);
 }
 
+/* A skip had to wait for this. */
+static void
+finish_skip(struct fby_handoff *h, struct fby_part *pt)
+{
+	int64_t offset = pt->skip;
+	/* Its release may have taken `acked` to the end of a gap. */
+	bool done = !pt->lost && !pt->anew &&
+	    (pt->acked == pt->skip_from || pt->acked == offset);
+
+	if (offset == FBY_NONE)
+		return;
+	pt->skip = FBY_NONE;
+	if (done) {
+		fby_handoff_leave_out(h, pt, offset, pt->skip_last);
+		pt->quarantined = false;
+	}
+	h->ops->skipped(h->arg, pt, offset, done);
+}
+
 /* Nobody holds it any more: what now? */
 static void
 unhold(struct fby_handoff *h, struct fby_part *pt, bool is_cut, const char *why)
@@ -426,7 +443,7 @@ unhold(struct fby_handoff *h, struct fby_part *pt, bool is_cut, const char *why)
 	pt->granted_at = 0;
 	pt->release_by = 0;
 	count_returned(row);
-	fby_skip_finish(h, pt);
+	finish_skip(h, pt);
 	if (pt->leaving) {
 		leave(h, pt, why);
 		return;
@@ -571,24 +588,6 @@ fby_handoff_is_listed(const uint32_t *slots, size_t n, uint32_t slot)
 	return false;
 }
 
-static bool
-is_ready(const struct fby_handoff_plan *pl, uint32_t slot)
-{
-	for (size_t i = 0; i < pl->nslots; i++)
-		if (pl->slots[i] == slot)
-			return pl->ready[i];
-	return fby_handoff_is_listed(pl->canaries, pl->ncanaries, slot);
-}
-
-/* What the balance is about: ours, not on its way out, not under suspicion. */
-static bool
-is_ordinary(const struct fby_part *pt)
-{
-	return !pt->leaving && pt->has_row &&
-	    !fby_poison_is_suspect(&pt->poison) && pt->state != FBY_ROW_FREE &&
-	    pt->state != FBY_ROW_RELEASED && pt->state != FBY_ROW_QUARANTINED;
-}
-
 void
 fby_handoff_move(struct fby_handoff *h, struct fby_part *pt, uint32_t to,
     int64_t drain_ms)
@@ -597,65 +596,6 @@ fby_handoff_move(struct fby_handoff *h, struct fby_part *pt, uint32_t to,
 	pt->moving_to = to;
 	fby_handoff_set_state(h, pt, FBY_ROW_REVOKING, "moves");
 	h->ops->revoke(h->arg, pt, drain_ms);
-}
-
-void
-fby_handoff_plan(struct fby_handoff *h, const struct fby_handoff_plan *pl)
-{
-	struct fby_assign_part *ap = fby_calloc(h->nparts, sizeof(*ap));
-	struct fby_part **pts = fby_calloc(h->nparts, sizeof(*pts));
-	size_t n = 0;
-
-	for (uint32_t i = 0; i < h->nparts; i++) {
-		struct fby_part *pt = &h->parts[i];
-
-		if (!is_ordinary(pt))
-			continue;
-		ap[n].held = fby_handoff_is_held(pt);
-		ap[n].holder = pt->moving_to != FBY_NOSLOT ? pt->moving_to :
-							     pt->slot;
-		pts[n++] = pt;
-	}
-	fby_assign_plan_canary(ap, n, pl->slots, pl->nslots, pl->canaries,
-	    pl->ncanaries,
-	    pl->ncanaries ? fby_assign_quota(n, pl->canary_share) : 0);
-	for (size_t i = 0; i < n; i++) {
-		struct fby_part *pt = pts[i];
-		uint32_t target = ap[i].target;
-
-		if (!is_ready(pl, target))
-			continue;
-		if (pt->state == FBY_ROW_IDLE)
-			fby_handoff_grant(h, pt, target);
-		else if (pt->state == FBY_ROW_HELD && target != pt->slot)
-			fby_handoff_move(h, pt, target, pl->drain_ms);
-	}
-	free(pts);
-	free(ap);
-	fby_suspicion_plan(h, pl);
-}
-
-/* What could not be read has moved, or is at its end. */
-static void
-watch_failed(const struct fby_handoff *h, struct fby_part *pt)
-{
-	const struct fby_ledger_row *row = fby_handoff_row(h, pt);
-
-	if (pt->failures == 0 || pt->state != FBY_ROW_HELD ||
-	    (fby_handoff_acked(h, pt) <= pt->failed_at &&
-		!(fby_load(&row->flags) & FBY_ROW_AT_END)))
-		return;
-	fby_notice("partition %s/%d: can be read again, after %u attempts",
-	    pt->topic, pt->partition, pt->failures);
-	pt->failures = 0;
-}
-
-void
-fby_handoff_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms)
-{
-	for (uint32_t i = 0; i < h->nparts; i++)
-		watch_failed(h, &h->parts[i]);
-	fby_suspicion_watch(h, now, limit_ms);
 }
 
 /* ---- counting --------------------------------------------------------- */

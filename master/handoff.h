@@ -274,15 +274,6 @@ struct fby_handoff_plan {
 	int64_t drain_ms;
 };
 
-/* Bring lanes to where the balance, and suspicion, want them. */
-void fby_handoff_plan(struct fby_handoff *h, const struct fby_handoff_plan *pl);
-
-/*
- * Every second: who has got past what was suspected or could not be read, and
- * who has been in a ward for longer than limit_ms while others wait for it.
- */
-void fby_handoff_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms);
-
 /* How many partitions are in the state; of a slot: held or being revoked. */
 size_t fby_handoff_count(const struct fby_handoff *h, enum fby_row_state state);
 size_t fby_handoff_count_slot(const struct fby_handoff *h, uint32_t slot);

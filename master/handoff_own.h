@@ -16,6 +16,12 @@ void fby_handoff_close_parts(struct fby_handoff *h);
 /* Nobody holds it: all lines of its row say what the master knows. */
 void fby_handoff_write(struct fby_handoff *h, const struct fby_part *pt);
 
+/*
+ * Nobody holds it: leave out what it was read for, as if it had been dropped.
+ */
+void fby_handoff_leave_out(struct fby_handoff *h, struct fby_part *pt,
+    int64_t first, int64_t last);
+
 bool fby_handoff_is_listed(const uint32_t *slots, size_t n, uint32_t slot);
 
 /* The only writer of a part's state. */

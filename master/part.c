@@ -408,3 +408,23 @@ fby_handoff_set_log(struct fby_handoff *h, struct fby_part *pt,
 	fby_store(&row->high, high);
 	fby_release(&row->topic_id, topic_id);
 }
+
+/*
+ * Nobody holds it: leave out what it was read for.  How many records a batch
+ * has that cannot be decoded nobody knows, so its offsets are counted.
+ */
+void
+fby_handoff_leave_out(struct fby_handoff *h, struct fby_part *pt, int64_t first,
+    int64_t last)
+{
+	struct fby_ledger_row *row = fby_handoff_row(h, pt);
+	uint64_t n = (uint64_t)(last - first) + 1;
+
+	fby_bump(&row->read, n);
+	fby_release(&row->dropped, fby_load(&row->dropped) + n);
+	pt->acked = last + 1;
+	pt->epoch_before = -1;
+	fby_handoff_write(h, pt);
+	fby_poison_moved(&pt->poison, last + 1);
+	h->skipped += n;
+}

@@ -11,45 +11,6 @@
 #include "master/handoff_own.h"
 
 /*
- * Nobody holds it: leave out what it was read for.  How many records a batch
- * has that cannot be decoded nobody knows, so its offsets are counted.
- */
-static void
-leave_out(struct fby_handoff *h, struct fby_part *pt, int64_t first,
-    int64_t last)
-{
-	struct fby_ledger_row *row = fby_handoff_row(h, pt);
-	uint64_t n = (uint64_t)(last - first) + 1;
-
-	fby_bump(&row->read, n);
-	fby_release(&row->dropped, fby_load(&row->dropped) + n);
-	pt->acked = last + 1;
-	pt->epoch_before = -1;
-	fby_handoff_write(h, pt);
-	fby_poison_moved(&pt->poison, last + 1);
-	h->skipped += n;
-}
-
-/* A skip had to wait for this. */
-void
-fby_skip_finish(struct fby_handoff *h, struct fby_part *pt)
-{
-	int64_t offset = pt->skip;
-	/* Its release may have taken `acked` to the end of a gap. */
-	bool done = !pt->lost && !pt->anew &&
-	    (pt->acked == pt->skip_from || pt->acked == offset);
-
-	if (offset == FBY_NONE)
-		return;
-	pt->skip = FBY_NONE;
-	if (done) {
-		leave_out(h, pt, offset, pt->skip_last);
-		pt->quarantined = false;
-	}
-	h->ops->skipped(h->arg, pt, offset, done);
-}
-
-/*
  * The only record that may be skipped: nothing before it is left to be done.
  * Offsets have gaps, so a single record in flight need not be at `acked`; up
  * to what is read there is no other.
@@ -136,7 +97,7 @@ fby_skip_records(struct fby_handoff *h, struct fby_part *pt, int64_t first,
 		h->ops->revoke(h->arg, pt, 0);
 		return FBY_AGAIN;
 	}
-	leave_out(h, pt, first, last);
+	fby_handoff_leave_out(h, pt, first, last);
 	if (pt->state == FBY_ROW_RESOLVING) {
 		resolve_behind(h, pt);
 		return FBY_DONE;

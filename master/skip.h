@@ -26,7 +26,4 @@ bool fby_skip_may(const struct fby_handoff *h, const struct fby_part *pt,
 enum fby_rc fby_skip_records(struct fby_handoff *h, struct fby_part *pt,
     int64_t first, int64_t last, struct fby_str *why);
 
-/* Nobody holds it any more: what a skip had to wait for. */
-void fby_skip_finish(struct fby_handoff *h, struct fby_part *pt);
-
 #endif

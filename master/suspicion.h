@@ -32,12 +32,12 @@ void fby_suspicion_policy(struct fby_handoff *h, unsigned poison_kills,
 /* How many partitions need a ward. */
 size_t fby_suspicion_count(const struct fby_handoff *h);
 
-/* A part of fby_handoff_plan(): those that have their turn. */
+/* A part of fby_plan_make(): those that have their turn. */
 void fby_suspicion_plan(struct fby_handoff *h,
     const struct fby_handoff_plan *pl);
 
 /*
- * A part of fby_handoff_watch(): who has got past what was suspected, and who
+ * A part of fby_plan_watch(): who has got past what was suspected, and who
  * has been in a ward for longer than limit_ms while others wait for it.
  */
 void fby_suspicion_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms);

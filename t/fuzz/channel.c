@@ -10,6 +10,7 @@
 #include <limits.h>
 
 /* What a packet does is behind a static; its process is not started here. */
+#include "master/plan.h"
 #include "master/proc.c"
 #include "shared/mem.h"
 #include "t/fuzz/fuzz.h"
@@ -114,7 +115,7 @@ hand_out(struct fby_handoff *h)
 		FBY_BUG_ON(fby_handoff_assign(h, "orders", i) == -1);
 		fby_handoff_resolved(h, &h->parts[i], 10, FBY_NONE);
 		pl.nslots = 1 + (i == 2);
-		fby_handoff_plan(h, &pl);
+		fby_plan_make(h, &pl);
 	}
 }
 

@@ -114,7 +114,7 @@ what_cannot_be_read_is_counted_until_it_moves(void **state)
 		assert_int_equal(pt->ask_at, 0);
 		fby_handoff_resolved(&w->h, pt, 100, FBY_NONE);
 		plan(w, slots, ready, 1);
-		fby_handoff_watch(&w->h, 1000, 1000);
+		fby_plan_watch(&w->h, 1000, 1000);
 		assert_int_equal(pt->failures, i);
 	}
 	/* A little further it is something new. */
@@ -124,14 +124,14 @@ what_cannot_be_read_is_counted_until_it_moves(void **state)
 	fby_handoff_resolved(&w->h, pt, 120, FBY_NONE);
 	plan(w, slots, ready, 1);
 	fby_release(&row(w, 0)->acked, 121);
-	fby_handoff_watch(&w->h, 1000, 1000);
+	fby_plan_watch(&w->h, 1000, 1000);
 	assert_int_equal(pt->failures, 0);
 	/* Its end will do as well. */
 	fby_handoff_released(&w->h, 2, 0, pt->epoch, FBY_RELEASE_FAILED);
 	fby_handoff_resolved(&w->h, pt, 121, FBY_NONE);
 	plan(w, slots, ready, 1);
 	fby_store(&row(w, 0)->flags, FBY_ROW_AT_END);
-	fby_handoff_watch(&w->h, 1000, 1000);
+	fby_plan_watch(&w->h, 1000, 1000);
 	assert_int_equal(pt->failures, 0);
 }
 
@@ -428,8 +428,8 @@ a_move_that_fails_is_no_move_any_more(void **state)
 	assert_int_equal(fby_handoff_assign(&w->h, "t", 1), 0);
 	fby_handoff_set_log(&w->h, &w->h.parts[1], 0, 1000, 0);
 	fby_handoff_resolved(&w->h, &w->h.parts[1], 5, FBY_NONE);
-	fby_handoff_plan(&w->h, &one);
-	fby_handoff_plan(&w->h, &both);
+	fby_plan_make(&w->h, &one);
+	fby_plan_make(&w->h, &both);
 	assert_int_equal(w->last.moving_to, 1);
 	fby_handoff_released(&w->h, 2, w->last.row, w->last.epoch,
 	    FBY_RELEASE_FAILED);

@@ -154,7 +154,7 @@ the_ward_has_one_suspect_at_a_time(void **state)
 	/* Which gets past it, and moves out; then it is the first one's turn.
 	 */
 	in_flight(w, 1, 9, 9);
-	fby_handoff_watch(&w->h, 1000, 60000);
+	fby_plan_watch(&w->h, 1000, 60000);
 	plan(w, slot2, yes, 1);
 	assert_int_equal(w->h.parts[1].state, FBY_ROW_REVOKING);
 	fby_handoff_released(&w->h, WARD, 1, w->h.parts[1].epoch,
@@ -174,8 +174,8 @@ who_sits_in_the_ward_too_long_makes_room(void **state)
 	the_ward_has_one_suspect_at_a_time(state);
 	in_flight(w, 0, 140, 200);
 	/* Nobody waits: it may stay. */
-	fby_handoff_watch(&w->h, 1000, 5000);
-	fby_handoff_watch(&w->h, 7000, 5000);
+	fby_plan_watch(&w->h, 1000, 5000);
+	fby_plan_watch(&w->h, 7000, 5000);
 	assert_true(w->h.parts[0].poison.until != FBY_NONE);
 	/* Its neighbour is suspected once more. */
 	for (int i = 0; i < 2; i++) {
@@ -183,7 +183,7 @@ who_sits_in_the_ward_too_long_makes_room(void **state)
 		fby_suspicion_died(&w->h, 2, FBY_NOROW, FBY_NONE);
 		plan(w, slot2, yes, 1);
 	}
-	fby_handoff_watch(&w->h, 7000, 5000);
+	fby_plan_watch(&w->h, 7000, 5000);
 	assert_true(w->h.parts[0].poison.until == FBY_NONE);
 	plan(w, slot2, yes, 1);
 	assert_int_equal(w->h.parts[0].state, FBY_ROW_REVOKING);

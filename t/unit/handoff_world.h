@@ -8,6 +8,7 @@
 #include "t/unit/unit.h"
 
 #include "master/handoff.h"
+#include "master/plan.h"
 #include "master/handoff_own.h"
 #include "master/skip.h"
 #include "master/suspicion.h"
@@ -176,7 +177,7 @@ plan(struct world *w, const uint32_t *slots, const bool *ready, size_t n)
 		.drain_ms = 30000,
 	};
 
-	fby_handoff_plan(&w->h, &pl);
+	fby_plan_make(&w->h, &pl);
 }
 
 /* Partition 0 of "t", start 100, granted to slot 2. */
