@@ -20,8 +20,10 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
+#include "master/compare_cases.h"
 #include "master/compare_child.h"
 #include "master/compare_html.h"
+#include "master/compare_interrupt.h"
 #include "master/compare_latency.h"
 #include "master/compare_manifest.h"
 #include "master/compare_plan.h"
@@ -33,46 +35,6 @@
 #include "master/usage.h"
 
 #define OWN_RECORDS 1000000 /* in a topic of ours, if --records is silent */
-
-static volatile sig_atomic_t stopped;
-
-bool
-fby_compare_is_stopped(void)
-{
-	return stopped != 0;
-}
-
-static void
-on_signal(int signo)
-{
-	stopped = signo;
-}
-
-static void
-catch_signals(void)
-{
-	static const int all[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	struct sigaction sa = { .sa_handler = on_signal };
-
-	for (size_t i = 0; i < FBY_NELEM(all); i++)
-		sigaction(all[i], &sa, NULL);
-	/* What is made has to be taken away, whoever reads no more. */
-	signal(SIGPIPE, SIG_IGN);
-}
-
-int
-fby_compare_complain(struct fby_compare *c, const char *fmt, ...)
-{
-	va_list ap;
-
-	fby_compare_progress_clear(&c->progress);
-	fputs("forebay: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return -1;
-}
 
 /* ---- topics ----------------------------------------------------------- */
 
@@ -203,7 +165,7 @@ do_run(struct fby_compare *c, struct fby_compare_run *run, const char *probe)
 	do_throughput(c, run);
 	if (run->done && probe)
 		do_latency(c, run, probe);
-	if (!run->done && !stopped)
+	if (!run->done && !fby_compare_is_stopped())
 		fby_compare_complain(c, "runtime %s: %s",
 		    c->runtimes[run->runtime], run->why);
 }
@@ -222,10 +184,11 @@ run_all(struct fby_compare *c)
 	fby_compare_kafka_free(&log);
 	if (c->create && !(probe = make_topic(c, "latency", partitions)))
 		return -1;
-	for (size_t i = 0; i < c->nruns && rc == 0 && !stopped; i++) {
+	for (size_t i = 0; i < c->nruns && rc == 0 && !fby_compare_is_stopped();
+	     i++) {
 		if (c->runs[i].kase == prepared)
 			rc = prepare_case(c, prepared++, partitions);
-		if (rc == 0 && !stopped)
+		if (rc == 0 && !fby_compare_is_stopped())
 			do_run(c, &c->runs[i], probe);
 	}
 	fby_compare_progress_clear(&c->progress);
@@ -371,7 +334,7 @@ run_and_report(struct fby_compare *c)
 {
 	int rc = run_all(c);
 
-	if ((rc == 0 && !stopped) || any_done(c))
+	if ((rc == 0 && !fby_compare_is_stopped()) || any_done(c))
 		rc |= report(c);
 	return rc == 0 && all_done(c) ? 0 : 1;
 }
@@ -382,7 +345,7 @@ fby_compare(const struct fby_manifest *m, const struct fby_options *o)
 	struct fby_compare c = { .m = m };
 	int status = 1;
 
-	catch_signals();
+	fby_compare_interrupt_catch();
 	/* What a runtime leaves behind becomes ours, and is ended. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1UL);
 	if (fby_compare_plan_read(&c, o) == -1)
@@ -391,9 +354,10 @@ fby_compare(const struct fby_manifest *m, const struct fby_options *o)
 	    fby_compare_plan_manifests(&c) == 0 && connect_cluster(&c) == 0 &&
 	    check_page(&c) == 0)
 		status = run_and_report(&c);
-	if (stopped)
+	if (fby_compare_is_stopped())
 		fby_compare_complain(&c,
 		    "interrupted; what was begun is taken away");
 	clean_up(&c);
-	return stopped ? 128 + stopped : status;
+	return fby_compare_is_stopped() ? 128 + fby_compare_interrupt_signal() :
+					  status;
 }

@@ -10,6 +10,8 @@
  *
  *	compare           the order of things, and the end of them
  *	compare_plan      what is to be run, and whether it can be
+ *	compare_cases     what is compared, and what it has shown
+ *	compare_interrupt SIGINT and its like
  *	compare_manifest  the derived manifest (pure)
  *	compare_kafka     offsets, groups and topics
  *	compare_produce   records of our own
@@ -26,90 +28,10 @@
 
 #include "shared/fby.h"
 
-#include "master/compare_kafka.h"
-#include "master/compare_progress.h"
-
 struct fby_manifest;
 struct fby_options;
 
-/* What is measured: name in JSON, title, unit. */
-/* clang-format off */
-#define FBY_COMPARE_METRICS(M)                                           \
-	M(RATE, "recordsPerSecond", "records/s", COUNT)                  \
-	M(CPU, "cpuSecondsPerMillion", "CPU s per million records", SECONDS) \
-	M(RSS, "peakRssBytes", "peak memory (RSS)", BYTES)               \
-	M(THREADS, "threads", "threads", COUNT)                          \
-	M(VOLUNTARY, "voluntarySwitchesPerMillion",                      \
-	    "voluntary switches per million", COUNT)                     \
-	M(INVOLUNTARY, "involuntarySwitchesPerMillion",                  \
-	    "involuntary switches per million", COUNT)                   \
-	M(FIRST, "firstRecordMs", "first record after, ms", MS)          \
-	M(P50, "latencyP50Ms", "latency p50, ms", MS)                    \
-	M(P99, "latencyP99Ms", "latency p99, ms", MS)                    \
-	M(P999, "latencyP999Ms", "latency p99.9, ms", MS)
-/* clang-format on */
-
-enum fby_compare_metric {
-#define M(id, key, title, unit) FBY_COMPARE_##id,
-	FBY_COMPARE_METRICS(M)
-#undef M
-	    FBY_COMPARE_METRICS_N
-};
-
-struct fby_compare_case {
-	bool single;  /* one record at a time */
-	int64_t size; /* of our own records; 0: the operator's */
-	struct fby_compare_log log;
-};
-
-struct fby_compare_sample {
-	int64_t ms; /* since the process was started */
-	int64_t records;
-};
-
-struct fby_compare_run {
-	size_t kase, runtime;
-	int round; /* from 0 */
-	bool done; /* it went well */
-	char *why; /* it did not; NULL: it has not been run */
-	double value[FBY_COMPARE_METRICS_N]; /* NAN: not measured */
-	int64_t records, ms;                 /* committed, and in what time */
-	struct fby_compare_sample *samples;
-	size_t nsamples, cap;
-	double *latency; /* ms, sorted */
-	size_t nlatency;
-};
-
-struct fby_compare {
-	const struct fby_manifest *m;
-	const char *libexec; /* may be NULL */
-	const char *html;    /* may be NULL */
-	bool json, as_is, create;
-	int64_t records; /* 0: all that are there */
-	int64_t for_ms;  /* 0: no limit */
-	int64_t rounds, rate, latency_ms;
-	char **runtimes;
-	size_t nruntimes;
-	struct fby_compare_case *cases;
-	size_t ncases;
-	struct fby_compare_run *runs; /* in the order of time */
-	size_t nruns;
-	int groups;    /* made so far */
-	char *dir;     /* our own */
-	char **topics; /* ours, to be deleted */
-	size_t ntopics;
-	struct fby_compare_kafka k;
-	struct fby_compare_progress progress;
-};
-
 /* The whole command; the exit status. */
 int fby_compare(const struct fby_manifest *m, const struct fby_options *o);
-
-/* A sentence on standard error, past the bar; always -1. */
-int fby_compare_complain(struct fby_compare *c, const char *fmt, ...)
-    FBY_PRINTF(2, 3);
-
-/* SIGINT, SIGTERM or SIGHUP has come. */
-bool fby_compare_is_stopped(void);
 
 #endif

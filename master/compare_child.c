@@ -25,8 +25,8 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
-#include "master/compare.h"
-#include "master/control.h"
+#include "master/compare_cases.h"
+#include "master/control_socket.h"
 #include "master/rundir.h"
 #include "master/spawn.h"
 
@@ -223,7 +223,7 @@ connect_to(const char *run_dir)
 
 	fby_str_init(&why);
 	if ((dir = fby_rundir_open(run_dir, true, &why)) != -1) {
-		fd = fby_control_connect(dir, CONNECT_MS);
+		fd = fby_control_socket_connect(dir, CONNECT_MS);
 		close(dir);
 	}
 	fby_str_fini(&why);

@@ -17,7 +17,7 @@
 #include "shared/manifest.h"
 #include "shared/str.h"
 
-#include "master/compare.h"
+#include "master/compare_cases.h"
 #include "master/compare_report.h"
 
 #define COLORS 6

@@ -17,7 +17,7 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 
-#include "master/compare.h"
+#include "master/compare_interrupt.h"
 
 #define TIMEOUT_MS 15000
 #define STEP_MS 100

@@ -16,7 +16,8 @@
 #include "shared/mem.h"
 #include "shared/str.h"
 
-#include "master/compare.h"
+#include "master/compare_cases.h"
+#include "master/compare_interrupt.h"
 #include "master/compare_child.h"
 #include "master/compare_produce.h"
 

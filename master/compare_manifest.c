@@ -15,8 +15,6 @@
 #include "shared/str.h"
 #include "shared/yaml_json.h"
 
-#include "master/runtime.h"
-
 #define MVTX_API "numaflow.numaproj.io/v1alpha1"
 #define HOST_API "forebay/v1"
 #define RUNTIME_ENV "NUMAFLOW_RUNTIME"
@@ -273,7 +271,7 @@ fby_compare_manifest_text(const struct fby_manifest *m,
 	char *text = make_text(m, change, true);
 	struct fby_manifest *made = parse(text, why);
 
-	if (made && fby_runtime_is_foreign(made)) {
+	if (made && !fby_manifest_has_workers(made)) {
 		free(text);
 		text = make_text(m, change, false);
 	}

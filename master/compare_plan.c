@@ -14,11 +14,25 @@
 #include "shared/mem.h"
 #include "shared/units.h"
 
-#include "master/compare.h"
+#include "master/compare_cases.h"
 #include "master/compare_manifest.h"
 #include "master/usage.h"
 
 #define MAX_SIZE (10 << 20)
+
+int
+fby_compare_complain(struct fby_compare *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	fby_compare_progress_clear(&c->progress);
+	fputs("forebay: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return -1;
+}
 
 /* ---- the command line ------------------------------------------------- */
 

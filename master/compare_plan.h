@@ -22,4 +22,8 @@ int fby_compare_plan_programs(struct fby_compare *c) FBY_MUSTCHECK;
 /* Does each runtime accept the manifest? */
 int fby_compare_plan_manifests(struct fby_compare *c) FBY_MUSTCHECK;
 
+/* A sentence on standard error, past the bar; always -1. */
+int fby_compare_complain(struct fby_compare *c, const char *fmt, ...)
+    FBY_PRINTF(2, 3);
+
 #endif

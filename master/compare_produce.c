@@ -14,7 +14,8 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 
-#include "master/compare.h"
+#include "master/compare_cases.h"
+#include "master/compare_interrupt.h"
 #include "master/compare_manifest.h"
 
 #define STEP_MS 100

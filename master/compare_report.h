@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 
-#include "master/compare.h"
+#include "master/compare_cases.h"
 
 struct fby_compare_stat {
 	double min, median, max;

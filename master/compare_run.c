@@ -12,7 +12,8 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 
-#include "master/compare.h"
+#include "master/compare_cases.h"
+#include "master/compare_interrupt.h"
 #include "master/compare_child.h"
 #include "master/compare_proc.h"
 

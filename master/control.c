@@ -29,10 +29,10 @@
 #include "shared/str.h"
 
 #include "master/backoff.h"
+#include "master/control_socket.h"
 #include "master/master.h"
 #include "master/procfs.h"
 
-#define NAME "control"
 #define CONN_MAGIC 0x6c727463u /* "ctrl" */
 #define LINE_MS 5000           /* to send the command */
 #define HURRY_MS 1000          /* the same, when others wait to be heard */
@@ -59,70 +59,6 @@ struct fby_control {
 	size_t nconns, ntalking;
 	LIST_HEAD(, fby_control_conn) conns;
 };
-
-/* ---- the socket ------------------------------------------------------- */
-
-/*
- * Through the descriptor of the directory: it cannot be replaced by another,
- * and a path of more than 107 bytes would not fit into an address.
- */
-static int
-bind_in(int fd, int dir)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	mode_t mask;
-	int rc;
-
-	snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/" NAME,
-	    dir);
-	if (unlinkat(dir, NAME, 0) == -1 && errno != ENOENT)
-		return -1;
-	mask = umask(0177);
-	rc = bind(fd, (const struct sockaddr *)&sun, sizeof(sun));
-	umask(mask);
-	return rc;
-}
-
-/* Not through a link: it could lead to the socket of anything. */
-static int
-connect_in(int fd, int dir)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int file = openat(dir, NAME, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	int rc, saved;
-
-	if (file == -1)
-		return -1;
-	snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d", file);
-	rc = connect(fd, (const struct sockaddr *)&sun, sizeof(sun));
-	saved = errno;
-	close(file);
-	errno = saved;
-	return rc;
-}
-
-static int
-make_socket(int dir, int (*use)(int fd, int dir), int64_t timeout_ms)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), saved;
-	struct timeval tv = fby_clock_tv(timeout_ms);
-
-	if (fd != -1)
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
-	if (fd != -1 && use(fd, dir) == -1) {
-		saved = errno;
-		close(fd);
-		errno = saved;
-		fd = -1;
-	}
-	return fd;
-}
-
-int
-fby_control_connect(int dir, int64_t timeout_ms)
-{
-	return make_socket(dir, connect_in, timeout_ms);
-}
 
 /* ---- how many --------------------------------------------------------- */
 
@@ -451,10 +387,11 @@ static int
 listen_in(struct fby_control *ctl, int dir)
 {
 	struct evconnlistener *listener = NULL;
-	int fd = make_socket(dir, bind_in, 0), saved;
+	int fd = fby_control_socket_bind(dir), saved;
 
 	if (fd == -1 || evutil_make_socket_nonblocking(fd) == -1 ||
-	    fstatat(dir, NAME, &ctl->st, AT_SYMLINK_NOFOLLOW) == -1)
+	    fstatat(dir, FBY_CONTROL_SOCKET_NAME, &ctl->st,
+		AT_SYMLINK_NOFOLLOW) == -1)
 		goto fail;
 	listener = evconnlistener_new(ctl->mst->ctx.base, on_accept, ctl,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, SOMAXCONN, fd);
@@ -485,8 +422,8 @@ fby_control_open(struct fby_master *mst)
 	LIST_INIT(&ctl->conns);
 	if (listen_in(ctl, mst->rundir.fd) == 0)
 		return ctl;
-	fby_error("control socket %s/" NAME ": %s", mst->ctx.run_dir,
-	    strerror(errno));
+	fby_error("control socket %s/" FBY_CONTROL_SOCKET_NAME ": %s",
+	    mst->ctx.run_dir, strerror(errno));
 	free(ctl);
 	return NULL;
 }
@@ -496,8 +433,8 @@ fby_control_is_there(const struct fby_control *ctl)
 {
 	struct stat st;
 
-	return fstatat(ctl->mst->rundir.fd, NAME, &st, AT_SYMLINK_NOFOLLOW) ==
-	    0 &&
+	return fstatat(ctl->mst->rundir.fd, FBY_CONTROL_SOCKET_NAME, &st,
+		   AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_dev == ctl->st.st_dev && st.st_ino == ctl->st.st_ino;
 }
 
@@ -512,7 +449,7 @@ static void
 take_away(const struct fby_control *ctl)
 {
 	if (fby_control_is_there(ctl))
-		unlinkat(ctl->mst->rundir.fd, NAME, 0);
+		unlinkat(ctl->mst->rundir.fd, FBY_CONTROL_SOCKET_NAME, 0);
 }
 
 void

@@ -68,9 +68,4 @@ const char *fby_control_who(const struct fby_control_conn *conn);
 /* The answer is what fby_control_finished() says. */
 void fby_control_wait(struct fby_control_conn *conn);
 
-/* ---- for both sides --------------------------------------------------- */
-
-/* Connected to the control socket in this directory; -1 with errno. */
-int fby_control_connect(int dir, int64_t timeout_ms) FBY_MUSTCHECK;
-
 #endif

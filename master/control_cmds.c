@@ -12,6 +12,7 @@
 
 #include "master/json.h"
 #include "master/master.h"
+#include "master/signal.h"
 #include "master/status.h"
 #include "master/version.h"
 
@@ -63,7 +64,7 @@ cmd_reopen(struct fby_master *mst, struct fby_control_conn *conn,
     const char *args)
 {
 	char text[512];
-	bool ok = fby_log_file_reopen(mst, text, sizeof(text));
+	bool ok = fby_log_file_reopen(&mst->log_file, text, sizeof(text));
 
 	(void)args;
 	if (ok)

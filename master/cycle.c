@@ -37,6 +37,8 @@
 #include "master/unstarted.h"
 #include "master/upkeep.h"
 #include "master/presence.h"
+#include "master/signal.h"
+#include "master/program.h"
 
 #define TICK_MS 1000
 
@@ -82,7 +84,7 @@ fby_cycle_unready(const struct fby_master *mst)
 	if (fby_manifest_foreign_runtime(mst->ctx.manifest) &&
 	    fby_child_unready(&mst->child))
 		return fby_child_unready(&mst->child);
-	if (fby_runtime_is_foreign(mst->ctx.manifest))
+	if (!fby_manifest_has_workers(mst->ctx.manifest))
 		return NULL;
 	if (mst->group.state == FBY_GROUP_JOINING ||
 	    mst->group.state == FBY_GROUP_CLOSED)
@@ -387,7 +389,7 @@ void
 fby_cycle_start_moving(struct fby_master *mst)
 {
 	fby_cycle_settle(mst);
-	if (fby_runtime_is_foreign(mst->ctx.manifest)) {
+	if (!fby_manifest_has_workers(mst->ctx.manifest)) {
 		fby_notify_ready(&mst->notify);
 		return;
 	}
@@ -523,7 +525,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_presence_tick(mst);
 	if (mst->ctx.state == FBY_CYCLE_RECOVERING)
 		return;
-	fby_log_file_tick(mst);
+	fby_log_file_tick(&mst->log_file);
 	fby_oom_look(&mst->oom, fby_clock_mono());
 	fby_supervisor_tick(&mst->sup);
 	fby_notify_watchdog(&mst->notify);
@@ -656,6 +658,7 @@ open_all(struct fby_master *mst)
 	if (fby_calls_init(&mst->ctx.calls, mst->ctx.base) == -1)
 		return -1;
 	fby_supervisor_init(&mst->sup, &env, &supervisor_ops, mst);
+	fby_log_file_init(&mst->log_file, &mst->ctx, &mst->sup, &mst->shm);
 	fby_quarantine_init(&mst->quarantine, &mst->ctx, &mst->handoff,
 	    &mst->progress, fby_control_result);
 	fby_oom_init(&mst->oom, "");
@@ -671,7 +674,7 @@ open_all(struct fby_master *mst)
 	    mst);
 	fby_observe_init(&mst->observe, &mst->ctx);
 	fby_scrape_init(&mst->scrape, &mst->ctx);
-	if ((mst->sup.exec_fd = fby_proc_open_program(mst->libexec)) == -1 ||
+	if ((mst->sup.exec_fd = fby_program_open(mst->libexec)) == -1 ||
 	    (mst->control = fby_control_open(mst)) == NULL)
 		return -1;
 	if (*m->host.http_listen && (mst->http = fby_http_open(mst)) == NULL)

@@ -39,7 +39,7 @@ drain_all(struct fby_master *mst, int64_t drain_ms)
 	fby_supervisor_rest(&mst->sup);
 	if (!mst->keep_children)
 		stop_children(mst, drain_ms);
-	if (fby_runtime_is_foreign(mst->ctx.manifest))
+	if (!fby_manifest_has_workers(mst->ctx.manifest))
 		fby_cycle_check_out(mst);
 	else
 		fby_handoff_revoke_all(&mst->handoff, false, drain_ms);
@@ -147,7 +147,7 @@ fby_cycle_check_out(struct fby_master *mst)
 	    fby_child_alive(&mst->child) + fby_child_alive(&mst->canary) > 0)
 		return;
 	if (mst->ctx.state == FBY_CYCLE_DRAINING &&
-	    fby_runtime_is_foreign(mst->ctx.manifest)) {
+	    !fby_manifest_has_workers(mst->ctx.manifest)) {
 		fby_cycle_set_state(mst, FBY_CYCLE_LEAVING,
 		    "the runtime has exited");
 		mst->group_out = mst->workers_out = true;
@@ -184,7 +184,7 @@ give_up_children(struct fby_master *mst)
 static void
 end_draining(struct fby_master *mst)
 {
-	if (fby_runtime_is_foreign(mst->ctx.manifest)) {
+	if (!fby_manifest_has_workers(mst->ctx.manifest)) {
 		give_up_children(mst);
 		fby_cycle_check_out(mst);
 		return;
@@ -245,7 +245,7 @@ fby_cycle_say_end(struct fby_master *mst)
 		    "stopped; the last commit of %zu partition%s was refused, "
 		    "whose last records will be repeated; the log says which",
 		    n, n == 1 ? "" : "s");
-	else if (fby_runtime_is_foreign(mst->ctx.manifest))
+	else if (!fby_manifest_has_workers(mst->ctx.manifest))
 		fby_str_puts(&s, "stopped; the runtime has exited");
 	else
 		fby_str_puts(&s,

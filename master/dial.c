@@ -16,7 +16,7 @@
 #include "shared/clock.h"
 #include "shared/str.h"
 
-#include "master/control.h"
+#include "master/control_socket.h"
 #include "master/rundir.h"
 
 #define SILENCE_MS 5000
@@ -104,7 +104,7 @@ fby_dial_open(struct fby_dial *d, const char *path, struct fby_str *why)
 		}
 		return -1;
 	}
-	if ((d->fd = fby_control_connect(dir, SILENCE_MS)) == -1) {
+	if ((d->fd = fby_control_socket_connect(dir, SILENCE_MS)) == -1) {
 		if (errno == EAGAIN)
 			fby_str_printf(why,
 			    "the master in %s accepts no connection", path);

@@ -39,7 +39,6 @@ struct fby_http {
 	struct fby_http_guard guard;
 	struct fby_exposition exposition;
 	struct evhttp *evhttp; /* NULL: turned off */
-	char address[NI_MAXHOST + 10];
 };
 
 /* The one of this process: a listener's argument is evhttp's own. */
@@ -274,7 +273,7 @@ find_address(struct fby_http *http, int fd)
 	    getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port,
 		sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return;
-	snprintf(http->address, sizeof(http->address),
+	snprintf(http->mst->http_address, sizeof(http->mst->http_address),
 	    ss.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
@@ -322,7 +321,7 @@ fby_http_open(struct fby_master *mst)
 	evhttp_set_timeout(http->evhttp, CLIENT_S);
 	evhttp_set_gencb(http->evhttp, on_request, http);
 	find_address(http, fd);
-	fby_notice("http: listening at %s", http->address);
+	fby_notice("http: listening at %s", mst->http_address);
 	return http;
 }
 
@@ -334,14 +333,9 @@ fby_http_close(struct fby_http *http)
 	fby_backoff_fini(&http->backoff);
 	fby_http_guard_fini(&http->guard);
 	opened = NULL;
+	http->mst->http_address[0] = '\0';
 	if (http->evhttp)
 		evhttp_free(http->evhttp);
 	fby_exposition_fini(&http->exposition);
 	free(http);
-}
-
-const char *
-fby_http_address(const struct fby_http *http)
-{
-	return http ? http->address : "";
 }

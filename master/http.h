@@ -13,12 +13,10 @@ struct fby_master;
 
 /*
  * Listen where the manifest says.  NULL: that cannot be done, said in the
- * log; a listener that is turned off is not NULL.
+ * log; a listener that is turned off is not NULL.  Where it listens is
+ * mst->http_address from then on.
  */
 struct fby_http *fby_http_open(struct fby_master *mst);
 void fby_http_close(struct fby_http *http); /* may be NULL */
-
-/* "127.0.0.1:2469" as bound; "" if it is off or NULL. */
-const char *fby_http_address(const struct fby_http *http);
 
 #endif

@@ -35,7 +35,7 @@
 #include "master/runtimes.h"
 #include "master/screen.h"
 #include "master/shmdump.h"
-#include "master/signal.h"
+#include "master/signal_mask.h"
 #include "master/status.h"
 #include "master/stdout.h"
 #include "master/target.h"
@@ -88,14 +88,15 @@ try_here(const struct fby_manifest *m, struct fby_err *err)
 	/* Secrets that are missing are better known now than later. */
 	if (fby_cpus_try(m, err) == -1 || fby_program_try(m, err) == -1)
 		return -1;
-	return fby_runtime_is_foreign(m) ? 0 : fby_kafka_try(m, err);
+	return !fby_manifest_has_workers(m) ? 0 : fby_kafka_try(m, err);
 }
 
 /* What can be said without its secrets, programs and CPUs. */
 static int
 try_elsewhere(const struct fby_manifest *m, struct fby_err *err)
 {
-	return fby_runtime_is_foreign(m) ? 0 : fby_kafka_try_settings(m, err);
+	return !fby_manifest_has_workers(m) ? 0 :
+					      fby_kafka_try_settings(m, err);
 }
 
 /* NULL: all that is wrong has been said. */
@@ -485,7 +486,7 @@ main(int argc, char **argv)
 {
 	int status;
 
-	fby_signal_hold();
+	fby_signal_mask_hold();
 	if (fby_stdfd_secure() == -1)
 		return FBY_EXIT_STDFD;
 	fby_core_forbid();

@@ -15,6 +15,7 @@
 #include "shared/fby.h"
 
 #include <event2/event_struct.h>
+#include <netdb.h>
 
 #include "master/commit.h"
 #include "master/context.h"
@@ -85,6 +86,7 @@ struct fby_master {
 	struct fby_notify notify;
 	struct fby_control *control;
 	struct fby_http *http;
+	char http_address[NI_MAXHOST + 10]; /* as bound; "": it is off */
 
 	struct event ev_tick;    /* every second */
 	struct event ev_plan;    /* lanes have to be looked at */
@@ -131,13 +133,5 @@ void fby_cycle_group_closed(struct fby_master *mst);
 void fby_cycle_workers_ready(struct fby_master *mst);
 void fby_cycle_workers_gone(struct fby_master *mst);
 void fby_cycle_reap(struct fby_master *mst);
-
-/* ---- signal.c --------------------------------------------------------- */
-
-void fby_signal_init(struct fby_master *mst);
-void fby_signal_fini(struct fby_master *mst);
-
-/* The action of a signal's CLI word: "reload", "drain", "stop". */
-bool fby_signal_act(struct fby_master *mst, const char *word);
 
 #endif

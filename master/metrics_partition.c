@@ -13,6 +13,7 @@
 
 #include "master/master.h"
 #include "master/status.h"
+#include "master/status_ledger.h"
 
 /* clang-format off */
 #define PART(fn, expr)                                                        \

@@ -30,10 +30,6 @@
 #define START_MS 15000 /* to READY */
 #define GRACE_MS 3000  /* beyond a drain's deadline */
 
-#ifndef FBY_LIBEXECDIR
-#define FBY_LIBEXECDIR "/usr/libexec/forebay"
-#endif
-
 static const char *const state_names[] = {
 #define S(name, what) #name,
 	FBY_PROC_STATES(S)
@@ -182,38 +178,6 @@ fby_proc_group(struct fby_proc *pr)
 }
 
 /* ---- starting --------------------------------------------------------- */
-
-int
-fby_proc_open_program(const char *dir)
-{
-	char self[4096], *slash, *path;
-	ssize_t n;
-	int fd = -1;
-
-	if (dir) {
-		path = fby_asprintf("%s/forebay-worker", dir);
-		fd = open(path, O_PATH | O_CLOEXEC);
-		if (fd == -1)
-			fby_error("%s: %s", path, strerror(errno));
-		free(path);
-		return fd;
-	}
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n > 0) {
-		self[n] = '\0';
-		if ((slash = strrchr(self, '/')) != NULL)
-			*slash = '\0';
-		path = fby_asprintf("%s/forebay-worker", self);
-		fd = open(path, O_PATH | O_CLOEXEC);
-		free(path);
-	}
-	if (fd == -1)
-		fd = open(FBY_LIBEXECDIR "/forebay-worker", O_PATH | O_CLOEXEC);
-	if (fd == -1)
-		fby_error(FBY_LIBEXECDIR "/forebay-worker: %s",
-		    strerror(errno));
-	return fd;
-}
 
 void
 fby_proc_show(const struct fby_proc *pr)

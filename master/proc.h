@@ -101,12 +101,6 @@ const char *fby_proc_state_name(enum fby_proc_state state);
 /* The only writer of its state. */
 void fby_proc_set_state(struct fby_proc *pr, enum fby_proc_state to);
 
-/*
- * Opens the worker program: in `dir` if that is given, else beside our own
- * program, else where it was installed.  -1: said in the log.
- */
-int fby_proc_open_program(const char *dir) FBY_MUSTCHECK;
-
 /* What a process is started with. */
 struct fby_proc_start {
 	const struct fby_program *program;

@@ -7,6 +7,7 @@
 #include "master/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,10 @@
 #include "master/account.h"
 #include "master/mounts.h"
 #include "master/settings.h"
+
+#ifndef FBY_LIBEXECDIR
+#define FBY_LIBEXECDIR "/usr/libexec/forebay"
+#endif
 
 static void
 free_list(char **list)
@@ -168,4 +173,36 @@ fby_program_try(const struct fby_manifest *m, struct fby_err *err)
 	return try_one(m, m->runtime, "spec.containerTemplate.env",
 		   "NUMAFLOW_RUNTIME", err) |
 	    try_one(m, m->host.canary.runtime, canary, canary, err);
+}
+
+int
+fby_program_open(const char *dir)
+{
+	char self[4096], *slash, *path;
+	ssize_t n;
+	int fd = -1;
+
+	if (dir) {
+		path = fby_asprintf("%s/forebay-worker", dir);
+		fd = open(path, O_PATH | O_CLOEXEC);
+		if (fd == -1)
+			fby_error("%s: %s", path, strerror(errno));
+		free(path);
+		return fd;
+	}
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n > 0) {
+		self[n] = '\0';
+		if ((slash = strrchr(self, '/')) != NULL)
+			*slash = '\0';
+		path = fby_asprintf("%s/forebay-worker", self);
+		fd = open(path, O_PATH | O_CLOEXEC);
+		free(path);
+	}
+	if (fd == -1)
+		fd = open(FBY_LIBEXECDIR "/forebay-worker", O_PATH | O_CLOEXEC);
+	if (fd == -1)
+		fby_error(FBY_LIBEXECDIR "/forebay-worker: %s",
+		    strerror(errno));
+	return fd;
 }

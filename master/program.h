@@ -35,6 +35,12 @@ struct fby_program {
 	}
 
 /*
+ * Opens the worker program: in `dir` if that is given, else beside our own
+ * program, else where it was installed.  -1: said in the log.
+ */
+int fby_program_open(const char *dir) FBY_MUSTCHECK;
+
+/*
  * Become what that runtime's workers are; exec_fd is that of forebay-worker.
  * -1: said in the log, and nothing has changed.
  */

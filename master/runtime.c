@@ -32,12 +32,6 @@
 #define BACKOFF_MAX_MS 60000
 #define OLD_MS 60000 /* alive for so long: back-off forgotten */
 
-bool
-fby_runtime_is_foreign(const struct fby_manifest *m)
-{
-	return !fby_manifest_has_workers(m);
-}
-
 /* The manifest was checked. */
 static const struct fby_runtime *
 chosen(const struct fby_child *c)

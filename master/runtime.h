@@ -97,7 +97,4 @@ void fby_child_tick(struct fby_child *c);
 /* NULL if all of it runs and says that it is ready; else one sentence. */
 const char *fby_child_unready(const struct fby_child *c);
 
-/* True if the manifest names a runtime that is no worker of ours. */
-bool fby_runtime_is_foreign(const struct fby_manifest *m);
-
 #endif

@@ -24,11 +24,9 @@
 
 #include "master/client.h"
 #include "master/json.h"
-#include "master/proc.h"
 #include "master/program.h"
 #include "master/screen.h"
 #include "master/spawn.h"
-#include "master/status.h"
 #include "master/table.h"
 
 #define VERSION_MS 2000
@@ -219,7 +217,7 @@ add_runtime(struct list *l, const struct fby_runtime *rt)
 static void
 add_own(struct list *l)
 {
-	int fd = fby_proc_open_program(NULL);
+	int fd = fby_program_open(NULL);
 	char link[64], path[4096] = "";
 	ssize_t n;
 

@@ -24,7 +24,7 @@
 #include "master/render.h"
 #include "master/rundir.h"
 #include "master/screen.h"
-#include "master/status.h"
+#include "master/status_ledger.h"
 
 static json_t *
 slots(const struct fby_shm *shm)

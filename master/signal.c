@@ -13,7 +13,9 @@
 #include "shared/log.h"
 #include "shared/manifest.h"
 
+#include "master/log_file.h"
 #include "master/master.h"
+#include "master/signal_mask.h"
 
 /* A fast stop waits this long at most for what is in flight. */
 #define FAST_MS 10000
@@ -42,7 +44,7 @@ act_reopen(struct fby_master *mst)
 {
 	char text[512];
 
-	if (fby_log_file_reopen(mst, text, sizeof(text)))
+	if (fby_log_file_reopen(&mst->log_file, text, sizeof(text)))
 		fby_notice("%s", text);
 	else
 		fby_error("%s", text);
@@ -99,31 +101,6 @@ on_signal(evutil_socket_t signo, short what, void *arg)
 
 /* ---- before the loop, and after it -------------------------------------- */
 
-/* What would end a process that has no handler for it, and must not. */
-static void
-mask_early(int how)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGUSR2);
-	sigprocmask(how, &set, NULL);
-}
-
-void
-fby_signal_hold(void)
-{
-	mask_early(SIG_BLOCK);
-}
-
-void
-fby_signal_release(void)
-{
-	mask_early(SIG_UNBLOCK);
-}
-
 void
 fby_signal_init(struct fby_master *mst)
 {
@@ -136,7 +113,7 @@ fby_signal_init(struct fby_master *mst)
 		mst->nsigs++;
 	}
 	/* What came since the start of the program is acted upon now. */
-	fby_signal_release();
+	fby_signal_mask_release();
 }
 
 void

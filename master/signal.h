@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signals before there is a master; the rest is in master.h.
- *
- * Until a handler is there HUP, USR1 and USR2 end a process, and a service
- * manager takes death by HUP for a clean exit.  So main() holds them first of
- * all; fby_signal_init() lets those through that have come meanwhile.
+ * Signals of a running master: one table of number, word and action, which
+ * also serves the control socket.
  */
 #ifndef FBY_SIGNAL_H
 #define FBY_SIGNAL_H
 
-void fby_signal_hold(void);
+#include "shared/fby.h"
 
-/* For commands that have no handler: a terminal that is closed ends them. */
-void fby_signal_release(void);
+struct fby_master;
+
+void fby_signal_init(struct fby_master *mst);
+void fby_signal_fini(struct fby_master *mst);
+
+/* The action of a signal's CLI word: "reload", "drain", "stop". */
+bool fby_signal_act(struct fby_master *mst, const char *word);
 
 #endif

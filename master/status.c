@@ -8,6 +8,7 @@
 #include "shared/fby.h"
 
 #include "master/status.h"
+#include "master/status_ledger.h"
 
 #include <unistd.h>
 
@@ -15,7 +16,6 @@
 #include "shared/manifest.h"
 #include "shared/mem.h"
 
-#include "master/http.h"
 #include "master/json.h"
 #include "master/master.h"
 #include "master/watermark.h"
@@ -436,7 +436,7 @@ fby_status_json(struct fby_master *mst)
 {
 	const struct fby_manifest *m = mst->ctx.manifest;
 	const char *reason = fby_cycle_unready(mst);
-	const char *http = fby_http_address(mst->http);
+	const char *http = mst->http_address;
 	json_t *o = json_object();
 
 	fby_json_set(o, "name", fby_json_text(m ? m->name : NULL));

@@ -17,33 +17,11 @@
 
 #include "master/tally.h"
 
-struct fby_ledger_row;
-struct fby_ledger_slot;
 struct fby_master;
 struct fby_observe_part;
 
 /* A new reference. */
 json_t *fby_status_json(struct fby_master *mst);
-
-/* One slot or row, as `forebay shm` shows them, too. */
-json_t *fby_status_slot(const struct fby_ledger_slot *slot);
-json_t *fby_status_row(const struct fby_ledger_row *row);
-
-/*
- * As the row has it: high - max(committed, log start), never negative;
- * FBY_NONE: unknown.  For a ledger without a master; of a running one the ends
- * are asked for (ends.h).
- */
-int64_t fby_status_lag(const struct fby_ledger_row *row);
-
-/*
- * Records that were read and are neither done nor given back: read less
- * delivered, fallback, dead-lettered, dropped and returned; never negative.
- */
-uint64_t fby_status_held(const struct fby_ledger_row *row);
-
-/* Age of the oldest record in flight, ms; 0 if nothing is in flight. */
-int64_t fby_status_oldest_age(const struct fby_ledger_row *row);
 
 /* A partition that is seen from outside: is it held here, and seen better? */
 bool fby_status_is_ours(const struct fby_master *mst,

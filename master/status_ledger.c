@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One row and one slot of a ledger, as `status` and `shm` show them; see
- * status.h.
+ * status_ledger.h.
  */
 #include "shared/fby.h"
 
-#include "master/status.h"
+#include "master/status_ledger.h"
 
 #include "shared/clock.h"
 #include "shared/mem.h"

@@ -14,7 +14,7 @@
 #include "shared/mem.h"
 
 #include "master/check.h"
-#include "master/signal.h"
+#include "master/signal_mask.h"
 
 enum {
 	OPT_JSON = 256,
@@ -296,7 +296,7 @@ fby_usage_run(int argc, char **argv, const struct fby_command *commands)
 		goto out;
 	}
 	if ((c->takes & FBY_TAKES_SIGNALS) == 0)
-		fby_signal_release();
+		fby_signal_mask_release();
 	status = c->fn(&l.o);
 out:
 	/* To a monitoring system the 2 of a wrong option would be CRITICAL. */

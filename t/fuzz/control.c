@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 
 #include "master/control.h"
+#include "master/control_socket.h"
+#include "master/signal.h"
 #include "t/fuzz/fuzz.h"
 
 #define CLIENTS 20
@@ -85,9 +87,9 @@ end_reload(void)
 }
 
 bool
-fby_log_file_reopen(struct fby_master *m, char *text, size_t size)
+fby_log_file_reopen(struct fby_log_file *lf, char *text, size_t size)
 {
-	(void)m;
+	(void)lf;
 	snprintf(text, size, "log reopened");
 	return true;
 }
@@ -119,7 +121,7 @@ connect_client(void)
 	if (nclients % 8 == 7)
 		turn();
 	if (nclients == CLIENTS ||
-	    (c->fd = fby_control_connect(mst.rundir.fd, 0)) == -1)
+	    (c->fd = fby_control_socket_connect(mst.rundir.fd, 0)) == -1)
 		return NULL;
 	c->asked = c->is_end = false;
 	nclients++;

@@ -6,7 +6,6 @@
  * Bytes are sent as they are, but for these: 0xff lets the master's loop turn,
  * 0xfe ends the sending side, 0xfd makes the master unready or ready.
  */
-#define FBY_FAKE_MASTER_REAL_HTTP
 #include "shared/fby.h"
 
 #include "t/unit/fake_master.h"
@@ -16,6 +15,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "master/http.h"
 #include "t/fuzz/fuzz.h"
 
 #define TURNS 4 /* accept, read, write, and one for what follows */
@@ -127,7 +127,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	    (mst.ctx.base = event_base_new()) == NULL ||
 	    (mst.http = fby_http_open(&mst)) == NULL)
 		abort();
-	port = strrchr(fby_http_address(mst.http), ':');
+	port = strrchr(mst.http_address, ':');
 	address.sin_family = AF_INET;
 	address.sin_port = htons((uint16_t)strtoul(port + 1, NULL, 10));
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

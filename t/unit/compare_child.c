@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "master/compare.h"
+#include "master/compare_cases.h"
 #include "master/compare_child.h"
-#include "master/control.h"
+#include "master/control_socket.h"
 #include "master/rundir.h"
 #include "master/spawn.h"
 #include "shared/clock.h"
@@ -32,7 +32,7 @@ fby_rundir_open(const char *path, bool any_owner, struct fby_str *why)
 }
 
 int
-fby_control_connect(int dir, int64_t timeout_ms)
+fby_control_socket_connect(int dir, int64_t timeout_ms)
 {
 	int fds[2];
 

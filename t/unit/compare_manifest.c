@@ -4,15 +4,7 @@
 #include <jansson.h>
 
 #include "master/compare_manifest.h"
-#include "master/runtime.h"
 #include "shared/manifest.h"
-
-/* The real one is linked with all of the master. */
-bool
-fby_runtime_is_foreign(const struct fby_manifest *m)
-{
-	return strcmp(m->runtime, "c") != 0;
-}
 
 static const char orders[] =
     "apiVersion: numaflow.numaproj.io/v1alpha1\n"

@@ -10,7 +10,6 @@
 
 #include <unistd.h>
 
-#include "master/http.h"
 #include "master/master.h"
 #include "shared/manifest.h"
 #include "shared/mem.h"
@@ -39,16 +38,6 @@ fby_cycle_unready(const struct fby_master *m)
 	(void)m;
 	return unready;
 }
-
-/* Whoever has the real one says so. */
-#ifndef FBY_FAKE_MASTER_REAL_HTTP
-const char *
-fby_http_address(const struct fby_http *http)
-{
-	(void)http;
-	return "";
-}
-#endif
 
 size_t
 fby_supervisor_alive(const struct fby_supervisor *sup)

@@ -3,6 +3,7 @@
 
 #include "master/json.h"
 #include "master/status.h"
+#include "master/status_ledger.h"
 #include "shared/clock.h"
 #include "t/unit/fake_master.h"
 
