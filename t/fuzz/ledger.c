@@ -10,7 +10,6 @@
 #include "t/unit/fake_master.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 
 #include "master/render.h"
 #include "master/shmdump.h"
@@ -52,15 +51,6 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	mst.ctx.manifest = &manifest;
 	mst.ctx.run_dir = "/nonexistent"; /* a refused ledger is renamed */
 	return 0;
-}
-
-static int
-ledger_file(const uint8_t *data, size_t size)
-{
-	int fd = memfd_create("ledger", MFD_CLOEXEC);
-
-	FBY_BUG_ON(fd == -1 || write(fd, data, size) != (ssize_t)size);
-	return fd;
 }
 
 static bool
@@ -159,7 +149,7 @@ recover(int fd)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	int fd = ledger_file(data, size);
+	int fd = fuzz_file(data, size);
 
 	show(fd);
 	recover(fd);
