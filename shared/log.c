@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "shared/clock.h"
+#include "shared/str.h"
 #include "shared/stream.h"
 
 #define LINE_BYTES 4096
@@ -75,35 +76,43 @@ fby_log_level_find(const char *name)
 
 /* ---- what a terminal would act on ------------------------------------- */
 
-/* Of a text in UTF-8: C0 without the blank, DEL, C1. */
-static bool
-is_control(const unsigned char *p)
+/* Length of what may stand in a line as it is; 0: it is to be escaped. */
+static size_t
+plain(const char *p)
 {
-	return *p < ' ' || *p == 0x7f ||
-	    (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0);
+	const unsigned char c = (unsigned char)*p;
+
+	return c >= 0x80 ? fby_str_utf8(p, strnlen(p, 4)) :
+			   c >= ' ' && c != 0x7f;
 }
 
-/* Returns the length; `to` is filled as far as it goes. */
+/*
+ * Returns the length; `to` is filled as far as it goes, with whole characters:
+ * of a line with others a journal shows nothing but how long it is.
+ */
 static size_t
 escape(char *to, size_t size, const char *from)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t n = 0;
+	size_t n = 0, len;
 
-	for (const unsigned char *p = (const void *)from; *p && n + 4 < size;
-	     p++) {
-		if (*p == '\n') {
-			to[n++] = ' ';
-		} else if (is_control(p)) {
-			/* Of the two bytes of a C1 character, the second. */
-			p += *p == 0xc2;
-			to[n++] = '\\';
-			to[n++] = 'x';
-			to[n++] = hex[*p >> 4];
-			to[n++] = hex[*p & 15];
-		} else {
-			to[n++] = (char)*p;
+	for (; *from && n + 4 < size; from += len) {
+		const unsigned char c = (unsigned char)*from;
+
+		if ((len = plain(from)) > 0) {
+			memcpy(to + n, from, len);
+			n += len;
+			continue;
 		}
+		len = 1;
+		if (c == '\n') {
+			to[n++] = ' ';
+			continue;
+		}
+		to[n++] = '\\';
+		to[n++] = 'x';
+		to[n++] = hex[c >> 4];
+		to[n++] = hex[c & 15];
 	}
 	return n;
 }

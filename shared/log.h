@@ -13,7 +13,8 @@
  * missing, and standard error, if the log is a file, that it is so.
  *
  * Texts of brokers, manifests and records are in many lines.  What a terminal
- * would act on is written as \xNN, and a line feed as a blank.  Of each format
+ * would act on, and what is no UTF-8, is written as \xNN, and a line feed as a
+ * blank.  Of each format
  * at most FBY_LOG_BURST lines are written in a second (crit and debug: all);
  * a line says afterwards how many were left out.
  *

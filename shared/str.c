@@ -76,13 +76,15 @@ fby_str_printf(struct fby_str *s, const char *fmt, ...)
 	s->len += (size_t)n;
 }
 
-/* Length of the well-formed UTF-8 sequence at p (RFC 3629), or 0. */
-static size_t
-utf8_len(const unsigned char *p, size_t len)
+size_t
+fby_str_utf8(const void *at, size_t len)
 {
+	const unsigned char *p = at;
 	uint32_t cp;
 	size_t n;
 
+	if (len == 0)
+		return 0;
 	if (p[0] >= 0xc2 && p[0] <= 0xdf)
 		n = 2, cp = p[0] & 0x1fu;
 	else if ((p[0] & 0xf0) == 0xe0)
@@ -116,7 +118,7 @@ escape(struct fby_str *s, const void *p, size_t len, bool keep_backslash)
 		char esc[4] = { '\\', 'x', 0, 0 };
 		size_t esc_len = 2;
 
-		n = b[i] >= 0x80 ? utf8_len(b + i, len - i) :
+		n = b[i] >= 0x80 ? fby_str_utf8(b + i, len - i) :
 		    b[i] == '\\' ? keep_backslash :
 				   b[i] >= 0x20 && b[i] < 0x7f;
 		if (n > 0) {

@@ -40,6 +40,12 @@ void fby_str_printable(struct fby_str *s, const void *p, size_t len);
 /* The same for a text of several lines, whose ends stay. */
 void fby_str_printable_lines(struct fby_str *s, const char *text);
 
+/*
+ * Length of the character at p, if it is one of well-formed UTF-8 (RFC 3629)
+ * that needs more than one byte and is no control character; else 0.
+ */
+size_t fby_str_utf8(const void *p, size_t len);
+
 /* The text, owned by the caller; the buffer is empty again. */
 char *fby_str_take(struct fby_str *s);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shared/log.h"
+#include "shared/str.h"
 
 #define TEXT_BYTES (1 << 20)
 
@@ -71,7 +72,7 @@ a_line_has_nothing_that_a_terminal_acts_on(void **state)
 	    "31m \xc3\xa4");
 	assert_non_null(strstr(said(), "warn unit[" /* its head is ours */));
 	assert_non_null(strstr(text,
-	    ": a\\x1b]0;title\\x07b\\x0dc\\x7f d \\x9b31m \xc3\xa4\n"));
+	    ": a\\x1b]0;title\\x07b\\x0dc\\x7f d \\xc2\\x9b31m \xc3\xa4\n"));
 }
 
 static void
@@ -86,6 +87,37 @@ a_long_line_ends_like_any_other(void **state)
 	assert_int_equal(lines_with("\n"), 1);
 	assert_int_equal(text[strlen(text) - 1], '\n');
 	assert_int_equal(lines_with("\033"), 0);
+}
+
+/* Of a line with anything else journalctl(1) shows "[42B blob data]". */
+static void
+a_line_is_utf8(void **state)
+{
+	static char longer[8192];
+
+	(void)state;
+	fby_warn("%s",
+	    "a\xff\x9b"
+	    "b\xc3 \xe2\x82\xac \xe2\x82");
+	assert_non_null(strstr(said(),
+	    ": a\\xff\\x9b"
+	    "b\\xc3 \xe2\x82\xac \\xe2\\x82\n"));
+	/* Cut between characters, wherever the line ends. */
+	for (size_t i = 0; i < 3; i++) {
+		memset(longer, '.', i);
+		for (size_t at = i; at + 3 < sizeof(longer); at += 3)
+			memcpy(longer + at, "\xe2\x82\xac", 3);
+		fby_crit("%s", longer);
+		said();
+		text[strlen(text) - 1] = '\0';
+		for (const char *p = text; *p;) {
+			size_t len = *p & 0x80 ? fby_str_utf8(p, strlen(p)) : 1;
+
+			assert_true(len > 0);
+			p += len;
+		}
+		assert_null(strstr(text, "\\x"));
+	}
 }
 
 static void
@@ -273,6 +305,7 @@ main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, capture, release)
 	const struct CMUnitTest tests[] = {
 		TEST(a_line_has_nothing_that_a_terminal_acts_on),
+		TEST(a_line_is_utf8),
 		TEST(a_long_line_ends_like_any_other),
 		TEST(what_is_said_too_often_is_counted),
 		TEST(at_the_end_nothing_is_owed),
