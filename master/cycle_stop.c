@@ -10,13 +10,13 @@
 
 #include <event2/event.h>
 
-#include "shared/clock.h"
-#include "shared/log.h"
-#include "shared/manifest.h"
-#include "shared/proto.h"
-#include "shared/str.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+#include "shared/base/str.h"
+#include "shared/boundary/proto.h"
+#include "shared/manifest/manifest.h"
 
-#include "master/control.h"
+#include "master/admin/control.h"
 #include "master/cycle_own.h"
 
 #define COMMIT_GRACE_MS 5000 /* for the last commit, beyond the drain */

@@ -9,12 +9,12 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "shared/log.h"
-#include "shared/manifest.h"
-#include "shared/shm.h"
+#include "shared/base/log.h"
+#include "shared/boundary/shm.h"
+#include "shared/manifest/manifest.h"
 
-#include "master/context.h"
-#include "master/supervisor.h"
+#include "master/base/context.h"
+#include "master/pool/supervisor.h"
 
 /* -1 with errno. */
 static int

@@ -10,18 +10,18 @@
 #include <event2/event.h>
 #include <unistd.h>
 
-#include "shared/clock.h"
-#include "shared/err.h"
-#include "shared/log.h"
-#include "shared/manifest.h"
-#include "shared/mem.h"
-#include "shared/str.h"
+#include "shared/base/clock.h"
+#include "shared/base/err.h"
+#include "shared/base/log.h"
+#include "shared/base/mem.h"
+#include "shared/base/str.h"
+#include "shared/manifest/manifest.h"
 
-#include "master/context.h"
-#include "master/notes.h"
-#include "master/notify.h"
-#include "master/stdout.h"
-#include "master/supervisor.h"
+#include "master/base/context.h"
+#include "master/base/notes.h"
+#include "master/base/notify.h"
+#include "master/base/stdout.h"
+#include "master/pool/supervisor.h"
 
 #define CALM_MS 100      /* without a request, before the next is obeyed */
 #define PATIENCE_MS 1000 /* but no longer than this after the first */

@@ -25,7 +25,7 @@
 
 #include <event2/event_struct.h>
 
-#include "master/loader.h"
+#include "master/base/loader.h"
 
 struct fby_context;
 struct fby_manifest;

@@ -10,12 +10,12 @@
 #include <event2/event.h>
 #include <signal.h>
 
-#include "shared/log.h"
-#include "shared/manifest.h"
+#include "shared/base/log.h"
+#include "shared/manifest/manifest.h"
 
+#include "master/base/signal_mask.h"
 #include "master/log_file.h"
 #include "master/master.h"
-#include "master/signal_mask.h"
 
 /* A fast stop waits this long at most for what is in flight. */
 #define FAST_MS 10000

@@ -9,10 +9,10 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "shared/crash.h"
-#include "shared/log.h"
-#include "shared/manifest.h"
-#include "shared/str.h"
+#include "shared/base/crash.h"
+#include "shared/base/log.h"
+#include "shared/base/str.h"
+#include "shared/manifest/manifest.h"
 
 #include "master/master.h"
 

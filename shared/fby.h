@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "shared/bug.h"
+#include "shared/base/bug.h"
 
 #ifndef FBY_VERSION
 #define FBY_VERSION "0.1.0"

@@ -75,8 +75,7 @@ my @said = map { split /\n/, slurp($_) } glob('t/conf/bad/*.err'),
     glob('t/conf/good/*.note');
 s/^\S+?\.yaml(?::\d+:\d+)?: // for @said;
 
-for my $path (sort grep { m{/(?:conf|yaml|manifest|kafka|secret)\w*\.c$} }
-    glob 'shared/*.c') {
+for my $path (sort glob 'shared/{kafka,manifest,settings,yaml}/*.c') {
 	for my $format (formats(slurp($path))) {
 		next if $format =~ $elsewhere;
 		my $re = pattern($format);
@@ -90,7 +89,7 @@ for my $path (glob 't/conf/bad/*.yaml') {
 }
 
 # What the C workers refuse is in the tables.
-my @refused = slurp('shared/manifest_mvtx.c') =~ /REFUSED\("(\w+)"/g;
+my @refused = slurp('shared/manifest/mvtx.c') =~ /REFUSED\("(\w+)"/g;
 cmp_ok(scalar @refused, '>', 10, 'the tables refuse something');
 
 done_testing();

@@ -10,7 +10,7 @@
 
 #include "worker/acks.h"
 
-#include "shared/mem.h"
+#include "shared/base/mem.h"
 
 #define RING_MIN 64
 

@@ -6,7 +6,7 @@
 
 #include "worker/batch.h"
 
-#include "shared/mem.h"
+#include "shared/base/mem.h"
 
 #define FREE_BYTES (256 * 1024) /* kept in each free list */
 

@@ -6,7 +6,7 @@
 
 #include "worker/budget.h"
 
-#include "shared/manifest.h"
+#include "shared/manifest/manifest.h"
 
 #include "worker/batch.h"
 #include "worker/lane.h"

@@ -10,7 +10,7 @@
 
 #include "worker/eventtime.h"
 
-#include "shared/mem.h"
+#include "shared/base/mem.h"
 
 #define RING_MIN 64
 

@@ -6,8 +6,8 @@
 
 #include "worker/failure.h"
 
-#include "shared/channel.h"
-#include "shared/clock.h"
+#include "shared/base/clock.h"
+#include "shared/boundary/channel.h"
 
 #define SAME_AGAIN_MS 5000
 #define SECOND_MS 1000

@@ -10,8 +10,8 @@
 
 #include "shared/fby.h"
 
-#include "shared/manifest.h"
-#include "shared/proto.h"
+#include "shared/boundary/proto.h"
+#include "shared/manifest/manifest.h"
 
 struct fby_channel;
 

@@ -8,8 +8,8 @@
 
 #include <event2/event.h>
 
-#include "shared/clock.h"
-#include "shared/log.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
 
 #include "worker/lane.h"
 #include "worker/pipeline.h"

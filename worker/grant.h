@@ -9,7 +9,7 @@
 
 #include "shared/fby.h"
 
-#include "shared/proto.h"
+#include "shared/boundary/proto.h"
 
 struct fby_lane;
 struct fby_worker;

@@ -6,10 +6,10 @@
 
 #include "worker/lane.h"
 
-#include "shared/clock.h"
-#include "shared/log.h"
-#include "shared/mem.h"
-#include "shared/str.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+#include "shared/base/mem.h"
+#include "shared/base/str.h"
 
 #include "worker/worker.h"
 

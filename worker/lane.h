@@ -25,9 +25,9 @@
 #include <event2/event_struct.h>
 #include <sys/queue.h>
 
-#include "shared/kafka_queue.h"
-#include "shared/ledger.h"
-#include "shared/proto.h"
+#include "shared/boundary/ledger.h"
+#include "shared/boundary/proto.h"
+#include "shared/kafka/queue.h"
 
 #include "worker/acks.h"
 #include "worker/eventtime.h"
@@ -102,7 +102,7 @@ struct fby_lane {
 	bool closed; /* its share is used up */
 	bool complained;
 	bool is_touched, is_blocked;
-	/* sink_txn.c */
+	/* sink/kafka_txn.c */
 	struct fby_lane_txn {
 		uint64_t n;        /* records */
 		uint64_t head;     /* sequence number after the last of them */

@@ -11,20 +11,20 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "shared/bug.h"
-#include "shared/clock.h"
-#include "shared/crash.h"
-#include "shared/err.h"
-#include "shared/kafka.h"
-#include "shared/log.h"
-#include "shared/manifest.h"
-#include "shared/mem.h"
+#include "shared/base/bug.h"
+#include "shared/base/clock.h"
+#include "shared/base/crash.h"
+#include "shared/base/err.h"
+#include "shared/base/log.h"
+#include "shared/base/mem.h"
+#include "shared/kafka/kafka.h"
+#include "shared/manifest/manifest.h"
 
 #include "worker/grant.h"
 #include "worker/lane.h"
 #include "worker/outlet.h"
 #include "worker/prefetch.h"
-#include "worker/sink.h"
+#include "worker/sink/sink.h"
 #include "worker/source.h"
 #include "worker/worker.h"
 

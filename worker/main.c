@@ -3,8 +3,8 @@
  * forebay-worker: consumes the partitions that its master grants it.
  *
  * It is started by the master with the descriptors and the environment of
- * shared/proto.h, and is of no use by itself.  It is crash-only: every exit
- * but a drained one leaves at once, and the ledger tells what was acked.
+ * shared/boundary/proto.h, and is of no use by itself.  It is crash-only: every
+ * exit but a drained one leaves at once, and the ledger tells what was acked.
  */
 #include "shared/fby.h"
 
@@ -13,22 +13,22 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "shared/descriptors.h"
-#include "shared/crash.h"
-#include "shared/err.h"
-#include "shared/log.h"
-#include "shared/manifest.h"
-#include "shared/mem.h"
-#include "shared/proto.h"
-#include "shared/stdfd.h"
-#include "shared/str.h"
-#include "shared/title.h"
+#include "shared/base/crash.h"
+#include "shared/base/descriptors.h"
+#include "shared/base/err.h"
+#include "shared/base/log.h"
+#include "shared/base/mem.h"
+#include "shared/base/stdfd.h"
+#include "shared/base/str.h"
+#include "shared/base/title.h"
+#include "shared/boundary/proto.h"
+#include "shared/manifest/manifest.h"
 
 #include "worker/budget.h"
 #include "worker/grant.h"
 #include "worker/loop.h"
 #include "worker/pipeline.h"
-#include "worker/sink.h"
+#include "worker/sink/sink.h"
 #include "worker/source.h"
 #include "worker/worker.h"
 

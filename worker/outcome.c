@@ -8,11 +8,11 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "shared/clock.h"
-#include "shared/hist.h"
-#include "shared/log.h"
-#include "shared/manifest.h"
-#include "shared/str.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+#include "shared/base/str.h"
+#include "shared/boundary/hist.h"
+#include "shared/manifest/manifest.h"
 
 #include "worker/batch.h"
 #include "worker/lane.h"

@@ -13,7 +13,7 @@
 
 #include "shared/fby.h"
 
-#include "shared/manifest.h"
+#include "shared/manifest/manifest.h"
 
 struct fby_lane;
 struct fby_msg_group;

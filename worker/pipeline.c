@@ -19,10 +19,10 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "shared/clock.h"
-#include "shared/hist.h"
-#include "shared/manifest.h"
-#include "shared/mem.h"
+#include "shared/base/clock.h"
+#include "shared/base/mem.h"
+#include "shared/boundary/hist.h"
+#include "shared/manifest/manifest.h"
 
 #include "worker/budget.h"
 #include "worker/lane.h"

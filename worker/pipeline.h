@@ -17,7 +17,7 @@
 
 #include <sys/queue.h>
 
-#include "shared/manifest.h"
+#include "shared/manifest/manifest.h"
 
 #include "worker/batch.h"
 

@@ -8,7 +8,7 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "shared/manifest.h"
+#include "shared/manifest/manifest.h"
 
 #include "worker/lane.h"
 #include "worker/source.h"

@@ -8,10 +8,10 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "shared/err.h"
-#include "shared/log.h"
-#include "shared/manifest.h"
-#include "shared/mem.h"
+#include "shared/base/err.h"
+#include "shared/base/log.h"
+#include "shared/base/mem.h"
+#include "shared/manifest/manifest.h"
 
 #include "worker/worker.h"
 

@@ -8,7 +8,7 @@
 
 #include "shared/fby.h"
 
-#include "shared/kafka.h"
+#include "shared/kafka/kafka.h"
 
 typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_op_s rd_kafka_event_t;

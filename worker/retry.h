@@ -30,7 +30,7 @@
 
 #include "shared/fby.h"
 
-#include "shared/manifest.h"
+#include "shared/manifest/manifest.h"
 
 enum fby_retry {
 	FBY_RETRY_AGAIN,    /* after fby_retry_delay() */

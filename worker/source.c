@@ -2,7 +2,7 @@
 /*
  * The source; see source.h.
  *
- * Wake-ups: see kafka_queue.h.  What is left in a lane's queue by a full batch
+ * Wake-ups: see kafka/queue.h.  What is left in a lane's queue by a full batch
  * or a closed gate is looked at again by fby_source_wake().
  */
 #include "shared/fby.h"
@@ -14,13 +14,13 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "shared/clock.h"
-#include "shared/err.h"
-#include "shared/hist.h"
-#include "shared/kafka.h"
-#include "shared/log.h"
-#include "shared/manifest.h"
-#include "shared/mem.h"
+#include "shared/base/clock.h"
+#include "shared/base/err.h"
+#include "shared/base/log.h"
+#include "shared/base/mem.h"
+#include "shared/boundary/hist.h"
+#include "shared/kafka/kafka.h"
+#include "shared/manifest/manifest.h"
 
 #include "worker/budget.h"
 #include "worker/cut.h"

@@ -14,8 +14,8 @@
 
 #include "shared/fby.h"
 
-#include "shared/kafka_queue.h"
-#include "shared/proto.h"
+#include "shared/boundary/proto.h"
+#include "shared/kafka/queue.h"
 
 typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_message_s rd_kafka_message_t;

@@ -8,8 +8,8 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "shared/clock.h"
-#include "shared/log.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
 
 #define REPEAT_AFTER_MS 60000
 

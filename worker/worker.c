@@ -8,10 +8,10 @@
 
 #include <event2/event.h>
 
-#include "shared/clock.h"
-#include "shared/err.h"
-#include "shared/kafka.h"
-#include "shared/log.h"
+#include "shared/base/clock.h"
+#include "shared/base/err.h"
+#include "shared/base/log.h"
+#include "shared/kafka/kafka.h"
 
 #define LOGIN_MS 60000
 

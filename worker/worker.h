@@ -21,9 +21,9 @@
 #include <event2/event_struct.h>
 #include <sys/queue.h>
 
-#include "shared/channel.h"
-#include "shared/manifest.h"
-#include "shared/shm.h"
+#include "shared/boundary/channel.h"
+#include "shared/boundary/shm.h"
+#include "shared/manifest/manifest.h"
 
 #include "worker/eventtime.h"
 #include "worker/failure.h"

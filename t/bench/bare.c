@@ -7,14 +7,14 @@
  * It assigns itself all partitions from their beginning, takes records in
  * batches from one queue, frees them, and ends after RECORDS of them.  What
  * forebay costs is measured beside it by t/bench/run; both have the same
- * librdkafka, the same consumer settings (shared/kafka.c), and the same
- * allocator with the same options (shared/mem.c).
+ * librdkafka, the same consumer settings (shared/kafka/kafka.c), and the same
+ * allocator with the same options (shared/base/mem.c).
  *
  * It prints "RECORDS BYTES SECONDS".
  */
 #include "shared/fby.h"
 
-#include "shared/mem.h"
+#include "shared/base/mem.h"
 
 #include "t/helper/helper.h"
 

@@ -5,7 +5,7 @@
  */
 #include "shared/fby.h"
 
-#include "master/unassigned.c"
+#include "master/group/unassigned.c"
 #include "t/fuzz/fuzz.h"
 
 struct seen {

@@ -10,9 +10,9 @@
 #include <limits.h>
 
 /* What a packet does is behind a static; its process is not started here. */
-#include "master/plan.h"
-#include "master/proc.c"
-#include "shared/mem.h"
+#include "master/handoff/plan.h"
+#include "master/pool/proc.c"
+#include "shared/base/mem.h"
 #include "t/fuzz/fuzz.h"
 #include "t/fuzz/packets.h"
 

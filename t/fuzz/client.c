@@ -14,12 +14,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "shared/str.h"
+#include "shared/base/str.h"
 
-#include "master/client.h"
-#include "master/control_socket.h"
-#include "master/rundir.h"
-#include "master/target.h"
+#include "master/base/control_socket.h"
+#include "master/base/rundir.h"
+#include "master/cli/client.h"
+#include "master/cli/target.h"
 #include "t/fuzz/fuzz.h"
 
 static const uint8_t *answer;

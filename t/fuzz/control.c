@@ -17,8 +17,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "master/control.h"
-#include "master/control_socket.h"
+#include "master/admin/control.h"
+#include "master/base/control_socket.h"
 #include "master/signal.h"
 #include "t/fuzz/fuzz.h"
 

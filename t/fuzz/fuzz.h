@@ -14,7 +14,7 @@
 
 #include <jansson.h>
 
-#include "shared/log.h"
+#include "shared/base/log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);

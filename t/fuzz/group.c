@@ -10,7 +10,7 @@
 #include "shared/fby.h"
 
 /* The state of a transaction is behind a static. */
-#include "worker/txn.c"
+#include "worker/sink/txn.c"
 #include "t/fuzz/fuzz.h"
 
 static struct event_base *base;

@@ -15,8 +15,8 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-#include "master/http.h"
-#include "shared/clock.h"
+#include "master/admin/http.h"
+#include "shared/base/clock.h"
 #include "t/fuzz/fuzz.h"
 
 /*
@@ -24,7 +24,7 @@
  * thousands of connections a second there would be too many, for us alone.
  */
 #define fby_clock_tv(ms) ((struct timeval){ 0, (ms) / 1000 })
-#include "master/http_guard.c"
+#include "master/admin/http_guard.c"
 #undef fby_clock_tv
 
 #define TURNS 4 /* accept, read, write, and one for what follows */

@@ -10,7 +10,7 @@
 #include "shared/fby.h"
 
 /* Reading is behind a static. */
-#include "master/compare_latency.c"
+#include "master/compare/latency.c"
 #include "t/fuzz/fuzz.h"
 
 #define WANT 16

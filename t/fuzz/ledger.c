@@ -6,13 +6,13 @@
 #include "shared/fby.h"
 
 /* Reading begins when a lock can be had, which is none of our business. */
-#include "master/recover.c"
+#include "master/group/recover.c"
 #include "t/unit/fake_master.h"
 
 #include <fcntl.h>
 
-#include "master/render.h"
-#include "master/shmdump.h"
+#include "master/cli/render.h"
+#include "master/cli/shmdump.h"
 #include "t/fuzz/fuzz.h"
 
 #define ROWS 4

@@ -9,7 +9,7 @@
 #include "shared/fby.h"
 
 /* A line is made behind a static. */
-#include "shared/log.c"
+#include "shared/base/log.c"
 #include "t/fuzz/fuzz.h"
 
 #define TIMES 6 /* 2^n */

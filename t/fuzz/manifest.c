@@ -10,11 +10,11 @@
 
 #include <unistd.h>
 
-#include "shared/manifest.h"
-#include "shared/manifest_tables.h"
-#include "shared/mem.h"
-#include "shared/str.h"
-#include "shared/yaml.h"
+#include "shared/base/mem.h"
+#include "shared/base/str.h"
+#include "shared/manifest/manifest.h"
+#include "shared/manifest/tables.h"
+#include "shared/yaml/yaml.h"
 #include "t/fuzz/fuzz.h"
 
 #define TEXTS 3

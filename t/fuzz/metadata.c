@@ -5,7 +5,7 @@
  */
 #include "shared/fby.h"
 
-#include "shared/metadata.h"
+#include "shared/boundary/metadata.h"
 #include "t/fuzz/fuzz.h"
 
 struct figures {

@@ -5,8 +5,8 @@
  */
 #include "shared/fby.h"
 
-#include "shared/kafka_names.h"
-#include "shared/nearest.h"
+#include "shared/base/nearest.h"
+#include "shared/settings/names.h"
 #include "t/fuzz/fuzz.h"
 
 static void

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "shared/proto.h"
+#include "shared/boundary/proto.h"
 
 #define PACKET_FDS 3
 

@@ -65,14 +65,14 @@ fake_fopen(const char *path, const char *mode)
 #define open(path, flags) fake_open(path, flags)
 #define openat(dir, name, flags) fake_openat(dir, name, flags)
 #define fopen fake_fopen
-#include "master/compare_proc.c"
-#include "master/cpus.c"
-#include "master/oom.c"
-#include "master/procfs.c"
+#include "master/base/cpus.c"
+#include "master/base/oom.c"
+#include "master/base/procfs.c"
+#include "master/compare/proc.c"
 /* As it stands there, and not for writing: no note is made here. */
 #undef open
 #define open(path, flags, ...) fake_open(path, flags)
-#include "master/leftover.c"
+#include "master/runtime/leftover.c"
 #undef open
 #undef openat
 #undef fopen

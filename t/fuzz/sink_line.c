@@ -49,7 +49,7 @@ header_get(const rd_kafka_headers_t *list, size_t i, const char **name,
 #define rd_kafka_message_headers headers_of
 #define rd_kafka_header_get_all header_get
 /* Formatting is behind a static. */
-#include "worker/sink_log.c"
+#include "worker/sink/log.c"
 
 /* ---- what is around a sink -------------------------------------------- */
 

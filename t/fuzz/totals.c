@@ -5,7 +5,7 @@
  */
 #include "shared/fby.h"
 
-#include "master/totals.h"
+#include "master/runtime/totals.h"
 #include "t/fuzz/fuzz.h"
 
 static void

@@ -7,8 +7,8 @@
 
 #include <unistd.h>
 
-#include "shared/manifest.h"
-#include "shared/manifest_tables.h"
+#include "shared/manifest/manifest.h"
+#include "shared/manifest/tables.h"
 #include "t/fuzz/fuzz.h"
 
 static bool

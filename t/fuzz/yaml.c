@@ -5,10 +5,10 @@
  */
 #include "shared/fby.h"
 
-#include "shared/mem.h"
-#include "shared/str.h"
-#include "shared/yaml.h"
-#include "shared/yaml_write.h"
+#include "shared/base/mem.h"
+#include "shared/base/str.h"
+#include "shared/yaml/write.h"
+#include "shared/yaml/yaml.h"
 #include "t/fuzz/fuzz.h"
 
 static struct fby_pool *pool;

@@ -15,10 +15,10 @@
  */
 #include "shared/fby.h"
 
-#include "shared/err.h"
-#include "shared/kafka.h"
-#include "shared/manifest.h"
-#include "shared/mem.h"
+#include "shared/base/err.h"
+#include "shared/base/mem.h"
+#include "shared/kafka/kafka.h"
+#include "shared/manifest/manifest.h"
 
 #define EXIT_CONFIG 2
 

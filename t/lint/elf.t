@@ -51,7 +51,7 @@ SKIP: {
 
 	# Each object, and each member of the library, has a part of its own.
 	my @parts = map { split /^(?=File:)/m, output('readelf', '-W', '-n',
-	    $_) } glob("$build/{master,worker,shared}/*.o"),
+	    $_) } glob("$build/{master,worker,shared}/{,*/}*.o"),
 	    glob("$build/deps/lib/librdkafka.a");
 	my @without = grep { /\S/ && !/x86 feature: IBT, SHSTK/ } @parts;
 

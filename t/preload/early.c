@@ -13,7 +13,7 @@
 
 #include <jansson.h>
 
-#include "shared/proto.h"
+#include "shared/boundary/proto.h"
 
 typedef char *getenv_fn(const char *name);
 typedef void set_alloc_fn(json_malloc_t malloc_fn, json_free_t free_fn);

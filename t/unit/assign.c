@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "master/assign.h"
+#include "master/handoff/assign.h"
 
 #define NPARTS 64
 #define NONE FBY_ASSIGN_NONE

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/base64.h"
+#include "shared/base/base64.h"
 
-#include "shared/mem.h"
+#include "shared/base/mem.h"
 
 static struct fby_pool *pool;
 

@@ -3,7 +3,7 @@
 
 #include "t/unit/unit.h"
 
-#include "shared/mem.h"
+#include "shared/base/mem.h"
 
 #include "worker/batch.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/channel.h"
+#include "shared/boundary/channel.h"
 
 #include <event2/event.h>
 #include <fcntl.h>

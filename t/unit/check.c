@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "master/check.h"
-#include "shared/str.h"
+#include "master/cli/check.h"
+#include "shared/base/str.h"
 
 #define FIGURES " | lag=7 records_per_second=1.5 partitions=2 alarms="
 

@@ -11,12 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "master/compare_cases.h"
-#include "master/compare_child.h"
-#include "master/control_socket.h"
-#include "master/rundir.h"
-#include "master/spawn.h"
-#include "shared/clock.h"
+#include "master/base/control_socket.h"
+#include "master/base/rundir.h"
+#include "master/base/spawn.h"
+#include "master/compare/cases.h"
+#include "master/compare/child.h"
+#include "shared/base/clock.h"
 
 static int masters_end;
 

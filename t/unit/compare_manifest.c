@@ -3,8 +3,8 @@
 
 #include <jansson.h>
 
-#include "master/compare_manifest.h"
-#include "shared/manifest.h"
+#include "master/compare/manifest.h"
+#include "shared/manifest/manifest.h"
 
 static const char orders[] =
     "apiVersion: numaflow.numaproj.io/v1alpha1\n"

@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "master/compare_proc.h"
+#include "master/compare/proc.h"
 
 #define WORK 0.05 /* seconds of CPU */
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/conf.h"
+#include "shared/manifest/conf.h"
 
-#include "shared/mem.h"
-#include "shared/yaml.h"
+#include "shared/base/mem.h"
+#include "shared/yaml/yaml.h"
 
 struct inner {
 	bool present;

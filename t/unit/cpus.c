@@ -5,15 +5,15 @@
  */
 #include "t/unit/unit.h"
 
-#include "master/cpus.h"
+#include "master/base/cpus.h"
 
 #include <errno.h>
 #include <ftw.h>
 #include <sched.h>
 #include <sys/stat.h>
 
-#include "shared/manifest.h"
-#include "shared/str.h"
+#include "shared/base/str.h"
+#include "shared/manifest/manifest.h"
 
 #define MOUNT(root, dir, type, options)                                   \
 	"30 23 0:26 " root " " dir " rw,nosuid shared:9 - " type " " type \

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/crash.h"
+#include "shared/base/crash.h"
 
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shared/log.h"
+#include "shared/base/log.h"
 
 #define BYTES 8192
 

@@ -5,7 +5,7 @@
  */
 #include "t/unit/unit.h"
 
-#include "master/extent.h"
+#include "master/base/extent.h"
 
 struct batch {
 	int64_t first, next;

@@ -5,9 +5,9 @@
  */
 #include "t/unit/unit.h"
 
-#include "master/failure.h"
-#include "master/handoff.h"
-#include "shared/clock.h"
+#include "master/handoff/failure.h"
+#include "master/handoff/handoff.h"
+#include "shared/base/clock.h"
 
 static struct fby_failures f;
 static struct fby_part parts[2];

@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "shared/channel.h"
-#include "shared/ledger.h"
+#include "shared/boundary/channel.h"
+#include "shared/boundary/ledger.h"
 
 #include "worker/failure.h"
 

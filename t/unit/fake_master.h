@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "master/master.h"
-#include "shared/manifest.h"
-#include "shared/mem.h"
+#include "shared/base/mem.h"
+#include "shared/manifest/manifest.h"
 
 static struct fby_master mst;
 static struct fby_manifest manifest;

@@ -12,7 +12,7 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "shared/manifest.h"
+#include "shared/manifest/manifest.h"
 
 #include "worker/batch.h"
 #include "worker/budget.h"

@@ -4,8 +4,8 @@
  */
 #include "t/unit/unit.h"
 
-#include "master/alarm.h"
-#include "master/group_health.h"
+#include "master/base/alarm.h"
+#include "master/group/health.h"
 
 static struct fby_alarms alarms;
 static struct fby_group_health health;

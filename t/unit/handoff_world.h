@@ -7,17 +7,17 @@
 
 #include "t/unit/unit.h"
 
-#include "master/handoff.h"
-#include "master/plan.h"
-#include "master/handoff_own.h"
-#include "master/skip.h"
-#include "master/suspicion.h"
+#include "master/handoff/handoff.h"
+#include "master/handoff/handoff_own.h"
+#include "master/handoff/plan.h"
+#include "master/handoff/skip.h"
+#include "master/handoff/suspicion.h"
 
 #include <errno.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shared/str.h"
+#include "shared/base/str.h"
 
 #define WARD 3
 

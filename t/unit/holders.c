@@ -4,7 +4,7 @@
  */
 #include "t/unit/unit.h"
 
-#include "master/holders.h"
+#include "master/group/holders.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -5,13 +5,13 @@
  */
 #include "t/unit/unit.h"
 
-#include "master/identity.h"
+#include "master/group/identity.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shared/str.h"
+#include "shared/base/str.h"
 
 /* Of a directory by its path. */
 static char *

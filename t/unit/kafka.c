@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/kafka.h"
+#include "shared/kafka/kafka.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,10 +9,10 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "shared/manifest.h"
-#include "shared/mem.h"
-#include "shared/secret.h"
-#include "shared/str.h"
+#include "shared/base/mem.h"
+#include "shared/base/str.h"
+#include "shared/kafka/secret.h"
+#include "shared/manifest/manifest.h"
 
 #define SOURCE(more)                                  \
 	"apiVersion: numaflow.numaproj.io/v1alpha1\n" \

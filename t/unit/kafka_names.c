@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/kafka_names.h"
+#include "shared/settings/names.h"
 
 #include <librdkafka/rdkafka.h>
 

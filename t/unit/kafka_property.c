@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/kafka_property.h"
+#include "shared/settings/property.h"
 
 #include <ctype.h>
 
@@ -10,7 +10,7 @@
 /*
  * Texts that are looked at and found to name nothing of this machine.  A
  * property of a newer librdkafka that is neither here nor in the table of
- * kafka_property.c makes the test fail: read what it does, then put it into
+ * settings/property.c makes the test fail: read what it does, then put it into
  * one of the two.
  */
 static const char *const harmless[] = {

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shared/ledger.h"
+#include "shared/boundary/ledger.h"
 
 #include "worker/lane.h"
 

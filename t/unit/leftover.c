@@ -12,10 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "master/leftover.h"
-#include "master/procfs.h"
-#include "master/spawn.h"
-#include "shared/log.h"
+#include "master/base/procfs.h"
+#include "master/base/spawn.h"
+#include "master/runtime/leftover.h"
+#include "shared/base/log.h"
 
 static char dir[64];
 static struct event_base *base;

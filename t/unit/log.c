@@ -10,8 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "shared/log.h"
-#include "shared/str.h"
+#include "shared/base/log.h"
+#include "shared/base/str.h"
 
 #define TEXT_BYTES (1 << 20)
 

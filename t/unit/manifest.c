@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/manifest.h"
+#include "shared/manifest/manifest.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "shared/base64.h"
-#include "shared/log.h"
-#include "shared/mem.h"
-#include "shared/str.h"
+#include "shared/base/base64.h"
+#include "shared/base/log.h"
+#include "shared/base/mem.h"
+#include "shared/base/str.h"
 
 #define MVTX                                                          \
 	"apiVersion: numaflow.numaproj.io/v1alpha1\n"                 \

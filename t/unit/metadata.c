@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/metadata.h"
+#include "shared/boundary/metadata.h"
 
 static int64_t
 decode(const char *s)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "master/metrics.h"
-#include "shared/clock.h"
-#include "shared/hist.h"
-#include "shared/str.h"
+#include "master/admin/metrics.h"
+#include "shared/base/clock.h"
+#include "shared/base/str.h"
+#include "shared/boundary/hist.h"
 #include "t/unit/fake_master.h"
 
 static struct fby_str text;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/nearest.h"
+#include "shared/base/nearest.h"
 
 static const char *
 nearest(const char *word)

@@ -5,8 +5,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "master/notify.h"
-#include "shared/clock.h"
+#include "master/base/notify.h"
+#include "shared/base/clock.h"
 
 static int listener = -1;
 static char path[108];

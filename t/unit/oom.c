@@ -5,12 +5,12 @@
  */
 #include "t/unit/unit.h"
 
-#include "master/oom.h"
+#include "master/base/oom.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shared/str.h"
+#include "shared/base/str.h"
 
 static char dir[] = "/tmp/forebay-oom-XXXXXX";
 static struct fby_oom oom;

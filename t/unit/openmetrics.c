@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "master/openmetrics.h"
-#include "shared/str.h"
+#include "master/base/openmetrics.h"
+#include "shared/base/str.h"
 
 static const char *
 bound(double x)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "master/pod.h"
+#include "master/runtime/pod.h"
 
 static void
 cpus_are_rounded_up(void **state)

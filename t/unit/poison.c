@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "master/poison.h"
+#include "master/handoff/poison.h"
 
 static struct fby_poison p;
 static bool at_end;

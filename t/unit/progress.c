@@ -7,8 +7,8 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "master/alarm.h"
-#include "shared/clock.h"
+#include "master/base/alarm.h"
+#include "shared/base/clock.h"
 #include "t/unit/fake_master.h"
 
 #define LIMIT 30000

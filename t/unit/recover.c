@@ -12,13 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "master/context.h"
-#include "master/handoff.h"
-#include "master/holders.h"
-#include "master/recover.h"
-#include "shared/clock.h"
-#include "shared/log.h"
-#include "shared/manifest.h"
+#include "master/base/context.h"
+#include "master/group/holders.h"
+#include "master/group/recover.h"
+#include "master/handoff/handoff.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+#include "shared/manifest/manifest.h"
 
 static struct fby_context ctx;
 static struct fby_shm shm;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "master/human.h"
-#include "master/render.h"
-#include "master/table.h"
-#include "shared/str.h"
+#include "master/cli/human.h"
+#include "master/cli/render.h"
+#include "master/cli/table.h"
+#include "shared/base/str.h"
 
 #define NOW INT64_C(1795382737000) /* 2026-11-22T21:25:37Z */
 

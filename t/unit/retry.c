@@ -3,7 +3,7 @@
 
 #include "t/unit/unit.h"
 
-#include "shared/manifest.h"
+#include "shared/manifest/manifest.h"
 
 #include "worker/retry.h"
 

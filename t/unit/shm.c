@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/shm.h"
+#include "shared/boundary/shm.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

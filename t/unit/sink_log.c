@@ -25,7 +25,7 @@
 #include "worker/outlet.h"
 #include "worker/pipeline.h"
 #include "worker/run.h"
-#include "worker/sink.h"
+#include "worker/sink/sink.h"
 #include "worker/worker.h"
 
 #define RECORDS 4 /* for each worker */

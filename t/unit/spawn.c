@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "master/account.h"
-#include "master/spawn.h"
+#include "master/base/account.h"
+#include "master/base/spawn.h"
 
 static char text[16384];
 

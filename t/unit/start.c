@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "master/start.h"
+#include "master/group/start.h"
 
 #define CHOOSE(committed, first, end, reset) \
 	fby_start_choose(committed, first, end, end, reset, &start)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "master/json.h"
-#include "master/status.h"
-#include "master/status_ledger.h"
-#include "shared/clock.h"
+#include "master/admin/status.h"
+#include "master/base/json.h"
+#include "master/base/status_ledger.h"
+#include "shared/base/clock.h"
 #include "t/unit/fake_master.h"
 
 static void

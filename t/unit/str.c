@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/str.h"
+#include "shared/base/str.h"
 
 static void
 escapes(const void *p, size_t len, const char *expected)

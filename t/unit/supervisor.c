@@ -9,11 +9,11 @@
 #include <stdlib.h>
 
 #include "master/master.h"
-#include "master/supervisor.h"
-#include "shared/clock.h"
-#include "shared/log.h"
-#include "shared/manifest.h"
-#include "shared/mem.h"
+#include "master/pool/supervisor.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+#include "shared/base/mem.h"
+#include "shared/manifest/manifest.h"
 
 static struct fby_master mst;
 static struct fby_manifest manifest;

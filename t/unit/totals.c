@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "master/openmetrics.h"
-#include "master/totals.h"
+#include "master/base/openmetrics.h"
+#include "master/runtime/totals.h"
 
 static struct fby_totals t;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/units.h"
+#include "shared/base/units.h"
 
-#include "shared/mem.h"
+#include "shared/base/mem.h"
 
 static struct fby_pool *pool;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "shared/yaml.h"
+#include "shared/yaml/yaml.h"
 
-#include "shared/mem.h"
-#include "shared/str.h"
-#include "shared/yaml_write.h"
+#include "shared/base/mem.h"
+#include "shared/base/str.h"
+#include "shared/yaml/write.h"
 
 static struct fby_pool *pool;
 static struct fby_node **docs;

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All that is measured; see metrics.h.
+ *
+ * What is measured is in tables (metrics_table.h); here they are walked.
+ *
+ * A gauge is there only while its partition is ours or its worker lives; a
+ * counter of a worker stays, since its slot goes on with it.
+ */
+#include "shared/fby.h"
+
+#include "master/admin/metrics.h"
+
+#include <math.h>
+
+#include "shared/base/mem.h"
+#include "shared/base/str.h"
+#include "shared/manifest/manifest.h"
+
+#include "master/admin/metrics_table.h"
+#include "master/admin/status.h"
+#include "master/master.h"
+
+static const struct fby_metric *const tables[] = {
+	fby_metrics_of_numaflow,
+	fby_metrics_of_master,
+	fby_metrics_of_partition,
+	fby_metrics_of_worker,
+};
+
+static void
+write_parts(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	const struct fby_handoff *h = &o->mst->handoff;
+	struct fby_ledger_row row;
+
+	for (uint32_t i = 0; i < o->nrows; i++) {
+		double x;
+
+		if (o->parts[i] == NULL)
+			continue;
+		fby_handoff_view(h, &h->parts[i], &row);
+		x = m->of_part(&row);
+		if (!isnan(x))
+			fby_om_sample(o->s, &m->f, o->parts[i], x);
+	}
+}
+
+static void
+write_observed(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	const struct fby_observe *ob = &o->mst->observe;
+
+	for (size_t i = 0; i < ob->nparts; i++) {
+		double x = m->of_observed(&ob->parts[i]);
+
+		/* Ours have been written. */
+		if (!isnan(x) && !fby_status_is_ours(o->mst, &ob->parts[i]))
+			fby_om_sample(o->s, &m->f, o->observed[i], x);
+	}
+}
+
+static void
+write_workers(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	for (uint32_t i = 0; i < o->nslots; i++) {
+		const struct fby_ledger_slot *sl = &o->mst->shm.slots[i];
+		char labels[32];
+		double x;
+
+		if (fby_load(&sl->spawns) == 0 ||
+		    (m->f.type != FBY_OM_COUNTER && fby_load(&sl->pid) <= 0))
+			continue;
+		snprintf(labels, sizeof(labels), "worker=\"%" PRIu32 "\"", i);
+		x = m->of_worker(sl);
+		if (!isnan(x))
+			fby_om_sample(o->s, &m->f, labels, x);
+	}
+}
+
+static void
+write_runtimes(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	struct fby_status_runtime rt;
+	struct fby_str labels;
+
+	fby_str_init(&labels);
+	for (size_t i = 0; fby_status_runtime(o->mst, i, &rt); i++) {
+		double x = m->of_runtime(&rt);
+
+		fby_str_reset(&labels);
+		fby_om_label(&labels, "runtime", rt.name);
+		if (!isnan(x))
+			fby_om_sample(o->s, &m->f, labels.p, x);
+	}
+	fby_str_fini(&labels);
+}
+
+static void
+write_one(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	double x;
+
+	fby_om_head(o->s, &m->f);
+	if (m->own) {
+		m->own(o, m);
+	} else if (m->of_part) {
+		write_parts(o, m);
+		if (m->of_observed)
+			write_observed(o, m);
+	} else if (m->of_worker) {
+		write_workers(o, m);
+	} else if (m->of_runtime) {
+		write_runtimes(o, m);
+	} else {
+		x = m->of_master(o->mst);
+		if (!isnan(x))
+			fby_om_sample(o->s, &m->f, "", x);
+	}
+}
+
+/* Heap. */
+static char *
+part_labels(const char *topic, int32_t partition)
+{
+	struct fby_str labels;
+	char number[16];
+
+	fby_str_init(&labels);
+	snprintf(number, sizeof(number), "%" PRId32, partition);
+	fby_om_label(&labels, "topic", topic);
+	fby_om_label(&labels, "partition", number);
+	return fby_str_take(&labels);
+}
+
+/* The labels of all partitions, once for all families. */
+static void
+label_parts(struct fby_metrics_out *o)
+{
+	const struct fby_handoff *h = &o->mst->handoff;
+	const struct fby_observe *ob = &o->mst->observe;
+
+	o->parts = fby_calloc(o->nrows ? o->nrows : 1, sizeof(*o->parts));
+	for (uint32_t i = 0; i < o->nrows; i++)
+		if (h->parts[i].state != FBY_ROW_FREE)
+			o->parts[i] = part_labels(h->parts[i].topic,
+			    h->parts[i].partition);
+	o->observed = fby_calloc(ob->nparts + 1, sizeof(*o->observed));
+	for (size_t i = 0; i < ob->nparts; i++)
+		o->observed[i] = part_labels(ob->parts[i].topic,
+		    ob->parts[i].partition);
+}
+
+void
+fby_metrics_write(struct fby_str *s, struct fby_master *mst)
+{
+	struct fby_metrics_out o = { .s = s, .mst = mst };
+	struct fby_str mvtx;
+
+	o.nslots = mst->shm.nslots;
+	o.nrows = mst->handoff.nparts;
+	fby_str_init(&mvtx);
+	fby_om_label(&mvtx, "mvtx_name", mst->ctx.manifest->name);
+	fby_om_label(&mvtx, "mvtx_replica", "0");
+	o.mvtx = mvtx.p;
+	label_parts(&o);
+	for (size_t t = 0; t < FBY_NELEM(tables); t++)
+		for (const struct fby_metric *m = tables[t]; m->f.name; m++)
+			write_one(&o, m);
+	fby_om_end(s);
+	for (uint32_t i = 0; i < o.nrows; i++)
+		free(o.parts[i]);
+	free(o.parts);
+	for (size_t i = 0; o.observed[i]; i++)
+		free(o.observed[i]);
+	free(o.observed);
+	fby_str_fini(&mvtx);
+}
+
+char *
+fby_metrics_reference(void)
+{
+	struct fby_str s;
+
+	fby_str_init(&s);
+	fby_str_puts(&s,
+	    "# Metrics\n\n"
+	    "`/metrics` of the HTTP listener (`http.listen` of the Host "
+	    "document), in the OpenMetrics text format.\n\n"
+	    "`monovtx_*` are Numaflow's names with Numaflow's labels; their "
+	    "times are microseconds. `source_partition` is the number of the "
+	    "partition, or `topic:number` if the source has several topics. "
+	    "Series of a partition disappear when it is given back, those of "
+	    "a worker (but for its counters) when it dies.\n\n"
+	    "While a runtime of the protocol `numaflow` runs, lag, offsets "
+	    "and watermarks are those of all of the group's partitions, as "
+	    "the broker knows them; what only a worker knows is not there. "
+	    "Numaflow's counters go on with those of that runtime, asked for "
+	    "every three seconds (`metrics` of its entry in `runtimes:`); its "
+	    "histograms are not taken."
+	    "\n\n"
+	    "| sample | type | labels | what |\n| --- | --- | --- | --- |\n");
+	for (size_t t = 0; t < FBY_NELEM(tables); t++)
+		for (const struct fby_metric *m = tables[t]; m->f.name; m++)
+			fby_str_printf(&s, "| `%s%s` | %s | %s | %s |\n",
+			    m->f.name, fby_om_suffix(m->f.type),
+			    fby_om_type_name(m->f.type),
+			    m->labels ? m->labels : "", m->f.help);
+	return fby_str_take(&s);
+}

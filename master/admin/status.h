@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything that can be seen of a running master, as one JSON object: what
+ * the control socket answers to `status`, and what render.c makes tables of.
+ *
+ * What is not known is null, never a guess; a partition that is not ours is
+ * not there, unless a runtime runs that is a member of its own: then all of
+ * the group's are, as far as they are seen from outside (observe.h).  All times
+ * are milliseconds, event times and points in time since 1970.
+ */
+#ifndef FBY_STATUS_H
+#define FBY_STATUS_H
+
+#include "shared/fby.h"
+
+#include <jansson.h>
+
+#include "master/pool/tally.h"
+
+struct fby_master;
+struct fby_observe_part;
+
+/* A new reference. */
+json_t *fby_status_json(struct fby_master *mst);
+
+/* A partition that is seen from outside: is it held here, and seen better? */
+bool fby_status_is_ours(const struct fby_master *mst,
+    const struct fby_observe_part *p);
+
+/*
+ * Over all partitions that are ours, and while a foreign runtime runs over
+ * those of the group's others, too; FBY_NONE if one of them is unknown, or if
+ * it is not known which are ours.
+ */
+int64_t fby_status_total_lag(const struct fby_master *mst);
+
+/*
+ * One runtime whose processes are, or were, workers here, or are members of
+ * the group by themselves.  Of the latter no more is known than that they run.
+ */
+struct fby_status_runtime {
+	const char *name; /* borrowed */
+	bool is_foreign;
+	size_t workers, partitions; /* now */
+	double rate;                /* records/s */
+	uint64_t spawns, deaths;
+	struct fby_counts done; /* by those that are gone, too */
+};
+
+/* The i-th of them; false: there are fewer. */
+bool fby_status_runtime(const struct fby_master *mst, size_t i,
+    struct fby_status_runtime *rt);
+
+/* The oldest of all hosts' partitions, as last committed; FBY_NONE. */
+int64_t fby_status_group_watermark(const struct fby_master *mst);
+
+/* All of them, as the status has them; a new reference. */
+json_t *fby_status_runtimes(const struct fby_master *mst);
+
+#endif
