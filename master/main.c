@@ -21,7 +21,6 @@
 #include "shared/manifest/manifest.h"
 
 #include "master/admin/metrics.h"
-#include "master/admin/quarantine.h"
 #include "master/admin/status.h"
 #include "master/base/cpus.h"
 #include "master/base/extent.h"
@@ -39,6 +38,7 @@
 #include "master/cli/target.h"
 #include "master/cli/usage.h"
 #include "master/compare/compare.h"
+#include "master/group/quarantine.h"
 #include "master/master.h"
 #include "master/runtime/program.h"
 

@@ -17,7 +17,6 @@
 #include <event2/event_struct.h>
 #include <netdb.h>
 
-#include "master/admin/quarantine.h"
 #include "master/base/context.h"
 #include "master/base/notify.h"
 #include "master/base/oom.h"
@@ -28,6 +27,7 @@
 #include "master/group/observe.h"
 #include "master/group/offsets.h"
 #include "master/group/progress.h"
+#include "master/group/quarantine.h"
 #include "master/group/recover.h"
 #include "master/group/topics.h"
 #include "master/group/unassigned.h"

@@ -4,7 +4,7 @@
  */
 #include "t/unit/unit.h"
 
-#include "master/admin/quarantine.h"
+#include "master/group/quarantine.h"
 #include "t/unit/fake_master.h"
 
 static char said[512];

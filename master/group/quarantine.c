@@ -4,7 +4,7 @@
  */
 #include "shared/fby.h"
 
-#include "master/admin/quarantine.h"
+#include "master/group/quarantine.h"
 
 #include <errno.h>
 
