@@ -107,13 +107,13 @@ on_plan(evutil_socket_t fd, short what, void *arg)
 	uint32_t slots[FBY_SLOTS_MAX];
 	bool ready[FBY_SLOTS_MAX];
 	uint32_t canaries[FBY_SLOTS_MAX];
-	uint32_t wards[FBY_WARDS_MAX];
+	uint32_t isolation[FBY_ISOLATION_MAX];
 	struct fby_handoff_plan pl = {
 		.slots = slots,
 		.ready = ready,
 		.canaries = canaries,
 		.canary_share = mst->ctx.manifest->host.canary.share,
-		.wards = wards,
+		.isolation = isolation,
 		.drain_ms = mst->ctx.manifest->host.drain_timeout_ms,
 	};
 
@@ -121,11 +121,11 @@ on_plan(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (mst->ctx.state != FBY_CYCLE_RUNNING)
 		return;
-	fby_supervisor_need_wards(&mst->sup,
+	fby_supervisor_need_isolation(&mst->sup,
 	    fby_suspicion_count(&mst->handoff));
 	pl.nslots = fby_supervisor_eligible(&mst->sup, slots, ready);
 	pl.ncanaries = fby_supervisor_canaries(&mst->sup, canaries);
-	pl.nwards = fby_supervisor_wards(&mst->sup, wards);
+	pl.nisolation = fby_supervisor_isolation(&mst->sup, isolation);
 	fby_plan_make(&mst->handoff, &pl);
 }
 
@@ -380,9 +380,9 @@ fby_cycle_settle(struct fby_master *mst)
 		fby_child_start(&mst->child, runtime);
 	settle_canary(mst);
 	if (!fby_manifest_has_foreign(mst->ctx.manifest))
-		fby_observe_stop(&mst->observe);
-	else if (mst->observe.rk == NULL)
-		fby_observe_start(&mst->observe);
+		fby_group_view_stop(&mst->group_view);
+	else if (mst->group_view.rk == NULL)
+		fby_group_view_start(&mst->group_view);
 }
 
 void
@@ -672,7 +672,7 @@ open_all(struct fby_master *mst)
 	    mst);
 	fby_child_init(&mst->canary, &mst->ctx, FBY_ALARM_CANARY, on_child_gone,
 	    mst);
-	fby_observe_init(&mst->observe, &mst->ctx);
+	fby_group_view_init(&mst->group_view, &mst->ctx);
 	fby_scrape_init(&mst->scrape, &mst->ctx);
 	if ((mst->sup.exec_fd = fby_program_open(mst->libexec)) == -1 ||
 	    (mst->control = fby_control_open(mst)) == NULL)
@@ -693,7 +693,7 @@ close_all(struct fby_master *mst)
 	fby_supervisor_fini(&mst->sup);
 	fby_oom_fini(&mst->oom);
 	fby_scrape_fini(&mst->scrape);
-	fby_observe_stop(&mst->observe);
+	fby_group_view_stop(&mst->group_view);
 	fby_child_fini(&mst->child);
 	fby_child_fini(&mst->canary);
 	fby_group_fini(&mst->group);

@@ -129,7 +129,7 @@ moved_out(struct fby_master *mst)
 		return;
 	}
 	mst->keep_children = false;
-	fby_observe_stop(&mst->observe);
+	fby_group_view_stop(&mst->group_view);
 	fby_scrape_stop(&mst->scrape);
 	/* What could not be given back in time is nobody's of ours now. */
 	fby_handoff_revoke_all(&mst->handoff, true, 0);

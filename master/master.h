@@ -24,13 +24,13 @@
 #include "master/group/commit.h"
 #include "master/group/ends.h"
 #include "master/group/group.h"
-#include "master/group/observe.h"
 #include "master/group/offsets.h"
 #include "master/group/progress.h"
 #include "master/group/quarantine.h"
 #include "master/group/recover.h"
 #include "master/group/topics.h"
 #include "master/group/unassigned.h"
+#include "master/group/view.h"
 #include "master/handoff/event_time.h"
 #include "master/handoff/failure.h"
 #include "master/handoff/handoff.h"
@@ -81,7 +81,7 @@ struct fby_master {
 	struct fby_oom oom;
 	struct fby_child child;  /* the chosen runtime, if it is foreign */
 	struct fby_child canary; /* and the canary */
-	struct fby_observe observe;
+	struct fby_group_view group_view;
 	struct fby_scrape scrape;
 	struct fby_notify notify;
 	struct fby_control *control;

@@ -49,7 +49,7 @@ write_parts(struct fby_metrics_out *o, const struct fby_metric *m)
 static void
 write_observed(struct fby_metrics_out *o, const struct fby_metric *m)
 {
-	const struct fby_observe *ob = &o->mst->observe;
+	const struct fby_group_view *ob = &o->mst->group_view;
 
 	for (size_t i = 0; i < ob->nparts; i++) {
 		double x = m->of_observed(&ob->parts[i]);
@@ -138,7 +138,7 @@ static void
 label_parts(struct fby_metrics_out *o)
 {
 	const struct fby_handoff *h = &o->mst->handoff;
-	const struct fby_observe *ob = &o->mst->observe;
+	const struct fby_group_view *ob = &o->mst->group_view;
 
 	o->parts = fby_calloc(o->nrows ? o->nrows : 1, sizeof(*o->parts));
 	for (uint32_t i = 0; i < o->nrows; i++)

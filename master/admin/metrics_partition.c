@@ -49,7 +49,7 @@ PART(part_stale, fby_load(&row->stale))
 
 /* clang-format off */
 #define OBSERVED(fn, expr)                                                    \
-	static double fn(const struct fby_observe_part *p)                    \
+	static double fn(const struct fby_group_view_part *p)                    \
 	{                                                                     \
 		return (double)(expr);                                        \
 	}
@@ -63,7 +63,7 @@ OBSERVED(observed_watermark, fby_metrics_seconds(p->watermark))
 static void
 write_ends(struct fby_metrics_out *o, const struct fby_metric *m,
     int64_t (*own)(const struct fby_ends *, uint32_t, int64_t),
-    int64_t (*seen)(const struct fby_observe_part *))
+    int64_t (*seen)(const struct fby_group_view_part *))
 {
 	int64_t now = fby_clock_mono();
 
@@ -76,7 +76,8 @@ write_ends(struct fby_metrics_out *o, const struct fby_metric *m,
 			fby_om_sample(o->s, &m->f, o->parts[i], x);
 	}
 	for (size_t i = 0; o->observed[i]; i++) {
-		const struct fby_observe_part *p = &o->mst->observe.parts[i];
+		const struct fby_group_view_part *p = &o->mst->group_view
+							   .parts[i];
 		double x = fby_metrics_known(seen(p));
 
 		if (!isnan(x) && !fby_status_is_ours(o->mst, p))
@@ -85,7 +86,7 @@ write_ends(struct fby_metrics_out *o, const struct fby_metric *m,
 }
 
 static int64_t
-observed_end(const struct fby_observe_part *p)
+observed_end(const struct fby_group_view_part *p)
 {
 	return p->end;
 }
@@ -93,7 +94,7 @@ observed_end(const struct fby_observe_part *p)
 static void
 own_part_lag(struct fby_metrics_out *o, const struct fby_metric *m)
 {
-	write_ends(o, m, fby_ends_lag, fby_observe_part_lag);
+	write_ends(o, m, fby_ends_lag, fby_group_view_part_lag);
 }
 
 static void

@@ -18,7 +18,7 @@
 struct fby_ledger_row;
 struct fby_ledger_slot;
 struct fby_master;
-struct fby_observe_part;
+struct fby_group_view_part;
 struct fby_status_runtime;
 struct fby_str;
 
@@ -37,7 +37,7 @@ struct fby_metric {
 	const char *labels; /* for the reference */
 	double (*of_master)(const struct fby_master *mst);
 	double (*of_part)(const struct fby_ledger_row *row);
-	double (*of_observed)(const struct fby_observe_part *p);
+	double (*of_observed)(const struct fby_group_view_part *p);
 	double (*of_worker)(const struct fby_ledger_slot *sl);
 	double (*of_runtime)(const struct fby_status_runtime *rt);
 	void (*own)(struct fby_metrics_out *o, const struct fby_metric *m);

@@ -31,7 +31,7 @@ nslots(const struct fby_master *mst)
 
 bool
 fby_status_is_ours(const struct fby_master *mst,
-    const struct fby_observe_part *p)
+    const struct fby_group_view_part *p)
 {
 	uint32_t row = fby_handoff_find(&mst->handoff, p->topic, p->partition);
 
@@ -43,11 +43,11 @@ fby_status_is_ours(const struct fby_master *mst,
 static int64_t
 observed_lag(const struct fby_master *mst)
 {
-	const struct fby_observe *ob = &mst->observe;
+	const struct fby_group_view *ob = &mst->group_view;
 	int64_t total = ob->nparts > 0 ? 0 : FBY_NONE;
 
 	for (size_t i = 0; i < ob->nparts; i++) {
-		int64_t lag = fby_observe_part_lag(&ob->parts[i]);
+		int64_t lag = fby_group_view_part_lag(&ob->parts[i]);
 
 		if (fby_status_is_ours(mst, &ob->parts[i]))
 			continue;
@@ -63,7 +63,7 @@ fby_status_total_lag(const struct fby_master *mst)
 {
 	int64_t total = 0, now = fby_clock_mono();
 
-	if (mst->observe.rk) {
+	if (mst->group_view.rk) {
 		total = observed_lag(mst);
 		if (total == FBY_NONE)
 			return FBY_NONE;
@@ -123,8 +123,9 @@ workers(const struct fby_master *mst)
 		fby_json_set(o, "partitions",
 		    json_integer(
 			(json_int_t)fby_handoff_count_slot(&mst->handoff, i)));
-		fby_json_set(o, "ward",
-		    json_boolean(fby_supervisor_kind(p) == FBY_PLACE_WARD));
+		fby_json_set(o, "isolation",
+		    json_boolean(
+			fby_supervisor_kind(p) == FBY_PLACE_ISOLATION));
 		fby_json_set(o, "canary",
 		    json_boolean(fby_supervisor_kind(p) == FBY_PLACE_CANARY));
 		fby_json_set(o, "records_per_s",
@@ -221,7 +222,7 @@ partitions(const struct fby_master *mst)
 
 /* The same of what another member of the group does; the rest is unknown. */
 static json_t *
-observed(const struct fby_observe_part *p)
+observed(const struct fby_group_view_part *p)
 {
 	static const char *const unknown[] = { "holder", "epoch", "acked",
 		"position", "watermark", "in_flight", "oldest_age_ms", "read",
@@ -237,7 +238,7 @@ observed(const struct fby_observe_part *p)
 	fby_json_set(o, "committed", fby_json_known(p->committed));
 	fby_json_set(o, "high", fby_json_known(p->end));
 	fby_json_set(o, "log_start", fby_json_known(p->first));
-	fby_json_set(o, "lag", fby_json_known(fby_observe_part_lag(p)));
+	fby_json_set(o, "lag", fby_json_known(fby_group_view_part_lag(p)));
 	fby_json_set(o, "committed_watermark", fby_json_known(p->watermark));
 	for (size_t k = 0; k < FBY_NELEM(unknown); k++)
 		fby_json_set(o, unknown[k], json_null());
@@ -249,18 +250,18 @@ all_partitions(const struct fby_master *mst)
 {
 	json_t *list = partitions(mst);
 
-	for (size_t i = 0; i < mst->observe.nparts; i++)
-		if (!fby_status_is_ours(mst, &mst->observe.parts[i]))
+	for (size_t i = 0; i < mst->group_view.nparts; i++)
+		if (!fby_status_is_ours(mst, &mst->group_view.parts[i]))
 			json_array_append_new(list,
-			    observed(&mst->observe.parts[i]));
+			    observed(&mst->group_view.parts[i]));
 	return list;
 }
 
 int64_t
 fby_status_group_watermark(const struct fby_master *mst)
 {
-	if (mst->observe.rk)
-		return fby_observe_watermark(&mst->observe);
+	if (mst->group_view.rk)
+		return fby_group_view_watermark(&mst->group_view);
 	return mst->offsets.ctx ? mst->offsets.group_watermark : FBY_NONE;
 }
 
@@ -423,8 +424,8 @@ total_rate(const struct fby_master *mst)
 {
 	double total = 0;
 
-	if (mst->observe.rk)
-		return mst->observe.rate;
+	if (mst->group_view.rk)
+		return mst->group_view.rate;
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
 		if (mst->sup.procs[i].pid > 0)
 			total += mst->sup.procs[i].rate;

@@ -5,8 +5,8 @@
  *
  * What is not known is null, never a guess; a partition that is not ours is
  * not there, unless a runtime runs that is a member of its own: then all of
- * the group's are, as far as they are seen from outside (observe.h).  All times
- * are milliseconds, event times and points in time since 1970.
+ * the group's are, as far as they are seen from outside (group/view.h).  All
+ * times are milliseconds, event times and points in time since 1970.
  */
 #ifndef FBY_STATUS_H
 #define FBY_STATUS_H
@@ -15,17 +15,17 @@
 
 #include <jansson.h>
 
-#include "master/pool/tally.h"
+#include "master/pool/runtime_stats.h"
 
 struct fby_master;
-struct fby_observe_part;
+struct fby_group_view_part;
 
 /* A new reference. */
 json_t *fby_status_json(struct fby_master *mst);
 
 /* A partition that is seen from outside: is it held here, and seen better? */
 bool fby_status_is_ours(const struct fby_master *mst,
-    const struct fby_observe_part *p);
+    const struct fby_group_view_part *p);
 
 /*
  * Over all partitions that are ours, and while a foreign runtime runs over

@@ -23,7 +23,8 @@ add_workers(const struct fby_master *mst, struct fby_status_runtime *rt)
 		rt->workers++;
 		rt->partitions += fby_handoff_count_slot(&mst->handoff, i);
 		rt->rate += p->rate;
-		fby_tally_add(&rt->done, &mst->shm.slots[i], &p->before);
+		fby_runtime_stats_add(&rt->done, &mst->shm.slots[i],
+		    &p->before);
 	}
 }
 
@@ -31,7 +32,7 @@ bool
 fby_status_runtime(const struct fby_master *mst, size_t i,
     struct fby_status_runtime *rt)
 {
-	const struct fby_tallies *t = &mst->sup.tallies;
+	const struct fby_runtime_stats *t = &mst->sup.stats;
 	const struct fby_child *const children[] = { &mst->child,
 		&mst->canary };
 

@@ -13,7 +13,7 @@
 #include "shared/base/mem.h"
 #include "shared/base/str.h"
 
-#include "master/cli/human.h"
+#include "master/cli/format.h"
 #include "master/cli/table.h"
 
 #define BOLD "1"
@@ -86,7 +86,7 @@ number(const json_t *o, const char *key)
 
 static const char *
 show(const json_t *o, const char *key, enum kind kind, int64_t now,
-    char buf[FBY_HUMAN])
+    char buf[FBY_FORMAT])
 {
 	double x = json_number_value(json_object_get(o, key));
 	int64_t n = number(o, key);
@@ -97,23 +97,23 @@ show(const json_t *o, const char *key, enum kind kind, int64_t now,
 	case TEXT:
 		return text(o, key);
 	case EXACT:
-		snprintf(buf, FBY_HUMAN, "%" PRId64, n);
+		snprintf(buf, FBY_FORMAT, "%" PRId64, n);
 		return buf;
 	case COUNT:
-		return fby_human_count(x, buf);
+		return fby_format_count(x, buf);
 	case BYTES:
-		return fby_human_bytes(x, buf);
+		return fby_format_bytes(x, buf);
 	case FRACTION:
-		snprintf(buf, FBY_HUMAN, "%.3g", x);
+		snprintf(buf, FBY_FORMAT, "%.3g", x);
 		return buf;
 	case AGE:
-		return fby_human_age(n, buf);
+		return fby_format_age(n, buf);
 	case SECONDS:
 		/* NAN is none of these, and JSON has none. */
 		x = FBY_MIN(FBY_MAX(x, 0), SECONDS_MAX);
-		return fby_human_age((int64_t)(x * 1000), buf);
+		return fby_format_age((int64_t)(x * 1000), buf);
 	case WATERMARK:
-		return fby_human_watermark(n, now, buf);
+		return fby_format_watermark(n, now, buf);
 	case INSTANT:
 		return fby_clock_text(n, buf);
 	}
@@ -183,7 +183,7 @@ row(struct fby_table *t, const json_t *o, const struct column *columns,
 {
 	for (size_t c = 0; c < n; c++) {
 		const char *key = columns[c].key;
-		char buf[FBY_HUMAN];
+		char buf[FBY_FORMAT];
 
 		fby_table_cell(t, show(o, key, columns[c].kind, r->now, buf));
 		if (sgr)
@@ -275,7 +275,7 @@ head(struct fby_str *s, const json_t *status, const struct fby_render *r)
 	const json_t *manifest = json_object_get(status, "manifest");
 	const char *state = text(status, "state");
 	bool fine = strcmp(state, "RUNNING") == 0 && is_true(status, "ready");
-	char buf[FBY_HUMAN];
+	char buf[FBY_FORMAT];
 
 	colored(s, r, BOLD, text(status, "name"));
 	fby_str_puts(s, "  ");
@@ -468,7 +468,7 @@ failures(struct fby_str *s, const json_t *list, const struct fby_render *r)
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *o = json_array_get(list, i);
-		char age[FBY_HUMAN];
+		char age[FBY_FORMAT];
 
 		if (is_null(o, "failing") || n++ >= FAILURES_MAX)
 			continue;
@@ -597,7 +597,7 @@ char *
 fby_render_shm(const json_t *any, const struct fby_render *r)
 {
 	json_t *shm = printable_copy(any);
-	char size[FBY_HUMAN];
+	char size[FBY_FORMAT];
 	struct fby_str s;
 
 	fby_str_init(&s);

@@ -12,7 +12,7 @@
 
 #include "shared/base/clock.h"
 
-#include "master/cli/human.h"
+#include "master/cli/format.h"
 
 #define DRAW_MS 100
 #define BAR 24
@@ -47,11 +47,11 @@ draw(struct fby_compare_progress *p, double part)
 	    (double)FBY_MAX(p->steps, 1);
 	const int full = (int)(all * BAR);
 	const int64_t gone = fby_clock_mono() - p->started;
-	char line[256], left[FBY_HUMAN] = "";
+	char line[256], left[FBY_FORMAT] = "";
 
 	/* Not before there is something to judge by. */
 	if (all > 0.02)
-		fby_human_age((int64_t)((double)gone / all * (1 - all)), left);
+		fby_format_age((int64_t)((double)gone / all * (1 - all)), left);
 	/* What it does is cut where the terminal ends, so it is the last. */
 	snprintf(line, sizeof(line), "[%.*s%*s] %3d%%  %s%s%s%s", full,
 	    "########################", BAR - full, "", (int)(all * 100),

@@ -16,7 +16,7 @@
 #include "shared/manifest/manifest.h"
 
 #include "master/base/version.h"
-#include "master/cli/human.h"
+#include "master/cli/format.h"
 #include "master/cli/table.h"
 
 #define SHORT_MS 2000 /* runs below it are coarse */
@@ -98,15 +98,15 @@ const char *
 fby_compare_report_value(enum fby_compare_metric metric, double x,
     char buf[FBY_COMPARE_TEXT])
 {
-	char human[FBY_HUMAN];
+	char human[FBY_FORMAT];
 
 	switch (metrics[metric].unit) {
 	case COUNT:
 		snprintf(buf, FBY_COMPARE_TEXT, "%s",
-		    fby_human_count(x, human));
+		    fby_format_count(x, human));
 		break;
 	case BYTES:
-		fby_human_bytes(x, human);
+		fby_format_bytes(x, human);
 		snprintf(buf, FBY_COMPARE_TEXT, "%s%s", human,
 		    x < 1024 ? "" : "iB");
 		break;

@@ -22,7 +22,7 @@
 #include "shared/manifest/manifest.h"
 
 #include "master/base/context.h"
-#include "master/group/holders.h"
+#include "master/group/ledger_lock.h"
 #include "master/handoff/handoff.h"
 
 #define WAIT_MS 20
@@ -152,7 +152,7 @@ look_at_holders(struct fby_recover *r)
 
 	if (now < r->look_at)
 		return;
-	n = fby_holders_each(r->fd, on_holder, r);
+	n = fby_ledger_lock_holders(r->fd, on_holder, r);
 	if (n == 0 && now >= r->kill_at && !r->is_lost) {
 		r->is_lost = true;
 		fby_error("ledger of the master before: a process has it that "

@@ -268,9 +268,9 @@ struct fby_handoff_plan {
 	size_t nslots;
 	const uint32_t *canaries; /* of another runtime, ready */
 	size_t ncanaries;
-	int64_t canary_share;  /* theirs of the partitions, percent */
-	const uint32_t *wards; /* for suspects, ready */
-	size_t nwards;
+	int64_t canary_share;      /* theirs of the partitions, percent */
+	const uint32_t *isolation; /* for suspects, ready */
+	size_t nisolation;
 	int64_t drain_ms;
 };
 

@@ -16,7 +16,8 @@ void fby_plan_make(struct fby_handoff *h, const struct fby_handoff_plan *pl);
 
 /*
  * Every second: who has got past what was suspected or could not be read, and
- * who has been in a ward for longer than limit_ms while others wait for it.
+ * who has been in an isolation worker for longer than limit_ms while others
+ * wait for it.
  */
 void fby_plan_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms);
 

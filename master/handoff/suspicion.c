@@ -130,15 +130,15 @@ is_suspect(const struct fby_part *pt)
 
 /* Nobody is in it, or on the way to it. */
 static bool
-is_empty(const struct fby_handoff *h, uint32_t ward)
+is_empty(const struct fby_handoff *h, uint32_t slot)
 {
 	for (uint32_t i = 0; i < h->nparts; i++)
-		if (h->parts[i].moving_to == ward)
+		if (h->parts[i].moving_to == slot)
 			return false;
-	return fby_handoff_count_slot(h, ward) == 0;
+	return fby_handoff_count_slot(h, slot) == 0;
 }
 
-/* The suspect whose turn it is; NULL: all are in a ward. */
+/* The suspect whose turn it is; NULL: all are in an isolation worker. */
 static struct fby_part *
 next_suspect(struct fby_handoff *h, const struct fby_handoff_plan *pl)
 {
@@ -147,10 +147,12 @@ next_suspect(struct fby_handoff *h, const struct fby_handoff_plan *pl)
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		struct fby_part *pt = &h->parts[i];
 
-		/* Held elsewhere: in a ward that is being replaced. */
+		/* Held elsewhere: in an isolation worker that is being
+		 * replaced. */
 		if (!is_suspect(pt) || pt->state == FBY_ROW_REVOKING ||
 		    (pt->state == FBY_ROW_HELD &&
-			fby_handoff_is_listed(pl->wards, pl->nwards, pt->slot)))
+			fby_handoff_is_listed(pl->isolation, pl->nisolation,
+			    pt->slot)))
 			continue;
 		if (first == NULL ||
 		    fby_poison_goes_first(&pt->poison, &first->poison))
@@ -159,21 +161,21 @@ next_suspect(struct fby_handoff *h, const struct fby_handoff_plan *pl)
 	return first;
 }
 
-/* A ward takes one suspect at a time. */
+/* An isolation worker takes one suspect at a time. */
 void
 fby_suspicion_plan(struct fby_handoff *h, const struct fby_handoff_plan *pl)
 {
-	for (size_t i = 0; i < pl->nwards; i++) {
+	for (size_t i = 0; i < pl->nisolation; i++) {
 		struct fby_part *pt;
 
-		if (!is_empty(h, pl->wards[i]))
+		if (!is_empty(h, pl->isolation[i]))
 			continue;
 		if ((pt = next_suspect(h, pl)) == NULL)
 			return;
 		if (pt->state == FBY_ROW_IDLE)
-			fby_handoff_grant(h, pt, pl->wards[i]);
+			fby_handoff_grant(h, pt, pl->isolation[i]);
 		else
-			fby_handoff_move(h, pt, pl->wards[i], pl->drain_ms);
+			fby_handoff_move(h, pt, pl->isolation[i], pl->drain_ms);
 	}
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What follows for partitions from what is known of their records (poison.h):
- * a suspect is granted to a ward only, a worker that holds nothing else then;
- * if there are more suspects than wards, they wait for their turn.  A
- * condemned record goes to the dead-letter topic, or its partition is held
- * back.
+ * a suspect is granted to an isolation worker only, a worker that holds nothing
+ * else then; if there are more suspects than isolation workers, they wait for
+ * their turn.  A condemned record goes to the dead-letter topic, or its
+ * partition is held back.
  */
 #ifndef FBY_SUSPICION_H
 #define FBY_SUSPICION_H
@@ -29,7 +29,7 @@ void fby_suspicion_died(struct fby_handoff *h, uint32_t slot, uint32_t row,
 void fby_suspicion_policy(struct fby_handoff *h, unsigned poison_kills,
     bool has_dead_letter);
 
-/* How many partitions need a ward. */
+/* How many partitions need an isolation worker. */
 size_t fby_suspicion_count(const struct fby_handoff *h);
 
 /* A part of fby_plan_make(): those that have their turn. */
@@ -38,7 +38,8 @@ void fby_suspicion_plan(struct fby_handoff *h,
 
 /*
  * A part of fby_plan_watch(): who has got past what was suspected, and who
- * has been in a ward for longer than limit_ms while others wait for it.
+ * has been in an isolation worker for longer than limit_ms while others wait
+ * for it.
  */
 void fby_suspicion_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms);
 

@@ -267,8 +267,8 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 	    pr);
 	free(pr->runtime);
 	pr->runtime = fby_strdup(how->program->name);
-	pr->before = fby_tally_counts(slot);
-	fby_tally_started(pr->env->tallies, pr->runtime);
+	pr->before = fby_runtime_stats_counts(slot);
+	fby_runtime_stats_started(pr->env->stats, pr->runtime);
 	pr->spawned_at = pr->beat_at = fby_clock_mono();
 	pr->beat = 0;
 	pr->killed = pr->stopped = false;
@@ -373,8 +373,8 @@ fby_proc_bury(struct fby_proc *pr, int status)
 		    pr->pid);
 	else
 		obituary(pr, status);
-	fby_tally_ended(pr->env->tallies, pr->runtime, slot_of(pr), &pr->before,
-	    !expected);
+	fby_runtime_stats_ended(pr->env->stats, pr->runtime, slot_of(pr),
+	    &pr->before, !expected);
 	fby_channel_fini(&pr->ch);
 	pr->pid = 0;
 	pr->rate = 0;

@@ -20,7 +20,7 @@
 
 #include "shared/boundary/channel.h"
 
-#include "master/pool/tally.h"
+#include "master/pool/runtime_stats.h"
 
 struct fby_context;
 struct fby_failures;
@@ -54,7 +54,7 @@ struct fby_proc_env {
 	struct fby_failures *failures;
 	struct fby_oom *oom;
 	const struct fby_msg_group *metadata; /* of the member; size 0: none */
-	struct fby_tallies *tallies;
+	struct fby_runtime_stats *stats;
 };
 
 /* What a process tells its owner. */

@@ -32,7 +32,7 @@
 const size_t fby_supervisor_first[FBY_PLACE_KINDS + 1] = {
 	[FBY_PLACE_WORKER] = 0,
 	[FBY_PLACE_CANARY] = FBY_WORKERS_MAX,
-	[FBY_PLACE_WARD] = FBY_WORKERS_MAX + FBY_CANARIES_MAX,
+	[FBY_PLACE_ISOLATION] = FBY_WORKERS_MAX + FBY_CANARIES_MAX,
 	[FBY_PLACE_KINDS] = FBY_PLACES_MAX,
 };
 
@@ -221,7 +221,7 @@ bool
 fby_supervisor_is_ready(const struct fby_supervisor *sup)
 {
 	return is_kind_ready(sup, FBY_PLACE_WORKER) &&
-	    is_kind_ready(sup, FBY_PLACE_WARD);
+	    is_kind_ready(sup, FBY_PLACE_ISOLATION);
 }
 
 void
@@ -524,8 +524,9 @@ count_places(struct fby_supervisor *sup, const struct fby_manifest *m)
 	for (size_t i = 0; i < n; i++)
 		sup->places[i].cpu = canaries[i].cpu = fby_cpus_pin(m, cpus,
 		    ncpus, i);
-	for (size_t i = 0; i < FBY_WARDS_MAX; i++)
-		sup->places[fby_supervisor_first[FBY_PLACE_WARD] + i].cpu = -1;
+	for (size_t i = 0; i < FBY_ISOLATION_MAX; i++)
+		sup->places[fby_supervisor_first[FBY_PLACE_ISOLATION] + i]
+		    .cpu = -1;
 }
 
 /* Each gets its own program's; who is of neither retires. */
@@ -616,15 +617,15 @@ fby_supervisor_adopt(struct fby_supervisor *sup, const struct fby_manifest *m,
 }
 
 void
-fby_supervisor_need_wards(struct fby_supervisor *sup, size_t n)
+fby_supervisor_need_isolation(struct fby_supervisor *sup, size_t n)
 {
-	n = FBY_MIN(n, FBY_WARDS_MAX);
-	if (is_over(sup) || n == sup->want[FBY_PLACE_WARD])
+	n = FBY_MIN(n, FBY_ISOLATION_MAX);
+	if (is_over(sup) || n == sup->want[FBY_PLACE_ISOLATION])
 		return;
 	/* Who is in the last of them shall not have to move. */
-	if (n < sup->want[FBY_PLACE_WARD] && n > 0)
+	if (n < sup->want[FBY_PLACE_ISOLATION] && n > 0)
 		return;
-	sup->want[FBY_PLACE_WARD] = n;
+	sup->want[FBY_PLACE_ISOLATION] = n;
 	settle_places(sup);
 	fby_supervisor_check(sup);
 }
@@ -664,7 +665,7 @@ fby_supervisor_init(struct fby_supervisor *sup, const struct fby_proc_env *env,
 	memset(sup, 0, sizeof(*sup));
 	sup->ctx = env->ctx;
 	sup->env = *env;
-	sup->env.tallies = &sup->tallies;
+	sup->env.stats = &sup->stats;
 	sup->ops = ops;
 	sup->arg = arg;
 	sup->exec_fd = sup->manifest_fd = -1;
@@ -708,7 +709,7 @@ fby_supervisor_fini(struct fby_supervisor *sup)
 	if (sup->ctx) {
 		fby_program_fini(&sup->program);
 		fby_program_fini(&sup->canary);
-		fby_tally_fini(&sup->tallies);
+		fby_runtime_stats_fini(&sup->stats);
 	}
 	if (sup->exec_fd != -1)
 		close(sup->exec_fd);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The workers' lives: places (one for each CPU in use, and those of canaries
- * and wards), processes in the ledger's slots, back-off, obituaries, the
- * heartbeat watchdog, and replacing workers one by one.
+ * and isolation workers), processes in the ledger's slots, back-off,
+ * obituaries, the heartbeat watchdog, and replacing workers one by one.
  *
  * A place has a current process, and while it is being replaced a second one;
  * what a process is, is in proc.h.
@@ -22,9 +22,9 @@
 struct fby_manifest;
 struct fby_part;
 
-#define FBY_WARDS_MAX 4
+#define FBY_ISOLATION_MAX 4
 #define FBY_CANARIES_MAX FBY_WORKERS_MAX
-#define FBY_PLACES_MAX (FBY_WORKERS_MAX + FBY_CANARIES_MAX + FBY_WARDS_MAX)
+#define FBY_PLACES_MAX (FBY_WORKERS_MAX + FBY_CANARIES_MAX + FBY_ISOLATION_MAX)
 /*
  * Each may have a successor.  Who retires is of no place any more, and keeps a
  * slot until it has exited: what finds none waits for that.
@@ -33,9 +33,9 @@ struct fby_part;
 
 /* What a place is for; those of a kind are next to each other. */
 enum fby_place_kind {
-	FBY_PLACE_WORKER, /* one for each CPU in use */
-	FBY_PLACE_CANARY, /* of the second runtime */
-	FBY_PLACE_WARD,   /* for one suspected partition each */
+	FBY_PLACE_WORKER,    /* one for each CPU in use */
+	FBY_PLACE_CANARY,    /* of the second runtime */
+	FBY_PLACE_ISOLATION, /* for one suspected partition each */
 	FBY_PLACE_KINDS
 };
 
@@ -87,24 +87,24 @@ struct fby_supervisor {
 	void *arg;
 	struct fby_proc procs[FBY_SLOTS_MAX];
 	struct fby_place places[FBY_PLACES_MAX];
-	size_t want[FBY_PLACE_KINDS]; /* places; all 0 while stopping */
-	int exec_fd;                  /* forebay-worker, O_PATH */
-	struct fby_program program;   /* what new workers are */
-	struct fby_program canary;    /* and the canary's */
-	int manifest_fd;              /* for new workers, borrowed */
-	unsigned generation;          /* of that manifest */
-	bool failed;                  /* a successor did not start */
-	bool is_full;                 /* no slot was free: said */
-	bool is_resting;              /* nothing is started any more */
-	bool no_program;              /* what they are could not be set */
-	bool is_canary_down;          /* alarm CANARY is ours */
-	int64_t again_at, again_ms;   /* monotonic; 0: not to be tried */
-	int64_t ticked_at;            /* monotonic */
-	uint64_t deaths, hangs;       /* counters */
-	struct fby_tallies tallies;   /* of each runtime */
+	size_t want[FBY_PLACE_KINDS];   /* places; all 0 while stopping */
+	int exec_fd;                    /* forebay-worker, O_PATH */
+	struct fby_program program;     /* what new workers are */
+	struct fby_program canary;      /* and the canary's */
+	int manifest_fd;                /* for new workers, borrowed */
+	unsigned generation;            /* of that manifest */
+	bool failed;                    /* a successor did not start */
+	bool is_full;                   /* no slot was free: said */
+	bool is_resting;                /* nothing is started any more */
+	bool no_program;                /* what they are could not be set */
+	bool is_canary_down;            /* alarm CANARY is ours */
+	int64_t again_at, again_ms;     /* monotonic; 0: not to be tried */
+	int64_t ticked_at;              /* monotonic */
+	uint64_t deaths, hangs;         /* counters */
+	struct fby_runtime_stats stats; /* of each runtime */
 };
 
-/* Of env all but the tallies, which are its own. */
+/* Of env all but the stats, which are its own. */
 void fby_supervisor_init(struct fby_supervisor *sup,
     const struct fby_proc_env *env, const struct fby_supervisor_ops *ops,
     void *arg);
@@ -169,11 +169,11 @@ void fby_supervisor_tell(struct fby_supervisor *sup, enum fby_msg_type type,
  * suspected of killing workers: so many if that is possible, and until none
  * is needed any more.
  */
-void fby_supervisor_need_wards(struct fby_supervisor *sup, size_t n);
+void fby_supervisor_need_isolation(struct fby_supervisor *sup, size_t n);
 
 /* The slots of those that are ready; the number. */
-size_t fby_supervisor_wards(const struct fby_supervisor *sup,
-    uint32_t wards[FBY_WARDS_MAX]);
+size_t fby_supervisor_isolation(const struct fby_supervisor *sup,
+    uint32_t isolation[FBY_ISOLATION_MAX]);
 
 /* The slots of the canaries that are ready; the number. */
 size_t fby_supervisor_canaries(const struct fby_supervisor *sup,
@@ -187,7 +187,7 @@ fby_supervisor_kind(const struct fby_proc *pr)
 		return FBY_PLACE_WORKER;
 	return pr->place < FBY_WORKERS_MAX + FBY_CANARIES_MAX ?
 	    FBY_PLACE_CANARY :
-	    FBY_PLACE_WARD;
+	    FBY_PLACE_ISOLATION;
 }
 
 /* The group's metadata have changed. */

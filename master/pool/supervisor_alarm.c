@@ -24,12 +24,12 @@ is_ready(const struct fby_supervisor *sup, const struct fby_place *pl)
 	    sup->procs[pl->slot].state == FBY_PROC_READY;
 }
 
-/* A ward is there to die: who is in it is another alarm's. */
+/* An isolation worker is there to die: who is in it is another alarm's. */
 static bool
 is_in_loop(const struct fby_supervisor *sup, const struct fby_place *pl,
     enum fby_place_kind kind)
 {
-	return kind != FBY_PLACE_WARD && pl->slot != FBY_NOSLOT &&
+	return kind != FBY_PLACE_ISOLATION && pl->slot != FBY_NOSLOT &&
 	    sup->procs[pl->slot].state == FBY_PROC_BACKOFF &&
 	    pl->backoff_ms >= LOOP_MS;
 }
@@ -111,7 +111,7 @@ fby_supervisor_look(struct fby_supervisor *sup)
 		fby_str_printf(&workers, "workers cannot be started%s",
 		    reason_in_log);
 	look_at_kind(sup, FBY_PLACE_WORKER, &workers);
-	look_at_kind(sup, FBY_PLACE_WARD, &workers);
+	look_at_kind(sup, FBY_PLACE_ISOLATION, &workers);
 	look_at_kind(sup, FBY_PLACE_CANARY, &canary);
 	if (workers.len > 0)
 		fby_alarm_set(alarms, FBY_ALARM_WORKERS, "%s", workers.p);

@@ -49,10 +49,10 @@ list_ready(const struct fby_supervisor *sup, enum fby_place_kind kind,
 }
 
 size_t
-fby_supervisor_wards(const struct fby_supervisor *sup,
-    uint32_t wards[FBY_WARDS_MAX])
+fby_supervisor_isolation(const struct fby_supervisor *sup,
+    uint32_t isolation[FBY_ISOLATION_MAX])
 {
-	return list_ready(sup, FBY_PLACE_WARD, wards);
+	return list_ready(sup, FBY_PLACE_ISOLATION, isolation);
 }
 
 size_t

@@ -64,7 +64,7 @@ fby_probe_ask(struct fby_probe *p, struct event_base *base, uint16_t port,
 	if (p->bev || p->fetch.under_way)
 		return;
 	if (path)
-		fby_fetch_get(&p->fetch, base, false, port, path);
+		fby_http_client_get(&p->fetch, base, false, port, path);
 	else
 		connect_to(p, base, port);
 }
@@ -75,6 +75,6 @@ fby_probe_cancel(struct fby_probe *p)
 	if (p->bev)
 		bufferevent_free(p->bev);
 	p->bev = NULL;
-	fby_fetch_cancel(&p->fetch);
+	fby_http_client_cancel(&p->fetch);
 	p->is_ready = false;
 }

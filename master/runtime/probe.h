@@ -9,7 +9,7 @@
 
 #include "shared/fby.h"
 
-#include "master/runtime/fetch.h"
+#include "master/runtime/http_client.h"
 
 struct bufferevent;
 struct event_base;
@@ -17,7 +17,7 @@ struct event_base;
 struct fby_probe {
 	bool is_ready; /* the last answer */
 	struct bufferevent *bev;
-	struct fby_fetch fetch;
+	struct fby_http_client fetch;
 };
 
 /* Unless a question is under way; `path` NULL: connecting is enough. */

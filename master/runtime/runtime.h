@@ -7,7 +7,7 @@
  *
  * A struct fby_child knows by itself which runtime it runs, so there can be
  * several.  It is a group member of its own: what it has done is seen from
- * outside (observe.h, scrape.h).
+ * outside (group/view.h, scrape.h).
  */
 #ifndef FBY_RUNTIME_H
 #define FBY_RUNTIME_H

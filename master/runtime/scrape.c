@@ -76,7 +76,7 @@ on_ask(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	evtimer_add(&s->ev_ask, &tv);
 	if (rt && fby_child_alive(s->c) > 0)
-		fby_fetch_get(&s->fetch, s->ctx->base,
+		fby_http_client_get(&s->fetch, s->ctx->base,
 		    rt->metrics.scheme == FBY_METRICS_HTTPS,
 		    (uint16_t)rt->metrics.port, "/metrics");
 }
@@ -111,7 +111,7 @@ fby_scrape_stop(struct fby_scrape *s)
 	if (s->c == NULL)
 		return;
 	evtimer_del(&s->ev_ask);
-	fby_fetch_cancel(&s->fetch);
+	fby_http_client_cancel(&s->fetch);
 	s->c = NULL;
 }
 

@@ -6,7 +6,7 @@
  *
  * numaflow-rs has one port, so of several replicas one answers: whichever
  * came first.  What the others do is in nobody's counters, but it is in the
- * offsets (observe.h).
+ * offsets (group/view.h).
  */
 #ifndef FBY_SCRAPE_H
 #define FBY_SCRAPE_H
@@ -15,7 +15,7 @@
 
 #include <event2/event_struct.h>
 
-#include "master/runtime/fetch.h"
+#include "master/runtime/http_client.h"
 #include "master/runtime/totals.h"
 
 struct fby_child;
@@ -26,7 +26,7 @@ struct fby_scrape {
 	const struct fby_child *c; /* NULL: nobody is asked */
 	uint64_t spawns;           /* of the child, when it was asked last */
 	struct event ev_ask;
-	struct fby_fetch fetch;
+	struct fby_http_client fetch;
 	struct fby_totals totals; /* of all that was ever asked */
 	bool is_answered;         /* the last time; said when that changes */
 	unsigned failed;          /* times, one after the other */

@@ -108,10 +108,10 @@ FBY_UNUSED static void
 fake_foreign_member(void)
 {
 	static char topic[] = "orders", client[] = "";
-	static struct fby_observe_part parts[2];
+	static struct fby_group_view_part parts[2];
 
 	for (int i = 0; i < 2; i++)
-		parts[i] = (struct fby_observe_part){
+		parts[i] = (struct fby_group_view_part){
 			.topic = topic,
 			.partition = i,
 			.committed = i == 0 ? 30 : FBY_NONE,
@@ -122,9 +122,9 @@ fake_foreign_member(void)
 	for (uint32_t i = 0; i < mst.handoff.nparts; i++)
 		mst.handoff.parts[i].state = FBY_ROW_FREE;
 	mst.group.state = FBY_GROUP_CLOSED;
-	mst.observe.rk = (void *)client;
-	mst.observe.parts = parts;
-	mst.observe.nparts = 2;
+	mst.group_view.rk = (void *)client;
+	mst.group_view.parts = parts;
+	mst.group_view.nparts = 2;
 }
 
 #define TEST(fn) \

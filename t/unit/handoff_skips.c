@@ -33,7 +33,7 @@ kill_alone(struct world *w, unsigned kills)
 	die_at(w, 2, 140, 200);
 	die_at(w, 2, 140, 250);
 	for (unsigned i = 0; i < kills; i++)
-		die_at(w, WARD, 140, 141);
+		die_at(w, ISOLATION, 140, 141);
 }
 
 /* The sentence that refuses it, or NULL. */
@@ -74,7 +74,7 @@ what_is_held_back_goes_on_behind_the_skipped_record(void **state)
 	assert_int_equal(w->alarms, 2);
 	/* The others that were in flight then are not above suspicion. */
 	plan(w, slot2, yes, 1);
-	assert_int_equal(w->last.slot, WARD);
+	assert_int_equal(w->last.slot, ISOLATION);
 	assert_int_equal(w->last.start, 141);
 	assert_int_equal(w->last.poison.kills, 0);
 	assert_false(w->last.poison.condemned);

@@ -175,7 +175,7 @@ kill_alone(struct world *w, unsigned kills)
 	die_at(w, 2, 140, 200);
 	die_at(w, 2, 140, 250);
 	for (unsigned i = 0; i < kills; i++)
-		die_at(w, WARD, 140, 141);
+		die_at(w, ISOLATION, 140, 141);
 }
 
 /* The sentence that refuses it, or NULL. */

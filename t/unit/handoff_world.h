@@ -19,10 +19,10 @@
 
 #include "shared/base/str.h"
 
-#define WARD 3
+#define ISOLATION 3
 
-static const uint32_t wards[] = { WARD, WARD + 1 };
-static size_t nwards;
+static const uint32_t isolation[] = { ISOLATION, ISOLATION + 1 };
+static size_t nisolation;
 
 struct world {
 	struct fby_shm shm;
@@ -136,7 +136,7 @@ setup(void **state)
 		return -1;
 	close(fd);
 	memset(&w, 0, sizeof(w));
-	nwards = 1;
+	nisolation = 1;
 	if (fby_shm_create(&w.shm, path, 4, 8, "orders", "g") == -1)
 		return -1;
 	unlink(path);
@@ -164,7 +164,8 @@ row(struct world *w, uint32_t i)
 static const uint32_t slot2[] = { 2 };
 static const bool yes[] = { true };
 
-/* Grants of ordinary partitions go to these, of suspects to the ward. */
+/* Grants of ordinary partitions go to these, of suspects to the isolation
+ * worker. */
 static inline void
 plan(struct world *w, const uint32_t *slots, const bool *ready, size_t n)
 {
@@ -172,8 +173,8 @@ plan(struct world *w, const uint32_t *slots, const bool *ready, size_t n)
 		.slots = slots,
 		.ready = ready,
 		.nslots = n,
-		.wards = wards,
-		.nwards = nwards,
+		.isolation = isolation,
+		.nisolation = nisolation,
 		.drain_ms = 30000,
 	};
 

@@ -135,7 +135,7 @@ of_a_foreign_member_is_said_what_the_broker_knows(void **state)
 			      "partition=\"1\""));
 	assert_false(mentions("\nforebay_partition_position{"));
 	assert_false(mentions("\nforebay_partition_read_total{"));
-	mst.observe.parts[1].end = FBY_NONE;
+	mst.group_view.parts[1].end = FBY_NONE;
 	assert_true(has("monovtx_pending_raw{mvtx_name=\"demo\","
 			"mvtx_replica=\"0\"} -1"));
 }

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "master/base/context.h"
-#include "master/group/holders.h"
+#include "master/group/ledger_lock.h"
 #include "master/group/recover.h"
 #include "master/handoff/handoff.h"
 #include "shared/base/clock.h"
@@ -41,7 +41,7 @@ on_done(void *arg, bool ok)
 
 /* It cannot be seen. */
 size_t
-fby_holders_each(int fd, fby_holder_fn fn, void *arg)
+fby_ledger_lock_holders(int fd, fby_ledger_lock_fn fn, void *arg)
 {
 	(void)fd;
 	(void)fn;

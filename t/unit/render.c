@@ -1,68 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/unit.h"
 
-#include "master/cli/human.h"
+#include "master/cli/format.h"
 #include "master/cli/render.h"
 #include "master/cli/table.h"
 #include "shared/base/str.h"
 
 #define NOW INT64_C(1795382737000) /* 2026-11-22T21:25:37Z */
 
-static char buf[FBY_HUMAN];
+static char buf[FBY_FORMAT];
 
 static void
 counts_take_few_characters(void **state)
 {
 	(void)state;
-	assert_string_equal(fby_human_count(0, buf), "0");
-	assert_string_equal(fby_human_count(0.44, buf), "0.4");
-	assert_string_equal(fby_human_count(7, buf), "7");
-	assert_string_equal(fby_human_count(999, buf), "999");
-	assert_string_equal(fby_human_count(999.6, buf), "1.0k");
-	assert_string_equal(fby_human_count(1234, buf), "1.2k");
-	assert_string_equal(fby_human_count(12345, buf), "12k");
-	assert_string_equal(fby_human_count(999600, buf), "1.0M");
-	assert_string_equal(fby_human_count(5e15, buf), "5000T");
+	assert_string_equal(fby_format_count(0, buf), "0");
+	assert_string_equal(fby_format_count(0.44, buf), "0.4");
+	assert_string_equal(fby_format_count(7, buf), "7");
+	assert_string_equal(fby_format_count(999, buf), "999");
+	assert_string_equal(fby_format_count(999.6, buf), "1.0k");
+	assert_string_equal(fby_format_count(1234, buf), "1.2k");
+	assert_string_equal(fby_format_count(12345, buf), "12k");
+	assert_string_equal(fby_format_count(999600, buf), "1.0M");
+	assert_string_equal(fby_format_count(5e15, buf), "5000T");
 }
 
 static void
 bytes_go_by_powers_of_1024(void **state)
 {
 	(void)state;
-	assert_string_equal(fby_human_bytes(0, buf), "0B");
-	assert_string_equal(fby_human_bytes(1023, buf), "1023B");
-	assert_string_equal(fby_human_bytes(1024, buf), "1.0K");
-	assert_string_equal(fby_human_bytes(64 << 20, buf), "64M");
+	assert_string_equal(fby_format_bytes(0, buf), "0B");
+	assert_string_equal(fby_format_bytes(1023, buf), "1023B");
+	assert_string_equal(fby_format_bytes(1024, buf), "1.0K");
+	assert_string_equal(fby_format_bytes(64 << 20, buf), "64M");
 }
 
 static void
 ages_have_two_units(void **state)
 {
 	(void)state;
-	assert_string_equal(fby_human_age(0, buf), "0ms");
-	assert_string_equal(fby_human_age(999, buf), "999ms");
-	assert_string_equal(fby_human_age(3210, buf), "3.2s");
-	assert_string_equal(fby_human_age(59999, buf), "59s");
-	assert_string_equal(fby_human_age(245000, buf), "4m05s");
-	assert_string_equal(fby_human_age(7800000, buf), "2h10m");
-	assert_string_equal(fby_human_age(284400000, buf), "3d07h");
+	assert_string_equal(fby_format_age(0, buf), "0ms");
+	assert_string_equal(fby_format_age(999, buf), "999ms");
+	assert_string_equal(fby_format_age(3210, buf), "3.2s");
+	assert_string_equal(fby_format_age(59999, buf), "59s");
+	assert_string_equal(fby_format_age(245000, buf), "4m05s");
+	assert_string_equal(fby_format_age(7800000, buf), "2h10m");
+	assert_string_equal(fby_format_age(284400000, buf), "3d07h");
 }
 
 static void
 a_watermark_of_another_day_shows_its_date(void **state)
 {
 	(void)state;
-	assert_string_equal(fby_human_watermark(NOW - 652, NOW, buf),
+	assert_string_equal(fby_format_watermark(NOW - 652, NOW, buf),
 	    "21:25:36.348 652ms ago");
-	assert_string_equal(fby_human_watermark(NOW + 5000, NOW, buf),
+	assert_string_equal(fby_format_watermark(NOW + 5000, NOW, buf),
 	    "21:25:42.000 in 5.0s");
-	assert_string_equal(fby_human_watermark(NOW - 86400000, NOW, buf),
+	assert_string_equal(fby_format_watermark(NOW - 86400000, NOW, buf),
 	    "2026-11-21 21:25:37 1d00h ago");
-	assert_string_equal(fby_human_watermark(0, NOW, buf),
+	assert_string_equal(fby_format_watermark(0, NOW, buf),
 	    "1970-01-01 00:00:00 20779d21h ago");
-	assert_string_equal(fby_human_watermark(-1, NOW, buf), "-");
-	assert_string_equal(fby_human_watermark(INT64_MIN, NOW, buf), "-");
-	assert_string_equal(fby_human_watermark(INT64_MAX, NOW, buf),
+	assert_string_equal(fby_format_watermark(-1, NOW, buf), "-");
+	assert_string_equal(fby_format_watermark(INT64_MIN, NOW, buf), "-");
+	assert_string_equal(fby_format_watermark(INT64_MAX, NOW, buf),
 	    "292278994-08-17 07:12:55 in 106751970387d09h");
 }
 

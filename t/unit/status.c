@@ -144,7 +144,7 @@ a_foreign_member_is_seen_as_far_as_the_broker_knows(void **state)
 	assert_true(json_is_null(json_object_get(p, "acked")));
 	assert_int_equal(json_integer_value(json_object_get(o, "lag")), 160);
 	json_decref(o);
-	mst.observe.nparts = 0;
+	mst.group_view.nparts = 0;
 	assert_int_equal(fby_status_total_lag(&mst), FBY_NONE);
 }
 

@@ -168,7 +168,7 @@ fby_cpus_pin(const struct fby_manifest *m, const int *cpus, size_t n, size_t i)
 }
 
 void
-fby_tally_fini(struct fby_tallies *ts)
+fby_runtime_stats_fini(struct fby_runtime_stats *ts)
 {
 	(void)ts;
 }

@@ -46,12 +46,12 @@ sub no_harm { return unlink("$_[0]{poison}/$_[1]") }
 sub part { return $_[0]->partitions->{$_[1]} // {} }
 
 # A worker for suspects; undef if there is none.
-sub ward
+sub isolation_worker
 {
 	my ($f) = @_;
-	my ($ward) = grep { $_->{ward} && $_->{pid} } $f->workers;
+	my ($isolated) = grep { $_->{isolation} && $_->{pid} } $f->workers;
 
-	return $ward;
+	return $isolated;
 }
 
 # Acked offsets of all partitions but one go up.
@@ -118,14 +118,14 @@ body held_back => 'without a dead-letter topic the partition is held back', sub 
 	my @pids;
 
 	is_soon {
-		@pids = map { $_->{pid} } grep { !$_->{ward} } $f->workers;
+		@pids = map { $_->{pid} } grep { !$_->{isolation} } $f->workers;
 		return 2 == grep { $_ } @pids;
 	} 'both workers are back';
 	others_move($f, $bad, 'the others go on meanwhile');
 	is_soon { (part($f, $bad)->{state} // '') eq 'QUARANTINED' } 'held back', 60;
-	is_deeply([map { $_->{pid} } grep { !$_->{ward} } $f->workers],
-	    \@pids, 'only its ward has died of it since');
-	is_soon { !ward($f) } 'the ward is not needed any more';
+	is_deeply([map { $_->{pid} } grep { !$_->{isolation} } $f->workers],
+	    \@pids, 'only its isolation worker has died of it since');
+	is_soon { !isolation_worker($f) } 'the isolation worker is not needed any more';
 	is(part($f, $bad)->{acked}, 100, 'at the record itself');
 	is(part($f, $bad)->{held_back_at}, 100, 'status has it');
 	is_soon { ($b->offsets($f->{group}, $topic)->[1]{committed} // -1)
@@ -195,7 +195,7 @@ body dead_letter => 'with a dead-letter topic the record goes there', sub {
 	my ($b) = @_;
 	my $topic = $b->topic(4);
 	my $letters = $b->topic(1, output => 1);
-	# One worker is enough: the ward is another.
+	# One worker is enough: the isolation worker is another.
 	my $f = poisoned($b, $topic, '2:150', workers => 1,
 	    host => { deadLetter => { topic => $letters } });
 	my $bad = "$topic/2";
@@ -204,7 +204,7 @@ body dead_letter => 'with a dead-letter topic the record goes there', sub {
 	$f->start_ready(4);
 	my $p = $b->producer($topic, rate => 1000);
 
-	is_soon { ward($f) } 'it is suspected';
+	is_soon { isolation_worker($f) } 'it is suspected';
 	others_move($f, $bad, 'the others go on meanwhile');
 	is_soon { (part($f, $bad)->{acked} // 0) > 300 } 'it goes on', 60;
 	is(part($f, $bad)->{dead_lettered}, 1, 'counted');
@@ -212,7 +212,7 @@ body dead_letter => 'with a dead-letter topic the record goes there', sub {
 	    'the log');
 	is($f->status->{counters}{quarantined}, 0, 'nothing is held back');
 	is_deeply($f->status->{alarms}, [], 'no alarm');
-	is_soon { !ward($f) } 'and suspected no longer';
+	is_soon { !isolation_worker($f) } 'and suspected no longer';
 	others_move($f, $bad, 'the others still go on');
 	$p->close;
 	$f->await_caught_up;
@@ -249,20 +249,20 @@ body kills_from_outside => 'kill -9 in isolation condemns nobody', sub {
 	wait_until { $p->acked > 300 } 'there are records';
 	$f->start_only;
 	for my $round (1 .. 4) {
-		my $ward;
+		my $isolated;
 
 		is_soon {
 			my $part = part($f, "$topic/0");
 
-			($ward) = grep { $_->{ward} && $_->{pid} &&
+			($isolated) = grep { $_->{isolation} && $_->{pid} &&
 			    $_->{slot} == ($part->{holder} // -1) }
 			    $f->workers;
-			return $ward && $part->{isolated} &&
+			return $isolated && $part->{isolated} &&
 			    $part->{in_flight};
 		} "round $round: it is alone with its record", 60;
 		others_move($f, "$topic/0", 'the others go on') if $round == 1;
-		kill('KILL', $ward->{pid}) if $ward;
-		is_soon { !$ward || !pid_alive($ward->{pid}) } 'killed';
+		kill('KILL', $isolated->{pid}) if $isolated;
+		is_soon { !$isolated || !pid_alive($isolated->{pid}) } 'killed';
 	}
 	no_harm($f, 'hang');
 	is_soon { part($f, "$topic/0")->{acked} > 0 } 'it gets through', 60;

@@ -4,7 +4,7 @@
  */
 #include "t/unit/unit.h"
 
-#include "master/group/holders.h"
+#include "master/group/ledger_lock.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -54,7 +54,7 @@ await(size_t n)
 {
 	for (int i = 0; i < 5000; i++) {
 		found = 0;
-		fby_holders_each(file, on_holder, NULL);
+		fby_ledger_lock_holders(file, on_holder, NULL);
 		if (found == n)
 			return;
 		usleep(1000);
@@ -72,7 +72,7 @@ who_inherited_the_lock_is_found_and_nobody_else(void **state)
 	file = mkstemp(path);
 	assert_true(file >= 0);
 	assert_int_equal(flock(file, LOCK_EX | LOCK_NB), 0);
-	assert_int_equal(fby_holders_each(file, on_holder, NULL), 0);
+	assert_int_equal(fby_ledger_lock_holders(file, on_holder, NULL), 0);
 	other = open(path, O_RDWR | O_CLOEXEC);
 	assert_true(other >= 0);
 	reader = child(other);

@@ -10,8 +10,8 @@
  *
  * Where our master is a member, too (a canary), what it holds it knows better.
  */
-#ifndef FBY_OBSERVE_H
-#define FBY_OBSERVE_H
+#ifndef FBY_GROUP_VIEW_H
+#define FBY_GROUP_VIEW_H
 
 #include "shared/fby.h"
 
@@ -26,7 +26,7 @@
 typedef struct rd_kafka_s rd_kafka_t;
 struct fby_context;
 
-struct fby_observe_part {
+struct fby_group_view_part {
 	char *topic;
 	int32_t partition;
 	int64_t committed, watermark; /* FBY_NONE: none, or unknown */
@@ -34,14 +34,14 @@ struct fby_observe_part {
 	bool is_there;
 };
 
-struct fby_observe {
+struct fby_group_view {
 	struct fby_context *ctx;
 	rd_kafka_t *rk;            /* NULL: not looking */
 	struct fby_kafka_queue kq; /* events and replies */
 	struct event ev_look;
 	struct fby_call *topics; /* under way, or NULL */
 	struct fby_survey survey;
-	struct fby_observe_part *parts; /* by topic and number */
+	struct fby_group_view_part *parts; /* by topic and number */
 	size_t nparts;
 	unsigned failed; /* looks, one after the other */
 	bool is_known;   /* the last of them said something */
@@ -50,15 +50,15 @@ struct fby_observe {
 	double rate;       /* records committed in a second, since then */
 };
 
-void fby_observe_init(struct fby_observe *o, struct fby_context *ctx);
+void fby_group_view_init(struct fby_group_view *o, struct fby_context *ctx);
 
 /* Begin, with the manifest in force; end, and forget. */
-void fby_observe_start(struct fby_observe *o);
-void fby_observe_stop(struct fby_observe *o);
+void fby_group_view_start(struct fby_group_view *o);
+void fby_group_view_stop(struct fby_group_view *o);
 
 /* end - max(committed, start of the log), never negative; FBY_NONE. */
 static inline int64_t
-fby_observe_part_lag(const struct fby_observe_part *p)
+fby_group_view_part_lag(const struct fby_group_view_part *p)
 {
 	int64_t from = FBY_MAX(p->committed, p->first);
 
@@ -67,7 +67,7 @@ fby_observe_part_lag(const struct fby_observe_part *p)
 
 /* The oldest that was committed, as fby_offsets has it; FBY_NONE. */
 static inline int64_t
-fby_observe_watermark(const struct fby_observe *o)
+fby_group_view_watermark(const struct fby_group_view *o)
 {
 	int64_t min = INT64_MAX;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A GET over 127.0.0.1; see fetch.h.
+ * A GET over 127.0.0.1; see http_client.h.
  */
 #include "shared/fby.h"
 
-#include "master/runtime/fetch.h"
+#include "master/runtime/http_client.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
@@ -43,7 +43,7 @@ make_tls(struct event_base *base)
 static void
 on_answer(struct evhttp_request *req, void *arg)
 {
-	struct fby_fetch *f = arg;
+	struct fby_http_client *f = arg;
 	int code = req ? evhttp_request_get_response_code(req) : 0;
 	struct evbuffer *in;
 
@@ -58,15 +58,15 @@ on_answer(struct evhttp_request *req, void *arg)
 }
 
 void
-fby_fetch_get(struct fby_fetch *f, struct event_base *base, bool tls,
-    uint16_t port, const char *path)
+fby_http_client_get(struct fby_http_client *f, struct event_base *base,
+    bool tls, uint16_t port, const char *path)
 {
 	struct bufferevent *bev = NULL;
 	struct evhttp_request *req;
 
 	if (f->under_way)
 		return;
-	fby_fetch_cancel(f);
+	fby_http_client_cancel(f);
 	if (tls && (bev = make_tls(base)) == NULL) {
 		f->fn(f->arg, 0, "", 0);
 		return;
@@ -85,7 +85,7 @@ fby_fetch_get(struct fby_fetch *f, struct event_base *base, bool tls,
 	f->under_way = true;
 	if (evhttp_make_request(f->conn, req, EVHTTP_REQ_GET, path) == -1 &&
 	    f->under_way) {
-		fby_fetch_cancel(f);
+		fby_http_client_cancel(f);
 		f->fn(f->arg, 0, "", 0);
 	}
 }
@@ -95,7 +95,7 @@ fby_fetch_get(struct fby_fetch *f, struct event_base *base, bool tls,
  * and in the callback it must not be.
  */
 void
-fby_fetch_cancel(struct fby_fetch *f)
+fby_http_client_cancel(struct fby_http_client *f)
 {
 	struct evhttp_connection *conn = f->conn;
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The group seen from outside; see observe.h.
+ * The group seen from outside; see group/view.h.
  *
  * A look is two questions, the second with the answer of the first: which
  * partitions are there, and what is known of them (survey.h).
  */
 #include "shared/fby.h"
 
-#include "master/group/observe.h"
+#include "master/group/view.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -32,7 +32,7 @@
 /* ---- what is known ---------------------------------------------------- */
 
 static void
-forget(struct fby_observe *o)
+forget(struct fby_group_view *o)
 {
 	for (size_t i = 0; i < o->nparts; i++)
 		free(o->parts[i].topic);
@@ -43,8 +43,8 @@ forget(struct fby_observe *o)
 	o->rate = 0;
 }
 
-static struct fby_observe_part *
-find(struct fby_observe *o, const char *topic, int32_t partition)
+static struct fby_group_view_part *
+find(struct fby_group_view *o, const char *topic, int32_t partition)
 {
 	for (size_t i = 0; i < o->nparts; i++)
 		if (o->parts[i].partition == partition &&
@@ -54,16 +54,16 @@ find(struct fby_observe *o, const char *topic, int32_t partition)
 }
 
 static void
-add(struct fby_observe *o, const char *topic, int32_t partition)
+add(struct fby_group_view *o, const char *topic, int32_t partition)
 {
-	struct fby_observe_part *p = find(o, topic, partition);
+	struct fby_group_view_part *p = find(o, topic, partition);
 
 	if (p) {
 		p->is_there = true;
 		return;
 	}
 	o->parts = fby_realloc(o->parts, (o->nparts + 1) * sizeof(*o->parts));
-	o->parts[o->nparts++] = (struct fby_observe_part){
+	o->parts[o->nparts++] = (struct fby_group_view_part){
 		.topic = fby_strdup(topic),
 		.partition = partition,
 		.is_there = true,
@@ -76,7 +76,7 @@ add(struct fby_observe *o, const char *topic, int32_t partition)
 
 /* Of a topic that was made anew with fewer, or that we do not read now. */
 static void
-drop_absent(struct fby_observe *o)
+drop_absent(struct fby_group_view *o)
 {
 	size_t n = 0;
 
@@ -91,7 +91,7 @@ drop_absent(struct fby_observe *o)
 static int
 by_name(const void *a, const void *b)
 {
-	const struct fby_observe_part *x = a, *y = b;
+	const struct fby_group_view_part *x = a, *y = b;
 	int order = strcmp(x->topic, y->topic);
 
 	return order ?
@@ -102,7 +102,7 @@ by_name(const void *a, const void *b)
 /* ---- the end of a look ------------------------------------------------ */
 
 static void
-look_failed(struct fby_observe *o, const char *what, const char *why)
+look_failed(struct fby_group_view *o, const char *what, const char *why)
 {
 	fby_debug("observe: %s: %s", what, why);
 	if (++o->failed != FAILED_MAX)
@@ -113,7 +113,7 @@ look_failed(struct fby_observe *o, const char *what, const char *why)
 }
 
 static void
-look_done(struct fby_observe *o, int64_t records)
+look_done(struct fby_group_view *o, int64_t records)
 {
 	int64_t now = fby_clock_mono();
 
@@ -130,7 +130,7 @@ look_done(struct fby_observe *o, int64_t records)
 /* ---- what is known of them? ------------------------------------------- */
 
 static int64_t
-take(struct fby_observe_part *p, const struct fby_survey_part *sp)
+take(struct fby_group_view_part *p, const struct fby_survey_part *sp)
 {
 	int64_t records = 0;
 
@@ -146,7 +146,7 @@ take(struct fby_observe_part *p, const struct fby_survey_part *sp)
 static void
 on_survey(void *arg, struct fby_survey *s, const char *error)
 {
-	struct fby_observe *o = arg;
+	struct fby_group_view *o = arg;
 	int64_t records = 0;
 
 	if (error) {
@@ -154,7 +154,7 @@ on_survey(void *arg, struct fby_survey *s, const char *error)
 		return;
 	}
 	for (size_t i = 0; i < o->nparts; i++) {
-		struct fby_observe_part *p = &o->parts[i];
+		struct fby_group_view_part *p = &o->parts[i];
 		const struct fby_survey_part *sp = fby_survey_find(s, p->topic,
 		    p->partition);
 
@@ -165,7 +165,7 @@ on_survey(void *arg, struct fby_survey *s, const char *error)
 }
 
 static void
-ask_offsets(struct fby_observe *o)
+ask_offsets(struct fby_group_view *o)
 {
 	rd_kafka_topic_partition_list_t *list;
 
@@ -180,7 +180,7 @@ ask_offsets(struct fby_observe *o)
 /* ---- which partitions are there? -------------------------------------- */
 
 static void
-take_topics(struct fby_observe *o, const rd_kafka_metadata_t *md)
+take_topics(struct fby_group_view *o, const rd_kafka_metadata_t *md)
 {
 	for (size_t i = 0; i < o->nparts; i++)
 		o->parts[i].is_there = false;
@@ -205,7 +205,7 @@ take_topics(struct fby_observe *o, const rd_kafka_metadata_t *md)
 static void
 on_topics(void *arg, const rd_kafka_metadata_t *md, int err)
 {
-	struct fby_observe *o = arg;
+	struct fby_group_view *o = arg;
 
 	o->topics = NULL;
 	if (err)
@@ -215,7 +215,7 @@ on_topics(void *arg, const rd_kafka_metadata_t *md, int err)
 }
 
 static void
-look(struct fby_observe *o)
+look(struct fby_group_view *o)
 {
 	const struct fby_strings *topics = &o->ctx->manifest->topics;
 	rd_kafka_topic_partition_list_t *list;
@@ -231,7 +231,7 @@ look(struct fby_observe *o)
 static void
 on_look(evutil_socket_t fd, short what, void *arg)
 {
-	struct fby_observe *o = arg;
+	struct fby_group_view *o = arg;
 	struct timeval tv = fby_clock_tv(o->is_known ? LOOK_MS : LOOK_FIRST_MS);
 
 	(void)fd;
@@ -248,7 +248,7 @@ on_look(evutil_socket_t fd, short what, void *arg)
 /* ---- events ----------------------------------------------------------- */
 
 static void
-dispatch(struct fby_observe *o, rd_kafka_event_t *ev)
+dispatch(struct fby_group_view *o, rd_kafka_event_t *ev)
 {
 	struct fby_request *req;
 	const char *fac, *text;
@@ -278,7 +278,7 @@ dispatch(struct fby_observe *o, rd_kafka_event_t *ev)
 static void
 on_queue(evutil_socket_t fd, short what, void *arg)
 {
-	struct fby_observe *o = arg;
+	struct fby_group_view *o = arg;
 	rd_kafka_event_t *ev;
 
 	(void)fd;
@@ -290,7 +290,7 @@ on_queue(evutil_socket_t fd, short what, void *arg)
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_observe_init(struct fby_observe *o, struct fby_context *ctx)
+fby_group_view_init(struct fby_group_view *o, struct fby_context *ctx)
 {
 	memset(o, 0, sizeof(*o));
 	o->ctx = ctx;
@@ -323,7 +323,7 @@ make_client(const struct fby_manifest *m)
 }
 
 void
-fby_observe_start(struct fby_observe *o)
+fby_group_view_start(struct fby_group_view *o)
 {
 	FBY_BUG_ON(o->rk != NULL);
 	if ((o->rk = make_client(o->ctx->manifest)) == NULL)
@@ -345,7 +345,7 @@ fby_observe_start(struct fby_observe *o)
 }
 
 void
-fby_observe_stop(struct fby_observe *o)
+fby_group_view_stop(struct fby_group_view *o)
 {
 	if (o->rk == NULL)
 		return;

@@ -7,8 +7,8 @@
  * another runtime.  So what a process has done is what they say now, less
  * what they said when it was started.
  */
-#ifndef FBY_TALLY_H
-#define FBY_TALLY_H
+#ifndef FBY_RUNTIME_STATS_H
+#define FBY_RUNTIME_STATS_H
 
 #include "shared/fby.h"
 
@@ -19,28 +19,29 @@ struct fby_counts {
 	uint64_t cpu_us;
 };
 
-struct fby_tally {
+struct fby_runtime_stat {
 	char *runtime;
 	struct fby_counts done; /* by processes that are gone */
 	uint64_t spawns, deaths;
 };
 
-struct fby_tallies {
-	struct fby_tally *v; /* in the order of their first start */
+struct fby_runtime_stats {
+	struct fby_runtime_stat *v; /* in the order of their first start */
 	size_t n;
 };
 
 /* What the slot says now. */
-struct fby_counts fby_tally_counts(const struct fby_ledger_slot *slot);
+struct fby_counts fby_runtime_stats_counts(const struct fby_ledger_slot *slot);
 
 /* Add what the slot says now, less `before`. */
-void fby_tally_add(struct fby_counts *sum, const struct fby_ledger_slot *slot,
-    const struct fby_counts *before);
+void fby_runtime_stats_add(struct fby_counts *sum,
+    const struct fby_ledger_slot *slot, const struct fby_counts *before);
 
-void fby_tally_started(struct fby_tallies *t, const char *runtime);
-void fby_tally_ended(struct fby_tallies *t, const char *runtime,
+void fby_runtime_stats_started(struct fby_runtime_stats *t,
+    const char *runtime);
+void fby_runtime_stats_ended(struct fby_runtime_stats *t, const char *runtime,
     const struct fby_ledger_slot *slot, const struct fby_counts *before,
     bool died);
-void fby_tally_fini(struct fby_tallies *t);
+void fby_runtime_stats_fini(struct fby_runtime_stats *t);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who keeps a lock; see holders.h.  /proc/locks only knows who has taken it,
- * and that one may be dead.
+ * Who keeps a lock; see ledger_lock.h.  /proc/locks only knows who has taken
+ * it, and that one may be dead.
  */
 #include "shared/fby.h"
 
-#include "master/group/holders.h"
+#include "master/group/ledger_lock.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -59,7 +59,7 @@ is_holder(pid_t pid, const struct stat *file)
 }
 
 size_t
-fby_holders_each(int fd, fby_holder_fn fn, void *arg)
+fby_ledger_lock_holders(int fd, fby_ledger_lock_fn fn, void *arg)
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *de;
