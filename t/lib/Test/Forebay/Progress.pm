@@ -44,7 +44,7 @@ sub prepare
 	my @names = map { ref ? $_->[1] : $_ } @tests;
 
 	$self->SUPER::prepare(@names);
-	$self->{before} = { map { /^(\S+)\s+(\S+)/ ? ($2 => $1) : () }
+	$self->{before} = { map { /^\s*(\S+)\s+(\S+)/ ? ($2 => $1) : () }
 	    lines_of($TIMES) };
 	$self->{alone} = { map { m{^\s*- (t/\S+)$} ? ($1 => 1) : () }
 	    lines_of($RULES) };
