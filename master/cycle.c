@@ -92,249 +92,6 @@ fby_cycle_unready(const struct fby_master *mst)
 	return NULL;
 }
 
-/* ---- planning --------------------------------------------------------- */
-
-void
-fby_cycle_plan_soon(struct fby_master *mst)
-{
-	event_active(&mst->ev_plan, EV_TIMEOUT, 1);
-}
-
-static void
-on_plan(evutil_socket_t fd, short what, void *arg)
-{
-	struct fby_master *mst = arg;
-	uint32_t slots[FBY_SLOTS_MAX];
-	bool ready[FBY_SLOTS_MAX];
-	uint32_t canaries[FBY_SLOTS_MAX];
-	uint32_t isolation[FBY_ISOLATION_MAX];
-	struct fby_handoff_plan pl = {
-		.slots = slots,
-		.ready = ready,
-		.canaries = canaries,
-		.canary_share = mst->ctx.manifest->host.canary.share,
-		.isolation = isolation,
-		.drain_ms = mst->ctx.manifest->host.drain_timeout_ms,
-	};
-
-	(void)fd;
-	(void)what;
-	if (mst->ctx.state != FBY_CYCLE_RUNNING)
-		return;
-	fby_supervisor_need_isolation(&mst->sup,
-	    fby_suspicion_count(&mst->handoff));
-	pl.nslots = fby_supervisor_eligible(&mst->sup, slots, ready);
-	pl.ncanaries = fby_supervisor_canaries(&mst->sup, canaries);
-	pl.nisolation = fby_supervisor_isolation(&mst->sup, isolation);
-	fby_plan_make(&mst->handoff, &pl);
-}
-
-static void
-op_grant(void *arg, const struct fby_part *pt)
-{
-	struct fby_master *mst = arg;
-
-	fby_supervisor_grant(&mst->sup, pt);
-}
-
-static void
-op_revoke(void *arg, struct fby_part *pt, int64_t drain_ms)
-{
-	struct fby_master *mst = arg;
-
-	fby_supervisor_revoke(&mst->sup, pt, drain_ms);
-}
-
-static void
-op_resolve(void *arg, bool soon)
-{
-	struct fby_master *mst = arg;
-
-	/* One round for all partitions of a rebalance. */
-	if (soon)
-		event_active(&mst->ev_resolve, EV_TIMEOUT, 1);
-	else
-		fby_offsets_resolve_later(&mst->offsets);
-}
-
-static void
-on_resolve(evutil_socket_t fd, short what, void *arg)
-{
-	struct fby_master *mst = arg;
-
-	(void)fd;
-	(void)what;
-	fby_offsets_resolve(&mst->offsets);
-}
-
-static void
-op_commit(void *arg)
-{
-	struct fby_master *mst = arg;
-
-	fby_commit_now(&mst->commit);
-}
-
-static void
-op_plan(void *arg)
-{
-	fby_cycle_plan_soon(arg);
-}
-
-static void
-op_alarm(void *arg)
-{
-	struct fby_master *mst = arg;
-
-	fby_quarantine_alarm(&mst->quarantine);
-}
-
-static void
-op_skipped(void *arg, const struct fby_part *pt, int64_t offset, bool done)
-{
-	struct fby_master *mst = arg;
-
-	fby_quarantine_skipped(&mst->quarantine, pt, offset, done);
-}
-
-void
-fby_cycle_left_soon(struct fby_master *mst)
-{
-	event_active(&mst->ev_left, EV_TIMEOUT, 1);
-}
-
-static void
-op_left(void *arg)
-{
-	fby_cycle_left_soon(arg);
-}
-
-static void
-on_left(evutil_socket_t fd, short what, void *arg)
-{
-	struct fby_master *mst = arg;
-
-	(void)fd;
-	(void)what;
-	if (fby_handoff_leaving(&mst->handoff) > 0)
-		return;
-	fby_group_unassign(&mst->group);
-	if (mst->ctx.state == FBY_CYCLE_DRAINING &&
-	    fby_handoff_ours(&mst->handoff) == 0)
-		fby_cycle_leave(mst,
-		    mst->commit.given_up ?
-			"everything is drained, and not all is committed" :
-			"everything is drained and committed");
-}
-
-static void
-op_settled(void *arg)
-{
-	struct fby_master *mst = arg;
-
-	fby_reload_continue(&mst->reload);
-}
-
-static void
-op_ready(void *arg)
-{
-	fby_cycle_workers_ready(arg);
-}
-
-static void
-op_gone(void *arg)
-{
-	fby_cycle_workers_gone(arg);
-}
-
-static bool
-op_is_rolling(void *arg)
-{
-	const struct fby_master *mst = arg;
-
-	return mst->reload.state == FBY_RELOAD_ROLLING;
-}
-
-static bool
-op_is_reloading(void *arg)
-{
-	const struct fby_master *mst = arg;
-
-	return mst->reload.state != FBY_RELOAD_IDLE;
-}
-
-static const struct fby_supervisor_ops supervisor_ops = {
-	.plan = op_plan,
-	.ready = op_ready,
-	.gone = op_gone,
-	.settled = op_settled,
-	.is_rolling = op_is_rolling,
-	.is_reloading = op_is_reloading,
-};
-
-static void
-op_metadata(void *arg)
-{
-	struct fby_master *mst = arg;
-
-	fby_supervisor_group(&mst->sup);
-}
-
-static void
-op_topics(void *arg, const char *missing)
-{
-	struct fby_master *mst = arg;
-
-	if (missing)
-		fby_topics_missing(&mst->topics, missing);
-	else
-		fby_topics_look(&mst->topics);
-}
-
-static void
-op_forget(void *arg)
-{
-	struct fby_master *mst = arg;
-
-	fby_offsets_forget(&mst->offsets);
-	fby_ends_forget(&mst->ends);
-	fby_commit_forget(&mst->commit);
-	fby_topics_forget(&mst->topics);
-}
-
-static void
-op_closed(void *arg)
-{
-	fby_cycle_group_closed(arg);
-}
-
-static void
-on_partitions(void *arg, rd_kafka_topic_partition_list_t *list)
-{
-	struct fby_master *mst = arg;
-
-	fby_offsets_group(&mst->offsets, list);
-}
-
-static const struct fby_group_ops group_ops = {
-	.metadata = op_metadata,
-	.revoked = op_left,
-	.topics = op_topics,
-	.forget = op_forget,
-	.closed = op_closed,
-};
-
-static const struct fby_handoff_ops handoff_ops = {
-	.grant = op_grant,
-	.revoke = op_revoke,
-	.resolve = op_resolve,
-	.commit = op_commit,
-	.left = op_left,
-	.plan = op_plan,
-	.alarm = op_alarm,
-	.skipped = op_skipped,
-};
-
 /* ---- starting --------------------------------------------------------- */
 
 /* Whose counters go on in ours: the chosen one's, else the canary's. */
@@ -424,7 +181,8 @@ create_ledger(struct fby_master *mst)
 	if (rc == 0) {
 		fby_store(&mst->shm.head->master_pid, (uint32_t)getpid());
 		fby_crash_guard(mst->shm.head, mst->shm.size);
-		fby_handoff_init(&mst->handoff, &mst->shm, &handoff_ops, mst);
+		fby_handoff_init(&mst->handoff, &mst->shm, &fby_wiring_handoff,
+		    mst);
 		fby_recover_carry_over(&mst->recover, &mst->handoff);
 		/* The old one, and its news, are there until now. */
 		rc = rename(fresh, path);
@@ -466,7 +224,7 @@ recovered(struct fby_master *mst)
 	    &mst->failures);
 	fby_commit_init(&mst->commit, &mst->ctx, &mst->group, &mst->handoff);
 	fby_topics_init(&mst->topics, &mst->ctx, &mst->group, &mst->handoff,
-	    on_partitions, mst);
+	    fby_wiring_partitions, mst);
 	fby_unassigned_init(&mst->unassigned, &mst->ctx, &mst->group,
 	    &mst->topics, &mst->handoff);
 	fby_cycle_set_state(mst, FBY_CYCLE_RUNNING, "started");
@@ -650,19 +408,18 @@ open_all(struct fby_master *mst)
 	}
 	event_assign(&mst->ev_tick, mst->ctx.base, -1, EV_PERSIST, on_tick,
 	    mst);
-	event_assign(&mst->ev_plan, mst->ctx.base, -1, 0, on_plan, mst);
-	event_assign(&mst->ev_left, mst->ctx.base, -1, 0, on_left, mst);
-	event_assign(&mst->ev_resolve, mst->ctx.base, -1, 0, on_resolve, mst);
+	fby_wiring_init(mst);
 	event_add(&mst->ev_tick, &tick);
 	fby_signal_init(mst);
 	if (fby_calls_init(&mst->ctx.calls, mst->ctx.base) == -1)
 		return -1;
-	fby_supervisor_init(&mst->sup, &env, &supervisor_ops, mst);
+	fby_supervisor_init(&mst->sup, &env, &fby_wiring_supervisor, mst);
 	fby_log_file_init(&mst->log_file, &mst->ctx, &mst->sup, &mst->shm);
 	fby_quarantine_init(&mst->quarantine, &mst->ctx, &mst->handoff,
 	    &mst->progress, fby_control_result);
 	fby_oom_init(&mst->oom, "");
-	fby_group_init(&mst->group, &mst->ctx, &mst->handoff, &group_ops, mst);
+	fby_group_init(&mst->group, &mst->ctx, &mst->handoff, &fby_wiring_group,
+	    mst);
 	fby_reload_init(&mst->reload, &mst->ctx, &reload_ops, mst);
 	mst->reload.sup = &mst->sup;
 	mst->reload.notify = &mst->notify;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files that make up the cycle share: cycle.c, cycle_stop.c.  Private
- * to them.
+ * What the files that make up the cycle share: cycle.c, cycle_stop.c, wiring.c.
+ * Private to them.
  */
 #ifndef FBY_CYCLE_OWN_H
 #define FBY_CYCLE_OWN_H
@@ -9,6 +9,13 @@
 #include "shared/fby.h"
 
 #include "master/master.h"
+
+/* wiring.c */
+extern const struct fby_group_ops fby_wiring_group;
+extern const struct fby_handoff_ops fby_wiring_handoff;
+extern const struct fby_supervisor_ops fby_wiring_supervisor;
+void fby_wiring_partitions(void *arg, rd_kafka_topic_partition_list_t *list);
+void fby_wiring_init(struct fby_master *mst);
 
 /* The only writer of the cycle's state. */
 void fby_cycle_set_state(struct fby_master *mst, enum fby_cycle_state to,

@@ -271,12 +271,40 @@ forget_void(struct fby_offsets_part *op)
 	op->epoch = -1;
 }
 
+/* The committed offset is no offset of the log any more. */
+static void
+count_reset(struct fby_offsets *o, const struct fby_offsets_part *op,
+    int64_t committed, int64_t start)
+{
+	o->resets++;
+	fby_warn("partition %s/%d: the committed offset %" PRId64
+		 " is outside of what the broker has (%" PRId64 " to %" PRId64
+		 "); auto.offset.reset: starting at %" PRId64,
+	    op->pt->topic, op->pt->partition, committed, op->first, op->end,
+	    start);
+}
+
+/* From the start that was chosen, or from where we know better. */
+static int64_t
+go_on(struct fby_offsets *o, const struct fby_offsets_part *op,
+    uint64_t topic_id, int64_t start, int64_t *watermark, int32_t *epoch)
+{
+	const struct fby_part *pt = op->pt;
+	int64_t acked = recovered(o, op, topic_id, watermark, epoch);
+
+	if (acked == FBY_NONE)
+		acked = kept(o, op, topic_id, watermark, epoch);
+	if (acked >= 0 && acked < pt->resume)
+		*epoch = pt->epoch_before;
+	return acked >= 0 ? FBY_MAX(acked, pt->resume) : start;
+}
+
 static void
 decide(struct fby_offsets *o, struct fby_offsets_part *op)
 {
 	struct fby_part *pt = op->pt;
 	const struct fby_topics_id *id;
-	int64_t start, watermark = op->watermark, acked, committed;
+	int64_t start, watermark = op->watermark, committed;
 	enum fby_start_reset reset = o->reset;
 	uint64_t topic_id;
 	int32_t epoch;
@@ -319,25 +347,13 @@ decide(struct fby_offsets *o, struct fby_offsets_part *op)
 		retry_later(o);
 		return;
 	case FBY_START_RESET:
-		o->resets++;
-		fby_warn("partition %s/%d: the committed offset %" PRId64
-			 " is outside of what the broker has (%" PRId64
-			 " to %" PRId64
-			 "); auto.offset.reset: starting at %" PRId64,
-		    pt->topic, pt->partition, committed, op->first, op->end,
-		    start);
+		count_reset(o, op, committed, start);
 		committed = FBY_NONE;
 		epoch = -1;
 		break;
 	case FBY_START_COMMITTED:
 	case FBY_START_FRESH:
-		acked = recovered(o, op, topic_id, &watermark, &epoch);
-		if (acked == FBY_NONE)
-			acked = kept(o, op, topic_id, &watermark, &epoch);
-		if (acked >= 0 && acked < pt->resume)
-			epoch = pt->epoch_before;
-		if (acked >= 0)
-			start = FBY_MAX(acked, pt->resume);
+		start = go_on(o, op, topic_id, start, &watermark, &epoch);
 		break;
 	}
 	if (committed == FBY_NONE && reset == FBY_RESET_LATEST)

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What modules tell, and whom: the tables of callbacks that the cycle hands to
+ * the group, the hand-over and the supervisor.  None of them knows another.
+ */
+#include "shared/fby.h"
+
+#include <event2/event.h>
+
+#include "shared/manifest/manifest.h"
+
+#include "master/cycle_own.h"
+#include "master/handoff/plan.h"
+#include "master/handoff/suspicion.h"
+#include "master/master.h"
+
+void
+fby_cycle_plan_soon(struct fby_master *mst)
+{
+	event_active(&mst->ev_plan, EV_TIMEOUT, 1);
+}
+
+static void
+on_plan(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_master *mst = arg;
+	uint32_t slots[FBY_SLOTS_MAX];
+	bool ready[FBY_SLOTS_MAX];
+	uint32_t canaries[FBY_SLOTS_MAX];
+	uint32_t isolation[FBY_ISOLATION_MAX];
+	struct fby_handoff_plan pl = {
+		.slots = slots,
+		.ready = ready,
+		.canaries = canaries,
+		.canary_share = mst->ctx.manifest->host.canary.share,
+		.isolation = isolation,
+		.drain_ms = mst->ctx.manifest->host.drain_timeout_ms,
+	};
+
+	(void)fd;
+	(void)what;
+	if (mst->ctx.state != FBY_CYCLE_RUNNING)
+		return;
+	fby_supervisor_need_isolation(&mst->sup,
+	    fby_suspicion_count(&mst->handoff));
+	pl.nslots = fby_supervisor_eligible(&mst->sup, slots, ready);
+	pl.ncanaries = fby_supervisor_canaries(&mst->sup, canaries);
+	pl.nisolation = fby_supervisor_isolation(&mst->sup, isolation);
+	fby_plan_make(&mst->handoff, &pl);
+}
+
+static void
+op_grant(void *arg, const struct fby_part *pt)
+{
+	struct fby_master *mst = arg;
+
+	fby_supervisor_grant(&mst->sup, pt);
+}
+
+static void
+op_revoke(void *arg, struct fby_part *pt, int64_t drain_ms)
+{
+	struct fby_master *mst = arg;
+
+	fby_supervisor_revoke(&mst->sup, pt, drain_ms);
+}
+
+static void
+op_resolve(void *arg, bool soon)
+{
+	struct fby_master *mst = arg;
+
+	/* One round for all partitions of a rebalance. */
+	if (soon)
+		event_active(&mst->ev_resolve, EV_TIMEOUT, 1);
+	else
+		fby_offsets_resolve_later(&mst->offsets);
+}
+
+static void
+on_resolve(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_master *mst = arg;
+
+	(void)fd;
+	(void)what;
+	fby_offsets_resolve(&mst->offsets);
+}
+
+static void
+op_commit(void *arg)
+{
+	struct fby_master *mst = arg;
+
+	fby_commit_now(&mst->commit);
+}
+
+static void
+op_plan(void *arg)
+{
+	fby_cycle_plan_soon(arg);
+}
+
+static void
+op_alarm(void *arg)
+{
+	struct fby_master *mst = arg;
+
+	fby_quarantine_alarm(&mst->quarantine);
+}
+
+static void
+op_skipped(void *arg, const struct fby_part *pt, int64_t offset, bool done)
+{
+	struct fby_master *mst = arg;
+
+	fby_quarantine_skipped(&mst->quarantine, pt, offset, done);
+}
+
+void
+fby_cycle_left_soon(struct fby_master *mst)
+{
+	event_active(&mst->ev_left, EV_TIMEOUT, 1);
+}
+
+static void
+op_left(void *arg)
+{
+	fby_cycle_left_soon(arg);
+}
+
+static void
+on_left(evutil_socket_t fd, short what, void *arg)
+{
+	struct fby_master *mst = arg;
+
+	(void)fd;
+	(void)what;
+	if (fby_handoff_leaving(&mst->handoff) > 0)
+		return;
+	fby_group_unassign(&mst->group);
+	if (mst->ctx.state == FBY_CYCLE_DRAINING &&
+	    fby_handoff_ours(&mst->handoff) == 0)
+		fby_cycle_leave(mst,
+		    mst->commit.given_up ?
+			"everything is drained, and not all is committed" :
+			"everything is drained and committed");
+}
+
+static void
+op_settled(void *arg)
+{
+	struct fby_master *mst = arg;
+
+	fby_reload_continue(&mst->reload);
+}
+
+static void
+op_ready(void *arg)
+{
+	fby_cycle_workers_ready(arg);
+}
+
+static void
+op_gone(void *arg)
+{
+	fby_cycle_workers_gone(arg);
+}
+
+static bool
+op_is_rolling(void *arg)
+{
+	const struct fby_master *mst = arg;
+
+	return mst->reload.state == FBY_RELOAD_ROLLING;
+}
+
+static bool
+op_is_reloading(void *arg)
+{
+	const struct fby_master *mst = arg;
+
+	return mst->reload.state != FBY_RELOAD_IDLE;
+}
+
+const struct fby_supervisor_ops fby_wiring_supervisor = {
+	.plan = op_plan,
+	.ready = op_ready,
+	.gone = op_gone,
+	.settled = op_settled,
+	.is_rolling = op_is_rolling,
+	.is_reloading = op_is_reloading,
+};
+
+static void
+op_metadata(void *arg)
+{
+	struct fby_master *mst = arg;
+
+	fby_supervisor_group(&mst->sup);
+}
+
+static void
+op_topics(void *arg, const char *missing)
+{
+	struct fby_master *mst = arg;
+
+	if (missing)
+		fby_topics_missing(&mst->topics, missing);
+	else
+		fby_topics_look(&mst->topics);
+}
+
+static void
+op_forget(void *arg)
+{
+	struct fby_master *mst = arg;
+
+	fby_offsets_forget(&mst->offsets);
+	fby_ends_forget(&mst->ends);
+	fby_commit_forget(&mst->commit);
+	fby_topics_forget(&mst->topics);
+}
+
+static void
+op_closed(void *arg)
+{
+	fby_cycle_group_closed(arg);
+}
+
+void
+fby_wiring_partitions(void *arg, rd_kafka_topic_partition_list_t *list)
+{
+	struct fby_master *mst = arg;
+
+	fby_offsets_group(&mst->offsets, list);
+}
+
+const struct fby_group_ops fby_wiring_group = {
+	.metadata = op_metadata,
+	.revoked = op_left,
+	.topics = op_topics,
+	.forget = op_forget,
+	.closed = op_closed,
+};
+
+const struct fby_handoff_ops fby_wiring_handoff = {
+	.grant = op_grant,
+	.revoke = op_revoke,
+	.resolve = op_resolve,
+	.commit = op_commit,
+	.left = op_left,
+	.plan = op_plan,
+	.alarm = op_alarm,
+	.skipped = op_skipped,
+};
+
+/* Each is asked for from within other calls, and done in a turn of its own. */
+void
+fby_wiring_init(struct fby_master *mst)
+{
+	event_assign(&mst->ev_plan, mst->ctx.base, -1, 0, on_plan, mst);
+	event_assign(&mst->ev_left, mst->ctx.base, -1, 0, on_left, mst);
+	event_assign(&mst->ev_resolve, mst->ctx.base, -1, 0, on_resolve, mst);
+}
