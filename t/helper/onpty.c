@@ -24,7 +24,7 @@ die(const char *what)
 static void
 run_on(const char *terminal, char **argv)
 {
-	int fd;
+	int fd = -1;
 
 	if (setsid() == -1 || (fd = open(terminal, O_RDWR)) == -1)
 		die(terminal);
