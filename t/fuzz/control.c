@@ -272,6 +272,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	    (mst.ctx.base = event_base_new()) == NULL)
 		abort();
 	atexit(remove_dir);
+	fby_quarantine_init(&mst.quarantine, &mst.ctx, &mst.handoff,
+	    &mst.progress, fby_control_result);
 	mst.ctx.run_dir = dir;
 	mst.rundir.fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return 0;

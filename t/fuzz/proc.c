@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "shared/base/file.h"
 #include "t/fuzz/fuzz.h"
 
 #define NAME_MAX_BYTES 15 /* of a program, as the kernel keeps it */
@@ -62,6 +63,23 @@ fake_fopen(const char *path, const char *mode)
 	return fd == -1 ? NULL : fdopen(fd, mode);
 }
 
+static ssize_t
+fake_file_read(const char *path, char *buf, size_t size)
+{
+	int fd;
+	ssize_t n = -1;
+
+	FBY_BUG_ON(*path != '/');
+	fd = open_next();
+	if (fd != -1) {
+		n = read(fd, buf, size - 1);
+		close(fd);
+	}
+	buf[n > 0 ? n : 0] = '\0';
+	return n;
+}
+
+#define fby_file_read fake_file_read
 #define open(path, flags) fake_open(path, flags)
 #define openat(dir, name, flags) fake_openat(dir, name, flags)
 #define fopen fake_fopen
@@ -76,6 +94,7 @@ fake_fopen(const char *path, const char *mode)
 #undef open
 #undef openat
 #undef fopen
+#undef fby_file_read
 
 /* ---- what is made of them --------------------------------------------- */
 
