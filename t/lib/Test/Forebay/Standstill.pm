@@ -44,7 +44,7 @@ sub rows
 	    (unpack('V9', substr($head, 16, 36)))[1, 3, 4, 8];
 
 	sysseek($fh, $names_off, 0);
-	sysread($fh, my $names, $names_used);
+	sysread($fh, my $names, $names_used) or return \%acked;
 	for my $n (0 .. $nrows - 1) {
 		sysseek($fh, $rows_off + $n * 256, 0);
 		(sysread($fh, my $row, 80) // 0) == 80 or last;
@@ -52,7 +52,9 @@ sub rows
 		    substr($row, 16, 8));
 
 		last unless $topic_off;
-		my ($topic) = substr($names // '', $topic_off) =~ /^([^\0]*)/;
+		# Made since the head was read; the next look finds it.
+		next if $topic_off >= length $names;
+		my ($topic) = substr($names, $topic_off) =~ /^([^\0]*)/;
 
 		$acked{"$topic/$partition"} =
 		    unpack('q<', substr($row, 64, 8));
