@@ -96,7 +96,10 @@ scenario 'the kernel kills a worker' => sub {
 	my ($victim) = $f->worker_pids;
 
 	if ($group->starve($victim)) {
-		# It has to grow first.
+		# It has to grow first: for what piles up while it sleeps.
+		kill('STOP', $victim);
+		passes(3);
+		kill('CONT', $victim);
 		is_soon { !grep { $_ == $victim } $f->worker_pids }
 		    'it is gone', 120;
 		$f->await_held(8);

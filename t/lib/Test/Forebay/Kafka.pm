@@ -97,15 +97,21 @@ sub need
 # Ports that are free now.  Held together, so that they differ; and not from
 # the range that connections get theirs of, so that they are still free when
 # the broker is stopped and started again.
+my %given;
+
 sub free_ports
 {
 	my ($n) = @_;
 	my @socks;
 
 	for (1 .. 1000) {
+		my $port = 10_000 + int(rand(20_000));
+
+		# That of a broker which has not started yet is free, too.
+		next if $given{$port};
 		push @socks, IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-		    Listen => 1, LocalPort => 10_000 + int(rand(20_000)),
-		    Proto => 'tcp') // next;
+		    Listen => 1, LocalPort => $port, Proto => 'tcp') // next;
+		$given{$port} = 1;
 		return map { $_->sockport } @socks if @socks == $n;
 	}
 	die "no free port: $@\n";
