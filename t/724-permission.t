@@ -141,4 +141,31 @@ scenario 'one topic of two may only be described' => sub {
 	$f->delivered_ok(topic => $good, produced => 2000);
 };
 
+# The start of a new group is committed before anything is read: a topic that
+# does not let it does not keep the other from beginning.
+scenario 'a new group begins at the latest, and one topic refuses' => sub {
+	my ($bad, $good) = ($b->topic(2), $b->topic(2));
+	my $f = Test::Forebay->new(broker => $b, topic => [$good, $bad],
+	    group => "latest-$$", secured($b, my $dir = scratch()),
+	    config => { 'auto.offset.reset' => 'latest' });
+	allow(topic => $good);
+	allow(topic => $bad, 'describe');
+	allow(group => $f->{group});
+	$f->start;
+	is_soon { 2 == grep { $_->{topic} eq $good && $_->{state} eq 'HELD' }
+	    @{$f->status->{partitions}} } 'the other is read', 60;
+	is_soon { grep { $_->{what} eq 'offsets' && $_->{text} =~
+	    /\Q$bad\E.*does not take its start/ } @{$f->status->{alarms}} }
+	    'an alarm names the one, and says why';
+	$b->produce($good, 1000);
+	wait_until { $b->is_caught_up($f->{group}, $good) }
+	    'the other is committed', 60;
+	allow(topic => $bad);
+	is_soon { 2 == grep { $_->{topic} eq $bad && $_->{state} eq 'HELD' }
+	    @{$f->status->{partitions}} } 'once it is allowed it begins', 60;
+	ready_ok($f);
+	$f->drain;
+	$f->delivered_ok(topic => $good, produced => 1000);
+};
+
 done_testing();

@@ -166,6 +166,10 @@ fby_offsets_commit_first(struct fby_offsets *o, struct fby_offsets_part *op,
 	op->start_watermark = watermark;
 }
 
+/*
+ * librdkafka gives the error of one topic to all.  The starts that the broker
+ * did take are committed nevertheless, and the next round finds them so.
+ */
 void
 fby_offsets_on_first(void *arg, rd_kafka_event_t *ev)
 {
@@ -213,7 +217,6 @@ add_start(const struct fby_offsets *o, rd_kafka_topic_partition_list_t *list,
 	tp->metadata_size = tp->metadata ? len : 0;
 }
 
-/* false: there is nothing to commit. */
 bool
 fby_offsets_send_first(struct fby_offsets *o)
 {
