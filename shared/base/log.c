@@ -314,7 +314,7 @@ const char *
 fby_log_reason(int error)
 {
 	return error == EAGAIN ? "nobody reads it, and it is full" :
-				 strerrordesc_np(error);
+				 strerror(error);
 }
 
 /* To where the log went first, if it went to a file. */
