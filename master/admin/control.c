@@ -174,16 +174,7 @@ fby_control_result(struct fby_control_conn *conn, bool ok, const char *text)
 
 	/* Broker and file names may be in it: any bytes. */
 	fby_str_init(&s);
-	for (const char *p = text; *p;) {
-		size_t len = strcspn(p, "\n");
-
-		fby_str_escape(&s, p, len);
-		p += len;
-		if (*p == '\n') {
-			fby_str_puts(&s, "\n");
-			p++;
-		}
-	}
+	fby_str_printable_lines(&s, text);
 	fby_control_answer(conn,
 	    json_pack("{s:b, s:s}", "ok", (int)ok, "text", s.p));
 	fby_str_fini(&s);
