@@ -35,16 +35,8 @@ spawn(int pipe_fd, int manifest_fd, const char *what)
 		.on_orphan = SIGKILL,
 		.oom_above = FBY_SPAWN_OOM_ABOVE,
 	};
-	pid_t pid = -1;
+	pid_t pid = fby_spawn_self(sp);
 
-	sp.envp = fby_spawn_env(NULL, 0);
-	/* The program that runs, whatever has been installed since. */
-	sp.exec_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-	if (sp.exec_fd != -1) {
-		pid = fby_spawn(&sp);
-		close(sp.exec_fd);
-	}
-	fby_spawn_env_free(sp.envp);
 	free(text);
 	return pid;
 }

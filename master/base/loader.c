@@ -64,7 +64,7 @@ spawn(struct fby_loader *ld, int pipe_fd, char *const *files, size_t n)
 	};
 	char **argv = fby_calloc(2 * n + 3, sizeof(*argv));
 	size_t k = 0;
-	pid_t pid = -1;
+	pid_t pid;
 
 	argv[k++] = self;
 	argv[k++] = word;
@@ -73,14 +73,7 @@ spawn(struct fby_loader *ld, int pipe_fd, char *const *files, size_t n)
 		argv[k++] = files[i];
 	}
 	sp.argv = argv;
-	sp.envp = fby_spawn_env(NULL, 0);
-	/* The program that runs, whatever has been installed since. */
-	sp.exec_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-	if (sp.exec_fd != -1) {
-		pid = fby_spawn(&sp);
-		close(sp.exec_fd);
-	}
-	fby_spawn_env_free(sp.envp);
+	pid = fby_spawn_self(sp);
 	free(argv);
 	return pid;
 }

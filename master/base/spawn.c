@@ -303,6 +303,24 @@ out:
 	return pid;
 }
 
+pid_t
+fby_spawn_self(struct fby_spawn sp)
+{
+	int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC), saved;
+	pid_t pid;
+
+	if (fd == -1)
+		return -1;
+	sp.exec_fd = fd;
+	sp.envp = fby_spawn_env(NULL, 0);
+	pid = fby_spawn(&sp);
+	saved = errno;
+	fby_spawn_env_free(sp.envp);
+	close(fd);
+	errno = saved;
+	return pid;
+}
+
 void
 fby_spawn_end(pid_t pid, bool own_group)
 {

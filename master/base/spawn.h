@@ -46,6 +46,12 @@ struct fby_spawn {
  */
 pid_t fby_spawn(const struct fby_spawn *sp);
 
+/*
+ * The same of the program that runs, whatever has been installed since, with
+ * our environment; `exec_fd` and `envp` are set here.
+ */
+pid_t fby_spawn_self(struct fby_spawn sp);
+
 /* SIGKILL, to its group as well, and waitpid(2), though not for ever. */
 void fby_spawn_end(pid_t pid, bool own_group);
 

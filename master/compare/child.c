@@ -168,10 +168,7 @@ fby_compare_child_start(struct fby_compare_child *ch,
 	char *argv[] = { (char[]){ "forebay" }, (char[]){ "run" },
 		(char[]){ "-c" }, file, NULL, NULL, NULL };
 	struct fby_spawn sp = {
-		/* The program that runs now, whatever an upgrade puts there. */
-		.exec_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC),
 		.argv = argv,
-		.envp = fby_spawn_env(NULL, 0),
 		.fds = { -1, s->out, open_log(ch) },
 		.nfds = 3,
 		.cpu = -1,
@@ -186,8 +183,8 @@ fby_compare_child_start(struct fby_compare_child *ch,
 		argv[5] = (char *)(uintptr_t)ch->c->libexec;
 	}
 	ch->started_us = fby_clock_mono_us();
-	if (sp.exec_fd != -1 && sp.fds[2] != -1)
-		pid = fby_spawn(&sp);
+	if (sp.fds[2] != -1)
+		pid = fby_spawn_self(sp);
 	if (pid == -1)
 		fby_compare_child_fail(ch, "it cannot be started: %s",
 		    strerror(errno));
@@ -195,9 +192,6 @@ fby_compare_child_start(struct fby_compare_child *ch,
 		ch->pid = pid;
 	if (sp.fds[2] != -1)
 		close(sp.fds[2]);
-	if (sp.exec_fd != -1)
-		close(sp.exec_fd);
-	fby_spawn_env_free(sp.envp);
 	free(file);
 	return pid == -1 ? -1 : 0;
 }

@@ -44,24 +44,10 @@ fby_control_socket_connect(int dir, int64_t timeout_ms)
 }
 
 pid_t
-fby_spawn(const struct fby_spawn *sp)
+fby_spawn_self(struct fby_spawn sp)
 {
 	(void)sp;
 	return -1;
-}
-
-char **
-fby_spawn_env(const char *const *add, size_t nadd)
-{
-	(void)add;
-	(void)nadd;
-	return NULL;
-}
-
-void
-fby_spawn_env_free(char **envp)
-{
-	(void)envp;
 }
 
 int
