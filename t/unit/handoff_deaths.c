@@ -6,36 +6,6 @@
 
 #include "t/unit/handoff_world.h"
 
-/* Partition `p` is read up to `position` and acked up to `acked`. */
-static void
-in_flight(struct world *w, uint32_t p, int64_t acked, int64_t position)
-{
-	fby_release(&row(w, p)->acked, acked);
-	fby_store(&row(w, p)->position, position);
-	fby_store(&row(w, p)->in_flight, (uint64_t)(position - acked));
-	fby_store(&row(w, p)->high, 1000);
-}
-
-static void
-die_at(struct world *w, uint32_t slot, int64_t acked, int64_t position)
-{
-	in_flight(w, 0, acked, position);
-	fby_suspicion_died(&w->h, slot, FBY_NOROW, FBY_NONE);
-	plan(w, slot2, yes, 1);
-}
-
-/* As `hold`, and it has killed its worker so often alone, at offset 140. */
-static void
-kill_alone(struct world *w, unsigned kills)
-{
-	hold(w);
-	w->h.poison_kills = 3;
-	die_at(w, 2, 140, 200);
-	die_at(w, 2, 140, 250);
-	for (unsigned i = 0; i < kills; i++)
-		die_at(w, ISOLATION, 140, 141);
-}
-
 static void
 two_deaths_at_one_offset_isolate_the_partition_in_isolation(void **state)
 {

@@ -198,4 +198,56 @@ hold(struct world *w)
 	assert_int_equal(w->h.parts[0].state, FBY_ROW_HELD);
 }
 
+/* Partition `p` is read up to `position` and acked up to `acked`. */
+static inline void
+in_flight(struct world *w, uint32_t p, int64_t acked, int64_t position)
+{
+	fby_release(&row(w, p)->acked, acked);
+	fby_store(&row(w, p)->position, position);
+	fby_store(&row(w, p)->in_flight, (uint64_t)(position - acked));
+	fby_store(&row(w, p)->high, 1000);
+}
+
+static inline void
+die_at(struct world *w, uint32_t slot, int64_t acked, int64_t position)
+{
+	in_flight(w, 0, acked, position);
+	fby_suspicion_died(&w->h, slot, FBY_NOROW, FBY_NONE);
+	plan(w, slot2, yes, 1);
+}
+
+/* As `hold`, and it has killed its worker so often alone, at offset 140. */
+static inline void
+kill_alone(struct world *w, unsigned kills)
+{
+	hold(w);
+	w->h.poison_kills = 3;
+	die_at(w, 2, 140, 200);
+	die_at(w, 2, 140, 250);
+	for (unsigned i = 0; i < kills; i++)
+		die_at(w, ISOLATION, 140, 141);
+}
+
+/* The sentence that refuses it, or NULL. */
+static inline const char *
+try_skip_batch(struct world *w, int64_t offset, int64_t last, enum fby_rc want)
+{
+	static char text[200];
+	struct fby_str why;
+
+	fby_str_init(&why);
+	assert_int_equal(fby_skip_records(&w->h, &w->h.parts[0], offset, last,
+			     &why),
+	    want);
+	snprintf(text, sizeof(text), "%s", why.p);
+	fby_str_fini(&why);
+	return text;
+}
+
+static inline const char *
+try_skip(struct world *w, int64_t offset, enum fby_rc want)
+{
+	return try_skip_batch(w, offset, offset, want);
+}
+
 #endif
