@@ -110,7 +110,7 @@ count_foreign(struct fby_master *mst)
  * given what is in force now.
  */
 static void
-settle_canary(struct fby_master *mst)
+update_foreign_canary(struct fby_master *mst)
 {
 	const char *runtime = fby_manifest_foreign_canary(mst->ctx.manifest);
 	struct fby_child *c = &mst->canary;
@@ -126,7 +126,7 @@ settle_canary(struct fby_master *mst)
 }
 
 void
-fby_cycle_settle(struct fby_master *mst)
+fby_cycle_update_foreign(struct fby_master *mst)
 {
 	const char *runtime = fby_manifest_foreign_runtime(mst->ctx.manifest);
 
@@ -135,7 +135,7 @@ fby_cycle_settle(struct fby_master *mst)
 		return;
 	if (runtime && !mst->child.wanted)
 		fby_child_start(&mst->child, runtime);
-	settle_canary(mst);
+	update_foreign_canary(mst);
 	if (!fby_manifest_has_foreign(mst->ctx.manifest))
 		fby_group_view_stop(&mst->group_view);
 	else if (mst->group_view.rk == NULL)
@@ -145,7 +145,7 @@ fby_cycle_settle(struct fby_master *mst)
 void
 fby_cycle_start_moving(struct fby_master *mst)
 {
-	fby_cycle_settle(mst);
+	fby_cycle_update_foreign(mst);
 	if (!fby_manifest_has_workers(mst->ctx.manifest)) {
 		fby_notify_ready(&mst->notify);
 		return;
@@ -241,7 +241,7 @@ on_child_gone(void *arg)
 	struct fby_master *mst = arg;
 
 	if (mst->ctx.state == FBY_CYCLE_RUNNING)
-		settle_canary(mst);
+		update_foreign_canary(mst);
 	else
 		fby_cycle_check_out(mst);
 }
@@ -342,9 +342,9 @@ op_adopt(void *arg, struct fby_manifest *m, int fd, unsigned generation)
 }
 
 static void
-op_settle(void *arg)
+op_update_foreign(void *arg)
 {
-	fby_cycle_settle(arg);
+	fby_cycle_update_foreign(arg);
 }
 
 static void
@@ -355,7 +355,7 @@ op_leave(void *arg, bool keep_children)
 
 static const struct fby_reload_ops reload_ops = {
 	.adopt = op_adopt,
-	.settle = op_settle,
+	.update_foreign = op_update_foreign,
 	.leave = op_leave,
 };
 

@@ -117,7 +117,7 @@ void fby_cycle_switch(struct fby_master *mst, bool keep_children);
  * Foreign runtimes, and what is seen of them, as the manifest in force wants
  * them: those that are missing are started, a canary is replaced or stopped.
  */
-void fby_cycle_settle(struct fby_master *mst);
+void fby_cycle_update_foreign(struct fby_master *mst);
 
 /* Lanes, workers or the manifest have changed: plan soon, once. */
 void fby_cycle_plan_soon(struct fby_master *mst);

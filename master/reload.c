@@ -213,7 +213,7 @@ go_live(struct fby_reload *r, const struct changes *ch)
 		return;
 	}
 	adopt(r);
-	r->ops->settle(r->arg);
+	r->ops->update_foreign(r->arg);
 	finish(r, true,
 	    ch->n == 0 ? fby_strdup("nothing has changed") :
 			 fby_asprintf("applied in place: %s", ch->text.p));
@@ -287,7 +287,7 @@ fby_reload_continue(struct fby_reload *r)
 		roll_back(r);
 		return;
 	}
-	if (!fby_supervisor_is_settled(sup) && !sup->failed)
+	if (!fby_supervisor_is_up_to_date(sup) && !sup->failed)
 		return;
 	if (r->rolling_back) {
 		finish(r, false,
@@ -297,7 +297,7 @@ fby_reload_continue(struct fby_reload *r)
 	}
 	same = strcmp(r->ctx->manifest->runtime, r->next->runtime) == 0;
 	adopt(r);
-	r->ops->settle(r->arg);
+	r->ops->update_foreign(r->arg);
 	finish(r, true,
 	    fby_asprintf("%s%s%s%sworkers replaced in %" PRId64 " ms",
 		same ? "" : "runtime is now \"",

@@ -50,7 +50,7 @@ struct fby_reload_ops {
 	void (*adopt)(void *arg, struct fby_manifest *m, int fd,
 	    unsigned generation);
 	/* Start and stop foreign runtimes as the manifest in force says. */
-	void (*settle)(void *arg);
+	void (*update_foreign)(void *arg);
 	/*
 	 * Out of the group, or into it.  fby_reload_switched() follows, and
 	 * fby_reload_continue().
@@ -101,7 +101,7 @@ void fby_reload_switched(struct fby_reload *r);
 /* The master stops: whoever waits is told so. */
 void fby_reload_cancel(struct fby_reload *r);
 
-/* The supervisor has settled, or the cycle has switched. */
+/* A roll has ended, or the cycle has switched. */
 void fby_reload_continue(struct fby_reload *r);
 
 #endif

@@ -148,7 +148,7 @@ on_left(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-op_settled(void *arg)
+op_roll_ended(void *arg)
 {
 	struct fby_master *mst = arg;
 
@@ -187,7 +187,7 @@ const struct fby_supervisor_ops fby_wiring_supervisor = {
 	.plan = op_plan,
 	.ready = op_ready,
 	.gone = op_gone,
-	.settled = op_settled,
+	.roll_ended = op_roll_ended,
 	.is_rolling = op_is_rolling,
 	.is_reloading = op_is_reloading,
 };

@@ -125,9 +125,9 @@ make_value(struct fby_compare_produce *p, size_t size)
 		p->value[i] = FILLER[i % (sizeof(FILLER) - 1)];
 }
 
-/* What has become of what was sent. */
+/* Of what was sent: how much the brokers have, and how much not. */
 static void
-settle(struct fby_compare_produce *p, int wait_ms)
+count_reports(struct fby_compare_produce *p, int wait_ms)
 {
 	rd_kafka_queue_t *queue = rd_kafka_queue_get_main(p->rk);
 	rd_kafka_event_t *ev;
@@ -168,7 +168,7 @@ fby_compare_produce_send(struct fby_compare_produce *p, const char *text,
 
 	make_value(p, FBY_MAX((size_t)size, len));
 	memcpy(p->value, text, len);
-	settle(p, 0);
+	count_reports(p, 0);
 	if (p->failed > 0)
 		return fail(p, "produce", "a record was not taken");
 	err = put(p);
@@ -194,7 +194,7 @@ fby_compare_produce_fill(struct fby_compare_produce *p, int64_t records,
 				    rd_kafka_err2str(err));
 			sent++;
 		}
-		settle(p, STEP_MS);
+		count_reports(p, STEP_MS);
 		if (p->failed > 0)
 			return fail(p, "produce", "a record was not taken");
 		if (fby_compare_is_stopped())

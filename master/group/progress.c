@@ -206,7 +206,7 @@ set_alarm(struct fby_progress *p, enum fby_failure_role role,
 }
 
 static void
-settle(struct fby_progress *p, const struct found found[FBY_FAILURE_NROLES],
+set_alarms(struct fby_progress *p, const struct found found[FBY_FAILURE_NROLES],
     int64_t now)
 {
 	for (int r = 0; r < FBY_FAILURE_NROLES; r++)
@@ -277,7 +277,7 @@ fby_progress_tick(struct fby_progress *p, int64_t now)
 			found[part->role].first = i;
 	}
 	p->ticked_at = now;
-	settle(p, found, now);
+	set_alarms(p, found, now);
 }
 
 const struct fby_progress_part *

@@ -24,7 +24,7 @@
  * after a back-off that grows.  A minute alive, and all that is forgotten.
  */
 #define YOUNG_MS 1000
-#define SETTLED_MS 60000
+#define OLD_MS 60000
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 60000
 #define AGAIN_MIN_MS 1000 /* to roll, if the way back has failed, too */
@@ -267,7 +267,7 @@ replace_dead(struct fby_supervisor *sup, struct fby_proc *pr, int status,
 		set_fault(pl, pr, FBY_PLACE_GIVEN_UP, WEXITSTATUS(status));
 		return;
 	}
-	if (lived >= SETTLED_MS)
+	if (lived >= OLD_MS)
 		forget_deaths(pl);
 	if (was_ready && lived >= YOUNG_MS && !pl->spared) {
 		pl->spared = true;
@@ -380,7 +380,7 @@ close_place(struct fby_supervisor *sup, struct fby_place *pl)
 
 /* As many places as are wanted, as far as there are slots for them. */
 static void
-settle_places(struct fby_supervisor *sup)
+adjust_places(struct fby_supervisor *sup)
 {
 	for (size_t kind = 0; kind < FBY_PLACE_KINDS; kind++)
 		for (size_t i = fby_supervisor_first[kind];
@@ -443,14 +443,14 @@ fby_supervisor_check(struct fby_supervisor *sup)
 	if (is_over(sup) || sup->is_resting)
 		return;
 	/* Those that found no slot before. */
-	settle_places(sup);
+	adjust_places(sup);
 	/* On a failure the reload decides first where to go. */
 	if (!sup->failed) {
 		if (roll_one(sup))
 			return;
 		sup->again_ms = 0;
 	}
-	sup->ops->settled(sup->arg);
+	sup->ops->roll_ended(sup->arg);
 }
 
 /* A place that is wanted has found no slot. */
@@ -466,7 +466,7 @@ lacks_some(const struct fby_supervisor *sup)
 }
 
 bool
-fby_supervisor_is_settled(const struct fby_supervisor *sup)
+fby_supervisor_is_up_to_date(const struct fby_supervisor *sup)
 {
 	if (count_leaving(sup) > 0 || lacks_some(sup))
 		return false;
@@ -589,7 +589,7 @@ fby_supervisor_roll(struct fby_supervisor *sup, const struct fby_manifest *m,
 	sup->generation = generation;
 	sup->failed = false;
 	count_places(sup, m);
-	settle_places(sup);
+	adjust_places(sup);
 	if (only_canary)
 		tell_all(sup, before, true);
 	sup->ops->plan(sup->arg);
@@ -610,7 +610,7 @@ fby_supervisor_adopt(struct fby_supervisor *sup, const struct fby_manifest *m,
 	sup->generation = generation;
 	tell_all(sup, before, false);
 	count_places(sup, m);
-	settle_places(sup);
+	adjust_places(sup);
 	sup->ops->plan(sup->arg);
 	fby_supervisor_check(sup);
 	return 0;
@@ -626,7 +626,7 @@ fby_supervisor_need_isolation(struct fby_supervisor *sup, size_t n)
 	if (n < sup->want[FBY_PLACE_ISOLATION] && n > 0)
 		return;
 	sup->want[FBY_PLACE_ISOLATION] = n;
-	settle_places(sup);
+	adjust_places(sup);
 	fby_supervisor_check(sup);
 }
 
@@ -691,7 +691,7 @@ void
 fby_supervisor_stop(struct fby_supervisor *sup, int64_t drain_ms)
 {
 	memset(sup->want, 0, sizeof(sup->want));
-	settle_places(sup);
+	adjust_places(sup);
 	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
 		if (fby_proc_is_alive(&sup->procs[i]))
 			fby_proc_drain(&sup->procs[i], drain_ms);

@@ -68,10 +68,10 @@ struct fby_supervisor_ops {
 	/* After fby_supervisor_stop(): the last has exited. */
 	void (*gone)(void *arg);
 	/*
-	 * Look at fby_supervisor_is_settled() and `failed`: nothing is left to
-	 * be done for the roll, or it has failed.  May begin another one.
+	 * Look at fby_supervisor_is_up_to_date() and `failed`: nothing is left
+	 * to be done for the roll, or it has failed.  May begin another one.
 	 */
-	void (*settled)(void *arg);
+	void (*roll_ended)(void *arg);
 	/*
 	 * Does a reload wait for the end of this roll?  Is there a reload under
 	 * way, of any kind?  Then what follows from a failure is its business.
@@ -128,7 +128,7 @@ void fby_supervisor_tick(struct fby_supervisor *sup);
 /*
  * As many workers as the manifest asks for, all of this generation: missing
  * ones are started with it, others are replaced one at a time, surplus ones
- * retire.  fd is borrowed until the next call.  `settled` follows when it is
+ * retire.  fd is borrowed until the next call.  `roll_ended` follows when it is
  * done, or when a new worker does not get ready (`failed`).
  * With `only_canary` all others are told of the manifest instead.
  */
@@ -149,7 +149,7 @@ int fby_supervisor_adopt(struct fby_supervisor *sup,
  * No place has an old generation, a successor, or one too many, and whoever
  * came new with the roll is ready.
  */
-bool fby_supervisor_is_settled(const struct fby_supervisor *sup);
+bool fby_supervisor_is_up_to_date(const struct fby_supervisor *sup);
 
 /* Are all that shall be there ready, canaries aside? */
 bool fby_supervisor_is_ready(const struct fby_supervisor *sup);

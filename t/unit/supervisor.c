@@ -19,7 +19,7 @@ static struct fby_master mst;
 static struct fby_manifest manifest;
 static size_t nworkers;
 static int32_t next_pid;
-static size_t started, settled, gone;
+static size_t started, rolls_ended, gone;
 static bool cannot_start;
 
 /* ---- what the supervisor calls ---------------------------------------- */
@@ -180,10 +180,10 @@ op_nothing(void *arg)
 }
 
 static void
-op_settled(void *arg)
+op_roll_ended(void *arg)
 {
 	(void)arg;
-	settled++;
+	rolls_ended++;
 }
 
 static void
@@ -215,7 +215,7 @@ static const struct fby_supervisor_ops ops = {
 	.plan = op_nothing,
 	.ready = op_nothing,
 	.gone = op_gone,
-	.settled = op_settled,
+	.roll_ended = op_roll_ended,
 };
 
 /* ---- what happens to processes ---------------------------------------- */
@@ -285,7 +285,7 @@ set_up(void **state)
 	mst.ctx.base = event_base_new();
 	nworkers = 128;
 	next_pid = 0;
-	started = settled = gone = 0;
+	started = rolls_ended = gone = 0;
 	cannot_start = false;
 	fby_supervisor_init(&mst.sup, &env, &ops, &mst);
 	return 0;
@@ -329,15 +329,15 @@ a_canary_that_comes_and_goes_finds_no_slot_and_waits(void **state)
 	assert_int_equal(count(FBY_PROC_EMPTY), 8);
 	roll(100);
 	assert_int_equal(count(FBY_PROC_EMPTY), 0);
-	assert_false(fby_supervisor_is_settled(&mst.sup));
+	assert_false(fby_supervisor_is_up_to_date(&mst.sup));
 	all_ready();
-	assert_false(fby_supervisor_is_settled(&mst.sup));
+	assert_false(fby_supervisor_is_up_to_date(&mst.sup));
 	/* A slot that is free is used at once. */
 	assert_int_equal(let_exit(20), 20);
 	assert_int_equal(count(FBY_PROC_STARTING), 20);
 	while (let_exit(FBY_SLOTS_MAX) > 0)
 		all_ready();
-	assert_true(fby_supervisor_is_settled(&mst.sup));
+	assert_true(fby_supervisor_is_up_to_date(&mst.sup));
 	assert_int_equal(count(FBY_PROC_READY), 256);
 	assert_int_equal(count(FBY_PROC_EMPTY), FBY_SLOTS_MAX - 256);
 }
@@ -401,7 +401,7 @@ at_rest_nothing_is_started(void **state)
 	    false);
 	fby_supervisor_rest(&mst.sup);
 	before = started;
-	settled = 0;
+	rolls_ended = 0;
 	all_ready();
 	while (let_exit(FBY_SLOTS_MAX) > 0)
 		all_ready();
@@ -411,7 +411,7 @@ at_rest_nothing_is_started(void **state)
 			    9);
 	fby_supervisor_tick(&mst.sup);
 	assert_int_equal(started, before);
-	assert_int_equal(settled, 0);
+	assert_int_equal(rolls_ended, 0);
 	assert_int_equal(count(FBY_PROC_EMPTY), FBY_SLOTS_MAX);
 	/* And the next roll begins anew. */
 	roll(0);
