@@ -82,8 +82,8 @@ fby_cycle_unready(const struct fby_master *mst)
 		return text;
 	}
 	if (fby_manifest_foreign_runtime(mst->ctx.manifest) &&
-	    fby_child_unready(&mst->child))
-		return fby_child_unready(&mst->child);
+	    fby_foreign_unready(&mst->foreign))
+		return fby_foreign_unready(&mst->foreign);
 	if (!fby_manifest_has_workers(mst->ctx.manifest))
 		return NULL;
 	if (mst->group.state == FBY_GROUP_JOINING ||
@@ -99,10 +99,10 @@ static void
 count_foreign(struct fby_master *mst)
 {
 	fby_scrape_stop(&mst->scrape);
-	if (mst->child.wanted)
-		fby_scrape_start(&mst->scrape, &mst->child);
-	else if (mst->canary.wanted)
-		fby_scrape_start(&mst->scrape, &mst->canary);
+	if (mst->foreign.wanted)
+		fby_scrape_start(&mst->scrape, &mst->foreign);
+	else if (mst->foreign_canary.wanted)
+		fby_scrape_start(&mst->scrape, &mst->foreign_canary);
 }
 
 /*
@@ -113,15 +113,15 @@ static void
 update_foreign_canary(struct fby_master *mst)
 {
 	const char *runtime = fby_manifest_foreign_canary(mst->ctx.manifest);
-	struct fby_child *c = &mst->canary;
+	struct fby_foreign *f = &mst->foreign_canary;
 
-	if (runtime && c->wanted && fby_child_is_same(c, runtime))
+	if (runtime && f->wanted && fby_foreign_is_same(f, runtime))
 		return;
-	if (c->wanted)
-		fby_child_stop(c, mst->ctx.manifest->host.drain_timeout_ms);
+	if (f->wanted)
+		fby_foreign_stop(f, mst->ctx.manifest->host.drain_timeout_ms);
 	/* Else when it has exited. */
-	if (runtime && fby_child_alive(c) == 0)
-		fby_child_start(c, runtime);
+	if (runtime && fby_foreign_alive(f) == 0)
+		fby_foreign_start(f, runtime);
 	count_foreign(mst);
 }
 
@@ -133,8 +133,8 @@ fby_cycle_update_foreign(struct fby_master *mst)
 	/* Nothing is started by who is about to leave. */
 	if (mst->ctx.state != FBY_CYCLE_RUNNING)
 		return;
-	if (runtime && !mst->child.wanted)
-		fby_child_start(&mst->child, runtime);
+	if (runtime && !mst->foreign.wanted)
+		fby_foreign_start(&mst->foreign, runtime);
 	update_foreign_canary(mst);
 	if (!fby_manifest_has_foreign(mst->ctx.manifest))
 		fby_group_view_stop(&mst->group_view);
@@ -236,7 +236,7 @@ recovered(struct fby_master *mst)
 /* ---- processes that have exited --------------------------------------- */
 
 static void
-on_child_gone(void *arg)
+on_foreign_gone(void *arg)
 {
 	struct fby_master *mst = arg;
 
@@ -259,13 +259,13 @@ fby_cycle_reap(struct fby_master *mst)
 		 * What is left of its group ends with it.  Until it has been
 		 * waited for, the number is nobody else's.
 		 */
-		if (fby_child_has(&mst->child, pid) ||
-		    fby_child_has(&mst->canary, pid))
+		if (fby_foreign_has(&mst->foreign, pid) ||
+		    fby_foreign_has(&mst->foreign_canary, pid))
 			kill(-pid, SIGKILL);
 		if (waitpid(pid, &status, WNOHANG) != pid)
 			break;
-		if (!fby_child_reaped(&mst->child, pid, status) &&
-		    !fby_child_reaped(&mst->canary, pid, status))
+		if (!fby_foreign_reaped(&mst->foreign, pid, status) &&
+		    !fby_foreign_reaped(&mst->foreign_canary, pid, status))
 			fby_supervisor_reaped(&mst->sup, pid, status);
 		si.si_pid = 0;
 	}
@@ -293,8 +293,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_group_look(&mst->group);
 	fby_ends_tick(&mst->ends, fby_clock_mono());
 	fby_progress_tick(&mst->progress, fby_clock_mono());
-	fby_child_tick(&mst->child);
-	fby_child_tick(&mst->canary);
+	fby_foreign_tick(&mst->foreign);
+	fby_foreign_tick(&mst->foreign_canary);
 	fby_unassigned_tick(&mst->unassigned);
 	fby_unstarted_look(&mst->handoff, &mst->ctx.alarms);
 	fby_quarantine_alarm(&mst->quarantine);
@@ -348,9 +348,9 @@ op_update_foreign(void *arg)
 }
 
 static void
-op_leave(void *arg, bool keep_children)
+op_leave(void *arg, bool keep_foreign)
 {
-	fby_cycle_switch(arg, keep_children);
+	fby_cycle_switch(arg, keep_foreign);
 }
 
 static const struct fby_reload_ops reload_ops = {
@@ -425,10 +425,10 @@ open_all(struct fby_master *mst)
 	mst->reload.notify = &mst->notify;
 	mst->reload.files = mst->files;
 	mst->reload.nfiles = mst->nfiles;
-	fby_child_init(&mst->child, &mst->ctx, FBY_ALARM_RUNTIME, on_child_gone,
-	    mst);
-	fby_child_init(&mst->canary, &mst->ctx, FBY_ALARM_CANARY, on_child_gone,
-	    mst);
+	fby_foreign_init(&mst->foreign, &mst->ctx, FBY_ALARM_RUNTIME,
+	    on_foreign_gone, mst);
+	fby_foreign_init(&mst->foreign_canary, &mst->ctx, FBY_ALARM_CANARY,
+	    on_foreign_gone, mst);
 	fby_group_view_init(&mst->group_view, &mst->ctx);
 	fby_scrape_init(&mst->scrape, &mst->ctx);
 	if ((mst->sup.exec_fd = fby_program_open(mst->libexec)) == -1 ||
@@ -451,8 +451,8 @@ close_all(struct fby_master *mst)
 	fby_oom_fini(&mst->oom);
 	fby_scrape_fini(&mst->scrape);
 	fby_group_view_stop(&mst->group_view);
-	fby_child_fini(&mst->child);
-	fby_child_fini(&mst->canary);
+	fby_foreign_fini(&mst->foreign);
+	fby_foreign_fini(&mst->foreign_canary);
 	fby_group_fini(&mst->group);
 	if (mst->commit.ctx) {
 		fby_commit_fini(&mst->commit);

@@ -24,11 +24,11 @@
 #define LEAVE_GRACE_MS 10000
 
 static void
-stop_children(struct fby_master *mst, int64_t drain_ms)
+stop_foreign(struct fby_master *mst, int64_t drain_ms)
 {
-	mst->keep_children = false;
-	fby_child_stop(&mst->child, drain_ms);
-	fby_child_stop(&mst->canary, drain_ms);
+	mst->keep_foreign = false;
+	fby_foreign_stop(&mst->foreign, drain_ms);
+	fby_foreign_stop(&mst->foreign_canary, drain_ms);
 }
 
 static void
@@ -37,8 +37,8 @@ drain_all(struct fby_master *mst, int64_t drain_ms)
 	mst->stop_drain_ms = drain_ms;
 	mst->stop_by = fby_clock_mono() + drain_ms + COMMIT_GRACE_MS;
 	fby_supervisor_rest(&mst->sup);
-	if (!mst->keep_children)
-		stop_children(mst, drain_ms);
+	if (!mst->keep_foreign)
+		stop_foreign(mst, drain_ms);
 	if (!fby_manifest_has_workers(mst->ctx.manifest))
 		fby_cycle_check_out(mst);
 	else
@@ -52,7 +52,7 @@ hurry_out(struct fby_master *mst, int64_t drain_ms)
 {
 	mst->leave_by = FBY_MIN(mst->leave_by,
 	    fby_clock_mono() + drain_ms + LEAVE_GRACE_MS);
-	stop_children(mst, drain_ms);
+	stop_foreign(mst, drain_ms);
 	fby_supervisor_stop(&mst->sup, drain_ms);
 	fby_cycle_check_out(mst);
 }
@@ -67,7 +67,7 @@ begin_to_stop(struct fby_master *mst, int64_t drain_ms)
 	}
 	mst->stopping = true;
 	mst->commit.given_up = 0; /* before, it was for others */
-	mst->keep_children = false;
+	mst->keep_foreign = false;
 	fby_notify_stopping(&mst->notify);
 	return drain_ms;
 }
@@ -101,9 +101,9 @@ fby_cycle_stop(struct fby_master *mst, int64_t drain_ms)
 }
 
 void
-fby_cycle_switch(struct fby_master *mst, bool keep_children)
+fby_cycle_switch(struct fby_master *mst, bool keep_foreign)
 {
-	mst->keep_children = keep_children;
+	mst->keep_foreign = keep_foreign;
 	fby_cycle_set_state(mst, FBY_CYCLE_DRAINING,
 	    "going over to another runtime");
 	drain_all(mst, mst->ctx.manifest->host.drain_timeout_ms);
@@ -128,7 +128,7 @@ moved_out(struct fby_master *mst)
 		event_base_loopbreak(mst->ctx.base);
 		return;
 	}
-	mst->keep_children = false;
+	mst->keep_foreign = false;
 	fby_group_view_stop(&mst->group_view);
 	fby_scrape_stop(&mst->scrape);
 	/* What could not be given back in time is nobody's of ours now. */
@@ -139,12 +139,14 @@ moved_out(struct fby_master *mst)
 	fby_reload_continue(&mst->reload);
 }
 
-/* Whoever had to go is gone. */
+/* All that had to go is gone. */
 void
 fby_cycle_check_out(struct fby_master *mst)
 {
-	if (!mst->keep_children &&
-	    fby_child_alive(&mst->child) + fby_child_alive(&mst->canary) > 0)
+	size_t foreign = fby_foreign_alive(&mst->foreign) +
+	    fby_foreign_alive(&mst->foreign_canary);
+
+	if (!mst->keep_foreign && foreign > 0)
 		return;
 	if (mst->ctx.state == FBY_CYCLE_DRAINING &&
 	    !fby_manifest_has_workers(mst->ctx.manifest)) {
@@ -173,10 +175,10 @@ fby_cycle_workers_gone(struct fby_master *mst)
 
 /* SIGKILL was sent, and has no effect: it waits for a disk, say. */
 static void
-give_up_children(struct fby_master *mst)
+give_up_foreign(struct fby_master *mst)
 {
-	fby_child_give_up(&mst->child);
-	fby_child_give_up(&mst->canary);
+	fby_foreign_give_up(&mst->foreign);
+	fby_foreign_give_up(&mst->foreign_canary);
 	if (mst->stopping)
 		mst->exit_code = FBY_EXIT_FAIL;
 }
@@ -185,7 +187,7 @@ static void
 end_draining(struct fby_master *mst)
 {
 	if (!fby_manifest_has_workers(mst->ctx.manifest)) {
-		give_up_children(mst);
+		give_up_foreign(mst);
 		fby_cycle_check_out(mst);
 		return;
 	}
@@ -202,8 +204,8 @@ end_draining(struct fby_master *mst)
 static void
 end_leaving(struct fby_master *mst)
 {
-	if (!mst->keep_children)
-		give_up_children(mst);
+	if (!mst->keep_foreign)
+		give_up_foreign(mst);
 	if (!mst->workers_out || !mst->group_out) {
 		fby_error("%zu workers have not exited%s; going on without",
 		    fby_supervisor_alive(&mst->sup),

@@ -38,7 +38,7 @@
 #include "master/pool/supervisor.h"
 #include "master/reload.h"
 #include "master/runtime/leftover.h"
-#include "master/runtime/runtime.h"
+#include "master/runtime/foreign.h"
 #include "master/runtime/scrape.h"
 #include "shared/boundary/shm.h"
 
@@ -52,8 +52,8 @@ struct fby_master {
 	const char *libexec; /* worker program; NULL: search */
 	struct fby_rundir rundir;
 
-	bool stopping;      /* else: switching runtimes */
-	bool keep_children; /* and these are not what is switched */
+	bool stopping;     /* else: switching runtimes */
+	bool keep_foreign; /* and these are not what is switched */
 	int64_t stop_drain_ms;
 	int64_t stop_by;             /* monotonic deadline of DRAINING */
 	int64_t leave_by;            /* and of LEAVING */
@@ -79,8 +79,8 @@ struct fby_master {
 	struct fby_reload reload;
 	struct fby_quarantine quarantine;
 	struct fby_oom oom;
-	struct fby_child child;  /* the chosen runtime, if it is foreign */
-	struct fby_child canary; /* and the canary */
+	/* The chosen runtime and the canary, as far as they are foreign. */
+	struct fby_foreign foreign, foreign_canary;
 	struct fby_group_view group_view;
 	struct fby_scrape scrape;
 	struct fby_notify notify;
@@ -111,7 +111,7 @@ void fby_cycle_stop(struct fby_master *mst, int64_t drain_ms);
  * Go over to another runtime: as a stop, then its start.  Foreign ones that
  * are to be there before and after can be kept.
  */
-void fby_cycle_switch(struct fby_master *mst, bool keep_children);
+void fby_cycle_switch(struct fby_master *mst, bool keep_foreign);
 
 /*
  * Foreign runtimes, and what is seen of them, as the manifest in force wants

@@ -55,7 +55,7 @@ struct fby_reload_ops {
 	 * Out of the group, or into it.  fby_reload_switched() follows, and
 	 * fby_reload_continue().
 	 */
-	void (*leave)(void *arg, bool keep_children);
+	void (*leave)(void *arg, bool keep_foreign);
 };
 
 struct fby_reload {

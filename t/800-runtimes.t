@@ -142,14 +142,14 @@ scenario 'replicas, arguments and environment' => sub {
 		is(slurp("$dir/$n"), "zero one demo-mv-$n yes\n",
 		    'with its arguments and its environment');
 	}
-	my $child = $f->status->{child};
+	my $child = $f->status->{foreign};
 
 	is(scalar @{$child->{pids}}, 3, 'status has three processes');
 	is_soon { ($f->http('/readyz'))[0] == 204 } 'ready: all of them run';
 	kill('KILL', $child->{pids}[1]);
-	is_soon { ($f->status->{child}{deaths} // 0) == 1 } 'one dies';
+	is_soon { ($f->status->{foreign}{deaths} // 0) == 1 } 'one dies';
 	is_soon { ($f->http('/readyz'))[0] == 204 &&
-	    $f->status->{child}{spawns} == 4 } 'and is started again';
+	    $f->status->{foreign}{spawns} == 4 } 'and is started again';
 	is_deeply($f->status->{alarms}, [], 'then the alarm is over');
 	$f->stop;
 };

@@ -214,7 +214,7 @@ scenario 'what is seen while it runs' => sub {
 	is($f->metric('monovtx_read_total', source_partition => 1), 300,
 	    'of a partition');
 	is($f->metric("monovtx_${_}_total"), 900, $_) for qw(ack sink_write);
-	my ($pid) = $f->status->{child}{pid};
+	my ($pid) = $f->status->{foreign}{pid};
 
 	kill('STOP', $pid);
 	$broker->produce($topic, 300);
@@ -229,7 +229,7 @@ scenario 'what is seen while it runs' => sub {
 	is_soon { ($f->metric('monovtx_ack_total') // 0) == 1200 }
 	    'and so do the counters';
 	kill('KILL', $pid);
-	is_soon { ($f->status->{child}{pid} // $pid) != $pid } 'another one';
+	is_soon { ($f->status->{foreign}{pid} // $pid) != $pid } 'another one';
 	$broker->produce($topic, 60);
 	is_soon { ($f->metric('monovtx_ack_total') // 0) == 1260 }
 	    'goes on counting where it was';
@@ -286,15 +286,15 @@ scenario 'it is started again, whatever it ends with' => sub {
 	    /exited with code 0; nobody had asked it to/ }
 	    'an end with 0 that nobody asked for';
 	is_soon { ($f->http('/readyz'))[0] == 503 } 'is a failure';
-	is_soon { ($f->status->{child}{spawns} // 0) == 2 } 'after a while '
+	is_soon { ($f->status->{foreign}{spawns} // 0) == 2 } 'after a while '
 	    . 'it is started again';
-	my $pid = $f->status->{child}{pid};
+	my $pid = $f->status->{foreign}{pid};
 
 	kill('KILL', $pid);
-	is_soon { ($f->status->{child}{deaths} // 0) == 2 } 'killed';
+	is_soon { ($f->status->{foreign}{deaths} // 0) == 2 } 'killed';
 	$broker->produce($f->{topics}[0], 100);
 	$f->await_caught_up;
-	is($f->status->{child}{spawns}, 3, 'and once more, and it goes on');
+	is($f->status->{foreign}{spawns}, 3, 'and once more, and it goes on');
 	is_soon { !@{$f->status->{alarms}} } 'then the alarm is over';
 	$f->stop;
 	like($f->log_text, qr/notice .*exited with code 0$/m,

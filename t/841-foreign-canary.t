@@ -94,7 +94,7 @@ scenario 'a canary that is a member by itself' => sub {
 	    'a setting is changed that it is given, too');
 	is_soon { row($f, 'other')->{spawns} == 2 } 'it is started anew', 30;
 	is_deeply([$f->worker_pids], \@pids, 'our workers are told');
-	kill('KILL', $f->status->{canary_child}{pid});
+	kill('KILL', $f->status->{foreign_canary}{pid});
 	is_soon { row($f, 'other')->{deaths} == 1 } 'it is killed';
 	is(($f->http('/readyz'))[0], 204, 'which does not make us unready');
 	is_soon { row($f, 'other')->{spawns} == 3 &&
@@ -112,17 +112,17 @@ scenario 'c as its canary, and in its place' => sub {
 
 	$f->start;
 	shared_with($f, 1, 'it runs');
-	my $pid = $f->status->{child}{pid};
+	my $pid = $f->status->{foreign}{pid};
 
 	$load->produce;
 	$load->breaks;
 	$f->reload_ok(canary('c'), 'C workers join');
 	is_soon { $f->held == 4 } 'and get half', 60;
-	is($f->status->{child}{pid}, $pid, 'it has kept running');
+	is($f->status->{foreign}{pid}, $pid, 'it has kept running');
 	is(row($f, 'c')->{partitions}, 4, 'side by side');
 	$f->reload_ok(sub { delete $_[1]{canary} }, 'they leave');
 	shared_with($f, 1, 'it is alone again');
-	is($f->status->{child}{pid}, $pid, 'and still the same');
+	is($f->status->{foreign}{pid}, $pid, 'and still the same');
 	$f->reload_ok(canary('c'), 'they come back');
 	is_soon { $f->held == 4 } 'for their half', 60;
 	$f->reload_ok(sub {
@@ -130,7 +130,7 @@ scenario 'c as its canary, and in its place' => sub {
 		$_[0]{containerTemplate} = Test::Forebay::chosen('c');
 	}, 'and take all');
 	is_soon { $f->held == 8 } 'it is gone', 60;
-	ok(!$f->status->{child}, 'really');
+	ok(!$f->status->{foreign}, 'really');
 	$load->recovers('numaflow to c');
 	$load->verdict(repeated => 4 * 8 * $BATCH);
 };

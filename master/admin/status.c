@@ -314,22 +314,22 @@ manifest(const struct fby_master *mst)
 
 /* The processes of another runtime, if there are any. */
 static json_t *
-child(const struct fby_child *c)
+foreign(const struct fby_foreign *f)
 {
 	json_t *o, *pids;
 
-	if (c->nreplicas == 0 || (!c->wanted && fby_child_alive(c) == 0))
+	if (f->nreplicas == 0 || (!f->wanted && fby_foreign_alive(f) == 0))
 		return json_null();
 	o = json_object();
 	pids = json_array();
-	for (size_t i = 0; i < c->nreplicas; i++)
+	for (size_t i = 0; i < f->nreplicas; i++)
 		json_array_append_new(pids,
 		    fby_json_known(
-			c->replicas[i].pid > 0 ? c->replicas[i].pid : -1));
+			f->replicas[i].pid > 0 ? f->replicas[i].pid : -1));
 	fby_json_set(o, "pid", json_incref(json_array_get(pids, 0)));
 	fby_json_set(o, "pids", pids);
-	fby_json_set(o, "spawns", fby_json_count(c->spawns));
-	fby_json_set(o, "deaths", fby_json_count(c->deaths));
+	fby_json_set(o, "spawns", fby_json_count(f->spawns));
+	fby_json_set(o, "deaths", fby_json_count(f->deaths));
 	return o;
 }
 
@@ -448,8 +448,8 @@ fby_status_json(struct fby_master *mst)
 	fby_json_set(o, "state",
 	    fby_json_text(fby_cycle_state_name(mst->ctx.state)));
 	fby_json_set(o, "runtime", fby_json_text(m ? m->runtime : NULL));
-	fby_json_set(o, "child", child(&mst->child));
-	fby_json_set(o, "canary_child", child(&mst->canary));
+	fby_json_set(o, "foreign", foreign(&mst->foreign));
+	fby_json_set(o, "foreign_canary", foreign(&mst->foreign_canary));
 	fby_json_set(o, "ready", json_boolean(reason == NULL));
 	fby_json_set(o, "reason", fby_json_text(reason));
 	fby_json_set(o, "alarms", alarms(mst));

@@ -33,8 +33,8 @@ fby_status_runtime(const struct fby_master *mst, size_t i,
     struct fby_status_runtime *rt)
 {
 	const struct fby_runtime_stats *t = &mst->sup.stats;
-	const struct fby_child *const children[] = { &mst->child,
-		&mst->canary };
+	const struct fby_foreign *const processes[] = { &mst->foreign,
+		&mst->foreign_canary };
 
 	if (i < t->n) {
 		*rt = (struct fby_status_runtime){ .name = t->v[i].runtime,
@@ -45,16 +45,16 @@ fby_status_runtime(const struct fby_master *mst, size_t i,
 		return true;
 	}
 	i -= t->n;
-	for (size_t k = 0; k < FBY_NELEM(children); k++) {
-		const struct fby_child *c = children[k];
+	for (size_t k = 0; k < FBY_NELEM(processes); k++) {
+		const struct fby_foreign *f = processes[k];
 
-		if (c->runtime == NULL || i-- > 0)
+		if (f->runtime == NULL || i-- > 0)
 			continue;
-		*rt = (struct fby_status_runtime){ .name = c->runtime,
+		*rt = (struct fby_status_runtime){ .name = f->runtime,
 			.is_foreign = true,
-			.workers = fby_child_alive(c),
-			.spawns = c->spawns,
-			.deaths = c->deaths };
+			.workers = fby_foreign_alive(f),
+			.spawns = f->spawns,
+			.deaths = f->deaths };
 		return true;
 	}
 	return false;

@@ -117,7 +117,7 @@ fby_supervisor_look(struct fby_supervisor *sup)
 		fby_alarm_set(alarms, FBY_ALARM_WORKERS, "%s", workers.p);
 	else
 		fby_alarm_clear(alarms, FBY_ALARM_WORKERS);
-	/* Of a canary that is a group's member itself runtime.c owns it. */
+	/* Of a canary that is a group's member itself foreign.c owns it. */
 	if (canary.len > 0)
 		fby_alarm_set(alarms, FBY_ALARM_CANARY, "%s", canary.p);
 	else if (sup->is_canary_down)

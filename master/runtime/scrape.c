@@ -14,7 +14,7 @@
 #include "shared/manifest/manifest.h"
 
 #include "master/base/context.h"
-#include "master/runtime/runtime.h"
+#include "master/runtime/foreign.h"
 
 #define ASK_MS 3000
 #define ASK_FIRST_MS 500 /* while it starts */
@@ -23,7 +23,7 @@
 static const struct fby_runtime *
 runtime(const struct fby_scrape *s)
 {
-	return fby_manifest_runtime_find(s->ctx->manifest, s->c->runtime);
+	return fby_manifest_runtime_find(s->ctx->manifest, s->foreign->runtime);
 }
 
 static void
@@ -50,16 +50,16 @@ on_answer(void *arg, int code, const char *body, size_t len)
 		return;
 	}
 	/* With several it is not known which of them was another one. */
-	if (s->c->nreplicas == 1 && s->c->spawns != s->spawns)
+	if (s->foreign->nreplicas == 1 && s->foreign->spawns != s->spawns)
 		fby_totals_restart(&s->totals);
-	s->spawns = s->c->spawns;
+	s->spawns = s->foreign->spawns;
 	if (fby_totals_take(&s->totals, body, len) == -1) {
 		failed(s, "what it says is no OpenMetrics");
 		return;
 	}
 	if (s->failed >= FAILED_MAX)
 		fby_notice("runtime \"%s\": its metrics can be had again",
-		    s->c->runtime);
+		    s->foreign->runtime);
 	s->failed = 0;
 	s->is_answered = true;
 }
@@ -75,19 +75,19 @@ on_ask(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	evtimer_add(&s->ev_ask, &tv);
-	if (rt && fby_child_alive(s->c) > 0)
+	if (rt && fby_foreign_alive(s->foreign) > 0)
 		fby_http_client_get(&s->fetch, s->ctx->base,
 		    rt->metrics.scheme == FBY_METRICS_HTTPS,
 		    (uint16_t)rt->metrics.port, "/metrics");
 }
 
 void
-fby_scrape_start(struct fby_scrape *s, const struct fby_child *c)
+fby_scrape_start(struct fby_scrape *s, const struct fby_foreign *f)
 {
 	const struct fby_manifest *m = s->ctx->manifest;
 	const struct fby_runtime *rt;
 
-	rt = fby_manifest_runtime_find(m, c->runtime);
+	rt = fby_manifest_runtime_find(m, f->runtime);
 	if (!rt->metrics.present)
 		return;
 	/* We are there first, and what would answer is us. */
@@ -99,7 +99,7 @@ fby_scrape_start(struct fby_scrape *s, const struct fby_child *c)
 		    rt->name, m->host.http_listen);
 		return;
 	}
-	s->c = c;
+	s->foreign = f;
 	s->is_answered = false;
 	s->failed = 0;
 	on_ask(-1, 0, s);
@@ -108,11 +108,11 @@ fby_scrape_start(struct fby_scrape *s, const struct fby_child *c)
 void
 fby_scrape_stop(struct fby_scrape *s)
 {
-	if (s->c == NULL)
+	if (s->foreign == NULL)
 		return;
 	evtimer_del(&s->ev_ask);
 	fby_http_client_cancel(&s->fetch);
-	s->c = NULL;
+	s->foreign = NULL;
 }
 
 void

@@ -18,13 +18,13 @@
 #include "master/runtime/http_client.h"
 #include "master/runtime/totals.h"
 
-struct fby_child;
+struct fby_foreign;
 struct fby_context;
 
 struct fby_scrape {
 	struct fby_context *ctx;
-	const struct fby_child *c; /* NULL: nobody is asked */
-	uint64_t spawns;           /* of the child, when it was asked last */
+	const struct fby_foreign *foreign; /* NULL: nobody is asked */
+	uint64_t spawns;                   /* of it, when it was asked last */
 	struct event ev_ask;
 	struct fby_http_client fetch;
 	struct fby_totals totals; /* of all that was ever asked */
@@ -36,7 +36,7 @@ void fby_scrape_init(struct fby_scrape *s, struct fby_context *ctx);
 void fby_scrape_fini(struct fby_scrape *s);
 
 /* Ask this one from now on, if its runtime has metrics; ask nobody. */
-void fby_scrape_start(struct fby_scrape *s, const struct fby_child *c);
+void fby_scrape_start(struct fby_scrape *s, const struct fby_foreign *f);
 void fby_scrape_stop(struct fby_scrape *s);
 
 #endif

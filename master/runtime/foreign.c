@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Another runtime in our place; see runtime.h.
+ * Another runtime in our place; see foreign.h.
  */
 #include "shared/fby.h"
 
-#include "master/runtime/runtime.h"
+#include "master/runtime/foreign.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -34,11 +34,11 @@
 
 /* The manifest was checked. */
 static const struct fby_runtime *
-chosen(const struct fby_child *c)
+chosen(const struct fby_foreign *f)
 {
 	const struct fby_runtime *rt;
 
-	rt = fby_manifest_runtime_find(c->ctx->manifest, c->runtime);
+	rt = fby_manifest_runtime_find(f->ctx->manifest, f->runtime);
 
 	FBY_BUG_ON(rt == NULL);
 	return rt;
@@ -47,7 +47,7 @@ chosen(const struct fby_child *c)
 static size_t
 number_of(const struct fby_replica *r)
 {
-	return (size_t)(r - r->c->replicas);
+	return (size_t)(r - r->f->replicas);
 }
 
 /* ---- starting --------------------------------------------------------- */
@@ -55,7 +55,7 @@ number_of(const struct fby_replica *r)
 static void
 spawn_later(struct fby_replica *r)
 {
-	struct fby_child *c = r->c;
+	struct fby_foreign *f = r->f;
 	struct timeval tv;
 
 	r->backoff_ms = r->backoff_ms == 0 ?
@@ -63,27 +63,27 @@ spawn_later(struct fby_replica *r)
 	    FBY_MIN(r->backoff_ms * 2, BACKOFF_MAX_MS);
 	tv = fby_clock_tv(r->backoff_ms);
 	evtimer_add(&r->ev_spawn, &tv);
-	c->is_down = true;
-	fby_alarm_set(&c->ctx->alarms, c->alarm,
+	f->is_down = true;
+	fby_alarm_set(&f->ctx->alarms, f->alarm,
 	    "runtime \"%s\" is not running; started again in %" PRId64 " s",
-	    c->runtime, r->backoff_ms / 1000);
+	    f->runtime, r->backoff_ms / 1000);
 }
 
 /* NULL: said in the log. */
 static struct fby_mounts *
 make_mounts(struct fby_replica *r, const struct fby_account *as)
 {
-	struct fby_child *c = r->c;
+	struct fby_foreign *f = r->f;
 	struct fby_mounts *mo;
 	struct fby_err err;
 	char *pod, *text;
 
-	pod = fby_asprintf("%s-%zu", c->runtime, number_of(r));
+	pod = fby_asprintf("%s-%zu", f->runtime, number_of(r));
 	fby_err_init(&err);
-	mo = fby_mounts_new(c->ctx->manifest, c->ctx->run_dir, pod, as, &err);
+	mo = fby_mounts_new(f->ctx->manifest, f->ctx->run_dir, pod, as, &err);
 	if (mo == NULL) {
 		text = fby_err_text(&err);
-		fby_error("runtime \"%s\": %.*s", c->runtime,
+		fby_error("runtime \"%s\": %.*s", f->runtime,
 		    (int)strcspn(text, "\n"), text);
 		free(text);
 	}
@@ -127,20 +127,20 @@ start_one(const struct fby_runtime *rt, char **envp, struct fby_mounts *mo,
 static void
 spawn(struct fby_replica *r)
 {
-	struct fby_child *c = r->c;
-	const struct fby_runtime *rt = chosen(c);
+	struct fby_foreign *f = r->f;
+	const struct fby_runtime *rt = chosen(f);
 	struct fby_account *as = fby_program_account(rt);
 	struct fby_mounts *mo = NULL;
 	char **envp;
 	pid_t pid;
 
 	if ((rt->user && as == NULL) ||
-	    (c->is_private && (mo = make_mounts(r, as)) == NULL)) {
+	    (f->is_private && (mo = make_mounts(r, as)) == NULL)) {
 		fby_account_free(as);
 		spawn_later(r);
 		return;
 	}
-	envp = fby_pod_env(c->ctx->manifest, rt, as, number_of(r));
+	envp = fby_pod_env(f->ctx->manifest, rt, as, number_of(r));
 	pid = start_one(rt, envp, mo, as);
 	if (pid == -1)
 		fby_error("runtime \"%s\": fork: %s", rt->name,
@@ -152,10 +152,10 @@ spawn(struct fby_replica *r)
 		spawn_later(r);
 		return;
 	}
-	fby_leftover_note(c->ctx->run_dir, pid);
+	fby_leftover_note(f->ctx->run_dir, pid);
 	r->pid = pid;
 	r->spawned_at = fby_clock_mono();
-	c->spawns++;
+	f->spawns++;
 	fby_notice("runtime \"%s\" started: %s (pid %d)", rt->name,
 	    rt->command.v[0], pid);
 }
@@ -167,22 +167,22 @@ on_spawn(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (r->c->wanted && r->pid == 0)
+	if (r->f->wanted && r->pid == 0)
 		spawn(r);
 }
 
 /* That its secrets are in place without was seen by fby_mounts_check(). */
 static void
-look_for_privilege(struct fby_child *c)
+look_for_privilege(struct fby_foreign *f)
 {
 	int refused = fby_mounts_refused();
 
-	c->is_private = refused == 0;
+	f->is_private = refused == 0;
 	if (refused)
 		fby_warn("runtime \"%s\": /var/numaflow and /var/run/numaflow "
 			 "are the machine's, shared by all that use them; "
 			 "directories of its own take CAP_SYS_ADMIN (%s)",
-		    c->runtime, strerror(refused));
+		    f->runtime, strerror(refused));
 }
 
 /* Everything that its first process is given, as a text to compare. */
@@ -205,30 +205,30 @@ what_is_given(const struct fby_manifest *m, const char *runtime)
 }
 
 bool
-fby_child_is_same(const struct fby_child *c, const char *runtime)
+fby_foreign_is_same(const struct fby_foreign *f, const char *runtime)
 {
-	char *given = what_is_given(c->ctx->manifest, runtime);
-	bool is_same = c->given && strcmp(given, c->given) == 0;
+	char *given = what_is_given(f->ctx->manifest, runtime);
+	bool is_same = f->given && strcmp(given, f->given) == 0;
 
 	free(given);
 	return is_same;
 }
 
 void
-fby_child_start(struct fby_child *c, const char *runtime)
+fby_foreign_start(struct fby_foreign *f, const char *runtime)
 {
-	free(c->runtime);
-	free(c->given);
-	c->runtime = fby_strdup(runtime);
-	c->given = what_is_given(c->ctx->manifest, runtime);
-	c->wanted = true;
-	c->is_down = false;
-	look_for_privilege(c);
-	c->nreplicas = (size_t)chosen(c)->replicas;
-	FBY_BUG_ON(c->nreplicas > FBY_REPLICAS_MAX);
-	for (size_t i = 0; i < c->nreplicas; i++) {
-		c->replicas[i].backoff_ms = 0;
-		spawn(&c->replicas[i]);
+	free(f->runtime);
+	free(f->given);
+	f->runtime = fby_strdup(runtime);
+	f->given = what_is_given(f->ctx->manifest, runtime);
+	f->wanted = true;
+	f->is_down = false;
+	look_for_privilege(f);
+	f->nreplicas = (size_t)chosen(f)->replicas;
+	FBY_BUG_ON(f->nreplicas > FBY_REPLICAS_MAX);
+	for (size_t i = 0; i < f->nreplicas; i++) {
+		f->replicas[i].backoff_ms = 0;
+		spawn(&f->replicas[i]);
 	}
 }
 
@@ -237,12 +237,12 @@ fby_child_start(struct fby_child *c, const char *runtime)
 static void
 on_kill(evutil_socket_t fd, short what, void *arg)
 {
-	struct fby_child *c = arg;
+	struct fby_foreign *f = arg;
 
 	(void)fd;
 	(void)what;
-	for (size_t i = 0; i < c->nreplicas; i++) {
-		int32_t pid = c->replicas[i].pid;
+	for (size_t i = 0; i < f->nreplicas; i++) {
+		int32_t pid = f->replicas[i].pid;
 
 		if (pid == 0)
 			continue;
@@ -252,44 +252,44 @@ on_kill(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-recovered(struct fby_child *c)
+recovered(struct fby_foreign *f)
 {
-	if (c->is_down)
-		fby_alarm_clear(&c->ctx->alarms, c->alarm);
-	c->is_down = false;
+	if (f->is_down)
+		fby_alarm_clear(&f->ctx->alarms, f->alarm);
+	f->is_down = false;
 }
 
 static void
-all_gone(struct fby_child *c)
+all_gone(struct fby_foreign *f)
 {
-	recovered(c);
-	c->gone(c->arg);
+	recovered(f);
+	f->gone(f->arg);
 }
 
 void
-fby_child_stop(struct fby_child *c, int64_t drain_ms)
+fby_foreign_stop(struct fby_foreign *f, int64_t drain_ms)
 {
 	struct timeval tv = fby_clock_tv(drain_ms);
 
-	c->wanted = false;
-	fby_probe_cancel(&c->probe);
-	for (size_t i = 0; i < c->nreplicas; i++) {
-		evtimer_del(&c->replicas[i].ev_spawn);
-		if (c->replicas[i].pid > 0)
-			kill(-c->replicas[i].pid, SIGTERM);
+	f->wanted = false;
+	fby_probe_cancel(&f->probe);
+	for (size_t i = 0; i < f->nreplicas; i++) {
+		evtimer_del(&f->replicas[i].ev_spawn);
+		if (f->replicas[i].pid > 0)
+			kill(-f->replicas[i].pid, SIGTERM);
 	}
-	if (fby_child_alive(c) == 0)
-		recovered(c);
+	if (fby_foreign_alive(f) == 0)
+		recovered(f);
 	else
-		evtimer_add(&c->ev_kill, &tv);
+		evtimer_add(&f->ev_kill, &tv);
 }
 
 void
-fby_child_give_up(struct fby_child *c)
+fby_foreign_give_up(struct fby_foreign *f)
 {
-	evtimer_del(&c->ev_kill);
-	for (size_t i = 0; i < c->nreplicas; i++) {
-		int32_t pid = c->replicas[i].pid;
+	evtimer_del(&f->ev_kill);
+	for (size_t i = 0; i < f->nreplicas; i++) {
+		int32_t pid = f->replicas[i].pid;
 
 		if (pid == 0)
 			continue;
@@ -297,23 +297,23 @@ fby_child_give_up(struct fby_child *c)
 			  "going on without",
 		    pid);
 		kill(-pid, SIGKILL);
-		c->replicas[i].pid = 0;
+		f->replicas[i].pid = 0;
 	}
 }
 
 static struct fby_replica *
-find(struct fby_child *c, int32_t pid)
+find(struct fby_foreign *f, int32_t pid)
 {
-	for (size_t i = 0; i < c->nreplicas; i++)
-		if (c->replicas[i].pid == pid)
-			return &c->replicas[i];
+	for (size_t i = 0; i < f->nreplicas; i++)
+		if (f->replicas[i].pid == pid)
+			return &f->replicas[i];
 	return NULL;
 }
 
 static void
-say(const struct fby_child *c, int32_t pid, int status)
+say(const struct fby_foreign *f, int32_t pid, int status)
 {
-	const enum fby_log_level level = c->wanted ? FBY_LOG_ERR :
+	const enum fby_log_level level = f->wanted ? FBY_LOG_ERR :
 						     FBY_LOG_NOTICE;
 
 	if (WIFSIGNALED(status))
@@ -328,38 +328,38 @@ say(const struct fby_child *c, int32_t pid, int status)
 	else
 		fby_log(level, "runtime (pid %d) exited with code %d%s", pid,
 		    WEXITSTATUS(status),
-		    c->wanted && WEXITSTATUS(status) == 0 ?
+		    f->wanted && WEXITSTATUS(status) == 0 ?
 			"; nobody had asked it to" :
 			"");
 }
 
 bool
-fby_child_has(const struct fby_child *c, int32_t pid)
+fby_foreign_has(const struct fby_foreign *f, int32_t pid)
 {
-	for (size_t i = 0; i < c->nreplicas; i++)
-		if (c->replicas[i].pid == pid)
+	for (size_t i = 0; i < f->nreplicas; i++)
+		if (f->replicas[i].pid == pid)
 			return true;
 	return false;
 }
 
 bool
-fby_child_reaped(struct fby_child *c, int32_t pid, int status)
+fby_foreign_reaped(struct fby_foreign *f, int32_t pid, int status)
 {
-	struct fby_replica *r = find(c, pid);
+	struct fby_replica *r = find(f, pid);
 
 	if (r == NULL)
 		return false;
 	r->pid = 0;
-	fby_leftover_forget(c->ctx->run_dir, pid);
-	say(c, pid, status);
-	if (c->wanted) {
-		c->deaths++;
+	fby_leftover_forget(f->ctx->run_dir, pid);
+	say(f, pid, status);
+	if (f->wanted) {
+		f->deaths++;
 		if (fby_clock_mono() - r->spawned_at >= OLD_MS)
 			r->backoff_ms = 0;
 		spawn_later(r);
-	} else if (fby_child_alive(c) == 0) {
-		evtimer_del(&c->ev_kill);
-		all_gone(c);
+	} else if (fby_foreign_alive(f) == 0) {
+		evtimer_del(&f->ev_kill);
+		all_gone(f);
 	}
 	return true;
 }
@@ -367,30 +367,30 @@ fby_child_reaped(struct fby_child *c, int32_t pid, int status)
 /* ---- readiness -------------------------------------------------------- */
 
 void
-fby_child_tick(struct fby_child *c)
+fby_foreign_tick(struct fby_foreign *f)
 {
 	const struct fby_runtime *rt;
 
-	if (!c->wanted)
+	if (!f->wanted)
 		return;
-	rt = chosen(c);
-	if (fby_child_alive(c) < c->nreplicas) {
-		fby_probe_cancel(&c->probe);
+	rt = chosen(f);
+	if (fby_foreign_alive(f) < f->nreplicas) {
+		fby_probe_cancel(&f->probe);
 		return;
 	}
 	/* What was started again lives: the alarm is over. */
-	recovered(c);
+	recovered(f);
 	if (rt->readiness.present)
-		fby_probe_ask(&c->probe, c->ctx->base,
+		fby_probe_ask(&f->probe, f->ctx->base,
 		    (uint16_t)rt->readiness.port, rt->readiness.path);
 }
 
 const char *
-fby_child_unready(const struct fby_child *c)
+fby_foreign_unready(const struct fby_foreign *f)
 {
-	if (c->nreplicas == 0 || fby_child_alive(c) < c->nreplicas)
+	if (f->nreplicas == 0 || fby_foreign_alive(f) < f->nreplicas)
 		return "the runtime is not running";
-	if (chosen(c)->readiness.present && !c->probe.is_ready)
+	if (chosen(f)->readiness.present && !f->probe.is_ready)
 		return "the runtime does not say that it is ready";
 	return NULL;
 }
@@ -398,39 +398,39 @@ fby_child_unready(const struct fby_child *c)
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_child_init(struct fby_child *c, struct fby_context *ctx,
+fby_foreign_init(struct fby_foreign *f, struct fby_context *ctx,
     enum fby_alarm alarm, void (*gone)(void *arg), void *arg)
 {
-	memset(c, 0, sizeof(*c));
-	c->ctx = ctx;
-	c->gone = gone;
-	c->arg = arg;
-	c->alarm = alarm;
+	memset(f, 0, sizeof(*f));
+	f->ctx = ctx;
+	f->gone = gone;
+	f->arg = arg;
+	f->alarm = alarm;
 	for (size_t i = 0; i < FBY_REPLICAS_MAX; i++) {
-		c->replicas[i].c = c;
-		evtimer_assign(&c->replicas[i].ev_spawn, ctx->base, on_spawn,
-		    &c->replicas[i]);
+		f->replicas[i].f = f;
+		evtimer_assign(&f->replicas[i].ev_spawn, ctx->base, on_spawn,
+		    &f->replicas[i]);
 	}
-	evtimer_assign(&c->ev_kill, ctx->base, on_kill, c);
+	evtimer_assign(&f->ev_kill, ctx->base, on_kill, f);
 }
 
 void
-fby_child_fini(struct fby_child *c)
+fby_foreign_fini(struct fby_foreign *f)
 {
-	if (c->ctx == NULL)
+	if (f->ctx == NULL)
 		return;
-	evtimer_del(&c->ev_kill);
-	fby_probe_cancel(&c->probe);
-	for (size_t i = 0; i < c->nreplicas; i++) {
-		struct fby_replica *r = &c->replicas[i];
+	evtimer_del(&f->ev_kill);
+	fby_probe_cancel(&f->probe);
+	for (size_t i = 0; i < f->nreplicas; i++) {
+		struct fby_replica *r = &f->replicas[i];
 
 		evtimer_del(&r->ev_spawn);
 		if (r->pid > 0) {
 			fby_spawn_end(r->pid, true);
-			fby_leftover_forget(c->ctx->run_dir, r->pid);
+			fby_leftover_forget(f->ctx->run_dir, r->pid);
 		}
 	}
-	free(c->runtime);
-	free(c->given);
-	c->runtime = c->given = NULL;
+	free(f->runtime);
+	free(f->given);
+	f->runtime = f->given = NULL;
 }
