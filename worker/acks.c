@@ -40,7 +40,7 @@ fby_acks_fini(struct fby_acks *a)
 }
 
 static void
-grow(struct fby_acks *a)
+grow_ring(struct fby_acks *a)
 {
 	uint64_t cap = a->cap ? 2 * a->cap : RING_MIN;
 	struct fby_acks_record *ring = fby_calloc(cap, sizeof(*ring));
@@ -58,7 +58,7 @@ fby_acks_add(struct fby_acks *a, int64_t offset, int32_t epoch,
 {
 	FBY_BUG_ON(offset < a->position);
 	if (a->tail - a->head == a->cap)
-		grow(a);
+		grow_ring(a);
 	*record_get(a, a->tail) = (struct fby_acks_record){
 		.offset = offset,
 		.event_time = event_time,

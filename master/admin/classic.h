@@ -13,7 +13,7 @@ struct fby_str;
 
 #define FBY_CLASSIC_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* Appends; the text is what fby_om_*() have made. */
+/* Appends; the text is what fby_openmetrics_*() have made. */
 void fby_classic_write(struct fby_str *s, const char *text, size_t len);
 
 #endif

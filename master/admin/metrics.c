@@ -42,7 +42,7 @@ write_parts(struct fby_metrics_out *o, const struct fby_metric *m)
 		fby_handoff_view(h, &h->parts[i], &row);
 		x = m->of_part(&row);
 		if (!isnan(x))
-			fby_om_sample(o->s, &m->f, o->parts[i], x);
+			fby_openmetrics_sample(o->s, &m->f, o->parts[i], x);
 	}
 }
 
@@ -56,7 +56,7 @@ write_observed(struct fby_metrics_out *o, const struct fby_metric *m)
 
 		/* Ours have been written. */
 		if (!isnan(x) && !fby_status_is_ours(o->mst, &ob->parts[i]))
-			fby_om_sample(o->s, &m->f, o->observed[i], x);
+			fby_openmetrics_sample(o->s, &m->f, o->observed[i], x);
 	}
 }
 
@@ -69,12 +69,13 @@ write_workers(struct fby_metrics_out *o, const struct fby_metric *m)
 		double x;
 
 		if (fby_load(&sl->spawns) == 0 ||
-		    (m->f.type != FBY_OM_COUNTER && fby_load(&sl->pid) <= 0))
+		    (m->f.type != FBY_OPENMETRICS_COUNTER &&
+			fby_load(&sl->pid) <= 0))
 			continue;
 		snprintf(labels, sizeof(labels), "worker=\"%" PRIu32 "\"", i);
 		x = m->of_worker(sl);
 		if (!isnan(x))
-			fby_om_sample(o->s, &m->f, labels, x);
+			fby_openmetrics_sample(o->s, &m->f, labels, x);
 	}
 }
 
@@ -89,9 +90,9 @@ write_runtimes(struct fby_metrics_out *o, const struct fby_metric *m)
 		double x = m->of_runtime(&rt);
 
 		fby_str_reset(&labels);
-		fby_om_label(&labels, "runtime", rt.name);
+		fby_openmetrics_label(&labels, "runtime", rt.name);
 		if (!isnan(x))
-			fby_om_sample(o->s, &m->f, labels.p, x);
+			fby_openmetrics_sample(o->s, &m->f, labels.p, x);
 	}
 	fby_str_fini(&labels);
 }
@@ -101,7 +102,7 @@ write_one(struct fby_metrics_out *o, const struct fby_metric *m)
 {
 	double x;
 
-	fby_om_head(o->s, &m->f);
+	fby_openmetrics_head(o->s, &m->f);
 	if (m->own) {
 		m->own(o, m);
 	} else if (m->of_part) {
@@ -115,7 +116,7 @@ write_one(struct fby_metrics_out *o, const struct fby_metric *m)
 	} else {
 		x = m->of_master(o->mst);
 		if (!isnan(x))
-			fby_om_sample(o->s, &m->f, "", x);
+			fby_openmetrics_sample(o->s, &m->f, "", x);
 	}
 }
 
@@ -128,8 +129,8 @@ part_labels(const char *topic, int32_t partition)
 
 	fby_str_init(&labels);
 	snprintf(number, sizeof(number), "%" PRId32, partition);
-	fby_om_label(&labels, "topic", topic);
-	fby_om_label(&labels, "partition", number);
+	fby_openmetrics_label(&labels, "topic", topic);
+	fby_openmetrics_label(&labels, "partition", number);
 	return fby_str_take(&labels);
 }
 
@@ -160,14 +161,14 @@ fby_metrics_write(struct fby_str *s, struct fby_master *mst)
 	o.nslots = mst->shm.nslots;
 	o.nrows = mst->handoff.nparts;
 	fby_str_init(&mvtx);
-	fby_om_label(&mvtx, "mvtx_name", mst->ctx.manifest->name);
-	fby_om_label(&mvtx, "mvtx_replica", "0");
+	fby_openmetrics_label(&mvtx, "mvtx_name", mst->ctx.manifest->name);
+	fby_openmetrics_label(&mvtx, "mvtx_replica", "0");
 	o.mvtx = mvtx.p;
 	label_parts(&o);
 	for (size_t t = 0; t < FBY_NELEM(tables); t++)
 		for (const struct fby_metric *m = tables[t]; m->f.name; m++)
 			write_one(&o, m);
-	fby_om_end(s);
+	fby_openmetrics_end(s);
 	for (uint32_t i = 0; i < o.nrows; i++)
 		free(o.parts[i]);
 	free(o.parts);
@@ -203,8 +204,8 @@ fby_metrics_reference(void)
 	for (size_t t = 0; t < FBY_NELEM(tables); t++)
 		for (const struct fby_metric *m = tables[t]; m->f.name; m++)
 			fby_str_printf(&s, "| `%s%s` | %s | %s | %s |\n",
-			    m->f.name, fby_om_suffix(m->f.type),
-			    fby_om_type_name(m->f.type),
+			    m->f.name, fby_openmetrics_suffix(m->f.type),
+			    fby_openmetrics_type_name(m->f.type),
 			    m->labels ? m->labels : "", m->f.help);
 	return fby_str_take(&s);
 }

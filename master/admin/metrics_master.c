@@ -98,10 +98,10 @@ own_build(struct fby_metrics_out *o, const struct fby_metric *m)
 	fby_str_init(&labels);
 	for (const struct fby_version *v = fby_version_list(); v->name; v++)
 		if (strchr(v->name, ' ') == NULL)
-			fby_om_label(&labels,
+			fby_openmetrics_label(&labels,
 			    v == fby_version_list() ? "version" : v->name,
 			    v->text);
-	fby_om_sample(o->s, &m->f, labels.p, 1);
+	fby_openmetrics_sample(o->s, &m->f, labels.p, 1);
 	fby_str_fini(&labels);
 }
 
@@ -112,7 +112,7 @@ own_cycle_state(struct fby_metrics_out *o, const struct fby_metric *m)
 
 	for (int i = 0; i < FBY_CYCLE_NSTATES; i++)
 		names[i] = fby_cycle_state_name((enum fby_cycle_state)i);
-	fby_om_states(o->s, &m->f, "", names, FBY_NELEM(names),
+	fby_openmetrics_states(o->s, &m->f, "", names, FBY_NELEM(names),
 	    o->mst->ctx.state);
 }
 
@@ -125,7 +125,7 @@ own_group_state(struct fby_metrics_out *o, const struct fby_metric *m)
 #undef S
 	};
 
-	fby_om_states(o->s, &m->f, "", names, FBY_NELEM(names),
+	fby_openmetrics_states(o->s, &m->f, "", names, FBY_NELEM(names),
 	    o->mst->group.state);
 }
 
@@ -137,8 +137,8 @@ own_alarms(struct fby_metrics_out *o, const struct fby_metric *m)
 	fby_str_init(&labels);
 	for (size_t i = 0; i < FBY_ALARM_N; i++) {
 		fby_str_reset(&labels);
-		fby_om_label(&labels, "trouble", fby_alarm_names[i]);
-		fby_om_sample(o->s, &m->f, labels.p,
+		fby_openmetrics_label(&labels, "trouble", fby_alarm_names[i]);
+		fby_openmetrics_sample(o->s, &m->f, labels.p,
 		    fby_alarm_text(&o->mst->ctx.alarms, i) != NULL);
 	}
 	fby_str_fini(&labels);
@@ -147,8 +147,9 @@ own_alarms(struct fby_metrics_out *o, const struct fby_metric *m)
 static void
 own_reloads(struct fby_metrics_out *o, const struct fby_metric *m)
 {
-	fby_om_sample(o->s, &m->f, "result=\"ok\"", (double)o->mst->reload.ok);
-	fby_om_sample(o->s, &m->f, "result=\"refused\"",
+	fby_openmetrics_sample(o->s, &m->f, "result=\"ok\"",
+	    (double)o->mst->reload.ok);
+	fby_openmetrics_sample(o->s, &m->f, "result=\"refused\"",
 	    (double)o->mst->reload.refused);
 }
 
@@ -157,8 +158,8 @@ own_loop(struct fby_metrics_out *o, const struct fby_metric *m)
 {
 	const struct fby_turns *t = fby_turns();
 
-	fby_om_histogram(o->s, &m->f, "", fby_turn_bounds, FBY_TURN_BOUNDS,
-	    t->bucket, (double)t->us / 1e6);
+	fby_openmetrics_histogram(o->s, &m->f, "", fby_turn_bounds,
+	    FBY_TURN_BOUNDS, t->bucket, (double)t->us / 1e6);
 }
 
 /* ---- the table -------------------------------------------------------- */

@@ -37,8 +37,8 @@ mvtx_read_sample(struct fby_metrics_out *o, const struct fby_metric *m,
 
 	fby_str_init(&labels);
 	fby_str_puts(&labels, o->mvtx);
-	fby_om_label(&labels, "source_partition", partition);
-	fby_om_sample(o->s, &m->f, labels.p, value);
+	fby_openmetrics_label(&labels, "source_partition", partition);
+	fby_openmetrics_sample(o->s, &m->f, labels.p, value);
 	fby_str_fini(&labels);
 }
 
@@ -89,7 +89,7 @@ own_mvtx_sum(struct fby_metrics_out *o, const struct fby_metric *m)
 		sum += fby_load(
 		    (const _Atomic uint64_t *)(const void *)(slot + m->offset));
 	}
-	fby_om_sample(o->s, &m->f, o->mvtx,
+	fby_openmetrics_sample(o->s, &m->f, o->mvtx,
 	    (double)sum + fby_totals_sum(&o->mst->scrape.totals, m->total));
 }
 
@@ -97,7 +97,7 @@ own_mvtx_sum(struct fby_metrics_out *o, const struct fby_metric *m)
 static void
 own_mvtx_total(struct fby_metrics_out *o, const struct fby_metric *m)
 {
-	fby_om_sample(o->s, &m->f, o->mvtx,
+	fby_openmetrics_sample(o->s, &m->f, o->mvtx,
 	    fby_totals_sum(&o->mst->scrape.totals, m->total));
 }
 
@@ -108,8 +108,8 @@ own_mvtx_critical(struct fby_metrics_out *o, const struct fby_metric *m)
 
 	fby_str_init(&labels);
 	fby_str_puts(&labels, o->mvtx);
-	fby_om_label(&labels, "reason", "mvtx_runtime_error");
-	fby_om_sample(o->s, &m->f, labels.p,
+	fby_openmetrics_label(&labels, "reason", "mvtx_runtime_error");
+	fby_openmetrics_sample(o->s, &m->f, labels.p,
 	    (double)o->mst->sup.deaths +
 		fby_totals_sum(&o->mst->scrape.totals,
 		    FBY_TOTAL_CRITICAL_ERROR));
@@ -130,22 +130,22 @@ own_mvtx_hist(struct fby_metrics_out *o, const struct fby_metric *m)
 			buckets[b] += fby_load(&h->bucket[b]);
 		sum += fby_load(&h->sum);
 	}
-	fby_om_histogram(o->s, &m->f, o->mvtx, fby_hist_bounds, FBY_HIST_BOUNDS,
-	    buckets, (double)sum);
+	fby_openmetrics_histogram(o->s, &m->f, o->mvtx, fby_hist_bounds,
+	    FBY_HIST_BOUNDS, buckets, (double)sum);
 }
 
 /* Numaflow has a -1 for "unknown". */
 static void
 own_mvtx_pending(struct fby_metrics_out *o, const struct fby_metric *m)
 {
-	fby_om_sample(o->s, &m->f, o->mvtx,
+	fby_openmetrics_sample(o->s, &m->f, o->mvtx,
 	    (double)fby_status_total_lag(o->mst));
 }
 
 static void
 own_mvtx_batch_size(struct fby_metrics_out *o, const struct fby_metric *m)
 {
-	fby_om_sample(o->s, &m->f, o->mvtx,
+	fby_openmetrics_sample(o->s, &m->f, o->mvtx,
 	    (double)fby_manifest_batch_size(o->mst->ctx.manifest));
 }
 

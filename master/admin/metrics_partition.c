@@ -73,7 +73,7 @@ write_ends(struct fby_metrics_out *o, const struct fby_metric *m,
 		    NAN;
 
 		if (!isnan(x))
-			fby_om_sample(o->s, &m->f, o->parts[i], x);
+			fby_openmetrics_sample(o->s, &m->f, o->parts[i], x);
 	}
 	for (size_t i = 0; o->observed[i]; i++) {
 		const struct fby_group_view_part *p = &o->mst->group_view
@@ -81,7 +81,7 @@ write_ends(struct fby_metrics_out *o, const struct fby_metric *m,
 		double x = fby_metrics_known(seen(p));
 
 		if (!isnan(x) && !fby_status_is_ours(o->mst, p))
-			fby_om_sample(o->s, &m->f, o->observed[i], x);
+			fby_openmetrics_sample(o->s, &m->f, o->observed[i], x);
 	}
 }
 
@@ -111,7 +111,7 @@ own_part_stuck(struct fby_metrics_out *o, const struct fby_metric *m)
 		    *p = fby_progress_get(&o->mst->progress, i);
 
 		if (o->parts[i])
-			fby_om_sample(o->s, &m->f, o->parts[i],
+			fby_openmetrics_sample(o->s, &m->f, o->parts[i],
 			    p && p->is_stuck);
 	}
 }
@@ -126,7 +126,7 @@ own_part_state(struct fby_metrics_out *o, const struct fby_metric *m)
 		names[i - 1] = fby_row_state_name(i);
 	for (uint32_t i = 0; i < o->nrows; i++)
 		if (o->parts[i])
-			fby_om_states(o->s, &m->f, o->parts[i], names,
+			fby_openmetrics_states(o->s, &m->f, o->parts[i], names,
 			    FBY_NELEM(names),
 			    (size_t)o->mst->handoff.parts[i].state - 1);
 }

@@ -33,7 +33,7 @@ struct fby_metrics_out {
 };
 
 struct fby_metric {
-	struct fby_om_family f;
+	struct fby_openmetrics_family f;
 	const char *labels; /* for the reference */
 	double (*of_master)(const struct fby_master *mst);
 	double (*of_part)(const struct fby_ledger_row *row);
@@ -46,7 +46,7 @@ struct fby_metric {
 };
 
 /* clang-format off */
-#define F(name, type, unit, help) .f = { name, FBY_OM_##type, unit, help }
+#define F(name, type, unit, help) .f = { name, FBY_OPENMETRICS_##type, unit, help }
 #define OWN(name, type, unit, lab, fn, help)                                  \
 	{ F(name, type, unit, help), .own = fn, .labels = lab }
 /* clang-format on */

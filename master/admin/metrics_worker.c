@@ -81,9 +81,10 @@ own_arenas(struct fby_metrics_out *o, const struct fby_metric *m)
 		snprintf(slot, sizeof(slot), "%" PRIu32, i);
 		for (size_t a = 0; a < FBY_ARENA_N; a++) {
 			fby_str_reset(&labels);
-			fby_om_label(&labels, "worker", slot);
-			fby_om_label(&labels, "arena", fby_arena_names[a]);
-			fby_om_sample(o->s, &m->f, labels.p,
+			fby_openmetrics_label(&labels, "worker", slot);
+			fby_openmetrics_label(&labels, "arena",
+			    fby_arena_names[a]);
+			fby_openmetrics_sample(o->s, &m->f, labels.p,
 			    (double)fby_load(&sl->arena_bytes[a]));
 		}
 	}
@@ -105,9 +106,9 @@ own_worker_info(struct fby_metrics_out *o, const struct fby_metric *m)
 			continue;
 		snprintf(slot, sizeof(slot), "%" PRIu32, i);
 		fby_str_reset(&labels);
-		fby_om_label(&labels, "worker", slot);
-		fby_om_label(&labels, "runtime", pr->runtime);
-		fby_om_sample(o->s, &m->f, labels.p, 1);
+		fby_openmetrics_label(&labels, "worker", slot);
+		fby_openmetrics_label(&labels, "runtime", pr->runtime);
+		fby_openmetrics_sample(o->s, &m->f, labels.p, 1);
 	}
 	fby_str_fini(&labels);
 }

@@ -12,21 +12,21 @@
 static const struct {
 	const char *name, *suffix;
 } types[] = {
-	[FBY_OM_COUNTER] = { "counter", "_total" },
-	[FBY_OM_GAUGE] = { "gauge", "" },
-	[FBY_OM_HISTOGRAM] = { "histogram", "" },
-	[FBY_OM_INFO] = { "info", "_info" },
-	[FBY_OM_STATESET] = { "stateset", "" },
+	[FBY_OPENMETRICS_COUNTER] = { "counter", "_total" },
+	[FBY_OPENMETRICS_GAUGE] = { "gauge", "" },
+	[FBY_OPENMETRICS_HISTOGRAM] = { "histogram", "" },
+	[FBY_OPENMETRICS_INFO] = { "info", "_info" },
+	[FBY_OPENMETRICS_STATESET] = { "stateset", "" },
 };
 
 const char *
-fby_om_type_name(enum fby_om_type type)
+fby_openmetrics_type_name(enum fby_openmetrics_type type)
 {
 	return types[type].name;
 }
 
 const char *
-fby_om_suffix(enum fby_om_type type)
+fby_openmetrics_suffix(enum fby_openmetrics_type type)
 {
 	return types[type].suffix;
 }
@@ -45,7 +45,8 @@ escape(struct fby_str *s, const char *text)
 }
 
 void
-fby_om_label(struct fby_str *labels, const char *name, const char *value)
+fby_openmetrics_label(struct fby_str *labels, const char *name,
+    const char *value)
 {
 	if (labels->len > 0)
 		fby_str_puts(labels, ",");
@@ -55,7 +56,7 @@ fby_om_label(struct fby_str *labels, const char *name, const char *value)
 }
 
 void
-fby_om_head(struct fby_str *s, const struct fby_om_family *f)
+fby_openmetrics_head(struct fby_str *s, const struct fby_openmetrics_family *f)
 {
 	fby_str_printf(s, "# TYPE %s %s\n", f->name, types[f->type].name);
 	if (f->unit)
@@ -77,15 +78,16 @@ sample(struct fby_str *s, const char *name, const char *suffix,
 }
 
 void
-fby_om_sample(struct fby_str *s, const struct fby_om_family *f,
-    const char *labels, double value)
+fby_openmetrics_sample(struct fby_str *s,
+    const struct fby_openmetrics_family *f, const char *labels, double value)
 {
 	sample(s, f->name, types[f->type].suffix, labels, value);
 }
 
 void
-fby_om_states(struct fby_str *s, const struct fby_om_family *f,
-    const char *labels, const char *const *states, size_t n, size_t now)
+fby_openmetrics_states(struct fby_str *s,
+    const struct fby_openmetrics_family *f, const char *labels,
+    const char *const *states, size_t n, size_t now)
 {
 	struct fby_str all;
 
@@ -93,7 +95,7 @@ fby_om_states(struct fby_str *s, const struct fby_om_family *f,
 	for (size_t i = 0; i < n; i++) {
 		fby_str_reset(&all);
 		fby_str_puts(&all, labels);
-		fby_om_label(&all, f->name, states[i]);
+		fby_openmetrics_label(&all, f->name, states[i]);
 		sample(s, f->name, "", all.p, i == now);
 	}
 	fby_str_fini(&all);
@@ -101,30 +103,31 @@ fby_om_states(struct fby_str *s, const struct fby_om_family *f,
 
 /* strconv.FormatFloat(x, 'g', -1, 64), but 1.0 for 1. */
 const char *
-fby_om_bound(double bound, char buf[FBY_OM_NUMBER])
+fby_openmetrics_bound(double bound, char buf[FBY_OPENMETRICS_NUMBER])
 {
 	int exponent = 0, digits = 1;
 	char *e;
 
 	/* The fewest digits that say exactly this number. */
 	do
-		snprintf(buf, FBY_OM_NUMBER, "%.*e", digits - 1, bound);
+		snprintf(buf, FBY_OPENMETRICS_NUMBER, "%.*e", digits - 1,
+		    bound);
 	while (strtod(buf, NULL) != bound && digits++ < 17);
 	if ((e = strchr(buf, 'e')) != NULL)
 		exponent = (int)strtol(e + 1, NULL, 10);
 	if (exponent < -4 || exponent >= 6)
 		return buf;
-	snprintf(buf, FBY_OM_NUMBER, "%.*f", FBY_MAX(digits - 1 - exponent, 1),
-	    bound);
+	snprintf(buf, FBY_OPENMETRICS_NUMBER, "%.*f",
+	    FBY_MAX(digits - 1 - exponent, 1), bound);
 	return buf;
 }
 
 void
-fby_om_histogram(struct fby_str *s, const struct fby_om_family *f,
-    const char *labels, const double *bounds, size_t n, const uint64_t *buckets,
-    double sum)
+fby_openmetrics_histogram(struct fby_str *s,
+    const struct fby_openmetrics_family *f, const char *labels,
+    const double *bounds, size_t n, const uint64_t *buckets, double sum)
 {
-	char bound[FBY_OM_NUMBER];
+	char bound[FBY_OPENMETRICS_NUMBER];
 	struct fby_str all;
 	uint64_t count = 0;
 
@@ -133,8 +136,8 @@ fby_om_histogram(struct fby_str *s, const struct fby_om_family *f,
 		count += buckets[i];
 		fby_str_reset(&all);
 		fby_str_puts(&all, labels);
-		fby_om_label(&all, "le",
-		    i < n ? fby_om_bound(bounds[i], bound) : "+Inf");
+		fby_openmetrics_label(&all, "le",
+		    i < n ? fby_openmetrics_bound(bounds[i], bound) : "+Inf");
 		sample(s, f->name, "_bucket", all.p, (double)count);
 	}
 	fby_str_fini(&all);
@@ -143,7 +146,7 @@ fby_om_histogram(struct fby_str *s, const struct fby_om_family *f,
 }
 
 void
-fby_om_end(struct fby_str *s)
+fby_openmetrics_end(struct fby_str *s)
 {
 	fby_str_puts(s, "# EOF\n");
 }
@@ -194,9 +197,9 @@ read_value(const char *p, const char *end, double *value)
 
 /* A line without its newline: NAME[{LABELS}] VALUE[ TIME...] */
 static int
-read_sample(const char *p, const char *end, struct fby_om_reading *r)
+read_sample(const char *p, const char *end, struct fby_openmetrics_reading *r)
 {
-	*r = (struct fby_om_reading){ .name = p, .labels = "" };
+	*r = (struct fby_openmetrics_reading){ .name = p, .labels = "" };
 	while (p < end && is_name(*p))
 		p++;
 	r->name_len = (size_t)(p - r->name);
@@ -212,7 +215,8 @@ read_sample(const char *p, const char *end, struct fby_om_reading *r)
 }
 
 int
-fby_om_read(const char **p, const char *end, struct fby_om_reading *r)
+fby_openmetrics_read(const char **p, const char *end,
+    struct fby_openmetrics_reading *r)
 {
 	static const char eof[] = "# EOF";
 
@@ -234,7 +238,8 @@ fby_om_read(const char **p, const char *end, struct fby_om_reading *r)
 
 /* Label names have no quotes, so a match outside of values is one. */
 char *
-fby_om_read_label(const struct fby_om_reading *r, const char *name)
+fby_openmetrics_read_label(const struct fby_openmetrics_reading *r,
+    const char *name)
 {
 	const char *p = r->labels, *end = r->labels + r->labels_len;
 	size_t len = strlen(name);

@@ -49,7 +49,7 @@ make_topic(struct fby_compare *c, const char *what, size_t partitions)
 	c->topics[c->ntopics++] = name;
 	if (fby_compare_kafka_create(&c->k, name, (int)partitions) == 0)
 		return name;
-	fby_compare_complain(c, "%s cannot be made: %s", name, c->k.why);
+	fby_compare_plan_complain(c, "%s cannot be made: %s", name, c->k.why);
 	return NULL;
 }
 
@@ -67,7 +67,9 @@ fill_topic(struct fby_compare *c, const char *topic, size_t partitions,
 	if (p)
 		rc = fby_compare_produce_fill(p, records, size);
 	fby_compare_produce_close(p);
-	return rc == 0 ? 0 : fby_compare_complain(c, "%s: %s", topic, c->k.why);
+	return rc == 0 ?
+	    0 :
+	    fby_compare_plan_complain(c, "%s: %s", topic, c->k.why);
 }
 
 static int
@@ -77,7 +79,7 @@ read_log(struct fby_compare *c, const char *topic, struct fby_compare_log *log)
 
 	if (fby_compare_kafka_read(&c->k, topic ? &topics : &c->m->topics,
 		log) == -1)
-		return fby_compare_complain(c, "%s", c->k.why);
+		return fby_compare_plan_complain(c, "%s", c->k.why);
 	return 0;
 }
 
@@ -101,7 +103,7 @@ prepare_case(struct fby_compare *c, size_t kase, size_t partitions)
 	if (read_log(c, topic, &k->log) == -1)
 		return -1;
 	if (k->log.records == 0)
-		return fby_compare_complain(c,
+		return fby_compare_plan_complain(c,
 		    "%s has no records to compare with; --create --size 100 "
 		    "makes a topic that has",
 		    c->m->source.topic);
@@ -165,8 +167,8 @@ do_run(struct fby_compare *c, struct fby_compare_run *run, const char *probe)
 	do_throughput(c, run);
 	if (run->done && probe)
 		do_latency(c, run, probe);
-	if (!run->done && !fby_compare_is_stopped())
-		fby_compare_complain(c, "runtime %s: %s",
+	if (!run->done && !fby_compare_interrupt_came())
+		fby_compare_plan_complain(c, "runtime %s: %s",
 		    c->runtimes[run->runtime], run->why);
 }
 
@@ -184,11 +186,11 @@ run_all(struct fby_compare *c)
 	fby_compare_kafka_free(&log);
 	if (c->create && !(probe = make_topic(c, "latency", partitions)))
 		return -1;
-	for (size_t i = 0; i < c->nruns && rc == 0 && !fby_compare_is_stopped();
-	     i++) {
+	for (size_t i = 0;
+	     i < c->nruns && rc == 0 && !fby_compare_interrupt_came(); i++) {
 		if (c->runs[i].kase == prepared)
 			rc = prepare_case(c, prepared++, partitions);
-		if (rc == 0 && !fby_compare_is_stopped())
+		if (rc == 0 && !fby_compare_interrupt_came())
 			do_run(c, &c->runs[i], probe);
 	}
 	fby_compare_progress_clear(&c->progress);
@@ -211,7 +213,7 @@ check_page(struct fby_compare *c)
 	else if (errno == EEXIST)
 		fd = open(c->html, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1)
-		return fby_compare_complain(c, "%s: %s", c->html,
+		return fby_compare_plan_complain(c, "%s: %s", c->html,
 		    strerror(errno));
 	close(fd);
 	return 0;
@@ -229,7 +231,8 @@ write_page(struct fby_compare *c)
 	if (f && fclose(f) == EOF)
 		rc = -1;
 	if (rc == -1)
-		fby_compare_complain(c, "%s: %s", c->html, strerror(errno));
+		fby_compare_plan_complain(c, "%s: %s", c->html,
+		    strerror(errno));
 	free(page);
 	return rc;
 }
@@ -261,7 +264,7 @@ clean_up(struct fby_compare *c)
 	fby_compare_progress_clear(&c->progress);
 	for (size_t i = 0; i < c->ntopics; i++) {
 		if (fby_compare_kafka_delete(&c->k, c->topics[i]) == -1)
-			fby_compare_complain(c,
+			fby_compare_plan_complain(c,
 			    "topic %s could not be deleted: %s", c->topics[i],
 			    c->k.why);
 		free(c->topics[i]);
@@ -284,7 +287,7 @@ make_dir(struct fby_compare *c)
 	    tmp && *tmp ? tmp : "/tmp");
 	if (mkdtemp(c->dir))
 		return 0;
-	fby_compare_complain(c, "%s: %s", c->dir, strerror(errno));
+	fby_compare_plan_complain(c, "%s: %s", c->dir, strerror(errno));
 	free(c->dir);
 	c->dir = NULL;
 	return -1;
@@ -303,7 +306,7 @@ connect_cluster(struct fby_compare *c)
 	if (m)
 		rc = fby_compare_kafka_open(&c->k, m);
 	if (rc == -1)
-		fby_compare_complain(c, "%s", why ? why : c->k.why);
+		fby_compare_plan_complain(c, "%s", why ? why : c->k.why);
 	free(why);
 	fby_manifest_free(m);
 	return rc;
@@ -334,7 +337,7 @@ run_and_report(struct fby_compare *c)
 {
 	int rc = run_all(c);
 
-	if ((rc == 0 && !fby_compare_is_stopped()) || any_done(c))
+	if ((rc == 0 && !fby_compare_interrupt_came()) || any_done(c))
 		rc |= report(c);
 	return rc == 0 && all_done(c) ? 0 : 1;
 }
@@ -354,10 +357,11 @@ fby_compare(const struct fby_manifest *m, const struct fby_options *o)
 	    fby_compare_plan_manifests(&c) == 0 && connect_cluster(&c) == 0 &&
 	    check_page(&c) == 0)
 		status = run_and_report(&c);
-	if (fby_compare_is_stopped())
-		fby_compare_complain(&c,
+	if (fby_compare_interrupt_came())
+		fby_compare_plan_complain(&c,
 		    "interrupted; what was begun is taken away");
 	clean_up(&c);
-	return fby_compare_is_stopped() ? 128 + fby_compare_interrupt_signal() :
-					  status;
+	return fby_compare_interrupt_came() ?
+	    128 + fby_compare_interrupt_signal() :
+	    status;
 }

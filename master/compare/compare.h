@@ -9,19 +9,19 @@
  * and nothing is written anywhere unless it is asked for.
  *
  *	compare           the order of things, and the end of them
- *	compare_plan      what is to be run, and whether it can be
- *	compare_cases     what is compared, and what it has shown
- *	compare_interrupt SIGINT and its like
- *	compare_manifest  the derived manifest (pure)
- *	compare_kafka     offsets, groups and topics
- *	compare_produce   records of our own
- *	compare_child     a `forebay run`, from its start to its end
- *	compare_proc      what a tree of processes has used
- *	compare_run       one run: throughput
- *	compare_latency   one run: latency at a fixed rate
- *	compare_progress  the bar
- *	compare_report    figures, table and JSON
- *	compare_html      the page
+ *	plan              what is to be run, and whether it can be
+ *	cases             what is compared, and what it has shown
+ *	interrupt         SIGINT and its like
+ *	manifest          the derived manifest (pure)
+ *	kafka             offsets, groups and topics
+ *	produce           records of our own
+ *	child             a `forebay run`, from its start to its end
+ *	proc              what a tree of processes has used
+ *	run               one run: throughput
+ *	latency           one run: latency at a fixed rate
+ *	progress          the bar
+ *	report            figures, table and JSON
+ *	html              the page
  */
 #ifndef FBY_COMPARE_H
 #define FBY_COMPARE_H

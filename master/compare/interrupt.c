@@ -11,7 +11,7 @@
 static volatile sig_atomic_t stopped;
 
 bool
-fby_compare_is_stopped(void)
+fby_compare_interrupt_came(void)
 {
 	return stopped != 0;
 }

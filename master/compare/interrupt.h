@@ -11,7 +11,7 @@
 void fby_compare_interrupt_catch(void);
 
 /* SIGINT, SIGTERM, SIGHUP or SIGQUIT has come. */
-bool fby_compare_is_stopped(void);
+bool fby_compare_interrupt_came(void);
 
 /* Which one; 0: none. */
 int fby_compare_interrupt_signal(void);

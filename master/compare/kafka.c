@@ -42,7 +42,7 @@ is_over(struct fby_compare_kafka *k, int64_t deadline)
 {
 	const int64_t now = fby_clock_mono();
 
-	if (!fby_compare_is_stopped())
+	if (!fby_compare_interrupt_came())
 		return now >= deadline;
 	if (!k->hurry)
 		return true;
@@ -122,8 +122,8 @@ await(struct fby_compare_kafka *k, rd_kafka_event_type_t type)
 	}
 	k->code = RD_KAFKA_RESP_ERR__TIMED_OUT;
 	fail(k, "%s",
-	    !k->hurry && fby_compare_is_stopped() ? "interrupted" :
-						    "no answer in time");
+	    !k->hurry && fby_compare_interrupt_came() ? "interrupted" :
+							"no answer in time");
 	return NULL;
 }
 

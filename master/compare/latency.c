@@ -143,7 +143,7 @@ step(struct probe *p)
 {
 	int64_t now = fby_clock_mono_us();
 
-	if (fby_compare_is_stopped())
+	if (fby_compare_interrupt_came())
 		return fby_compare_child_fail(&p->child, "interrupted");
 	if (p->last_us == FBY_NONE && now >= next_us(p)) {
 		if (send_one(p) == -1)
@@ -171,7 +171,7 @@ step(struct probe *p)
 /* ---- the figures ------------------------------------------------------ */
 
 static int
-compare(const void *a, const void *b)
+by_ms(const void *a, const void *b)
 {
 	const double *x = a, *y = b;
 
@@ -179,12 +179,12 @@ compare(const void *a, const void *b)
 }
 
 static void
-evaluate(struct probe *p)
+set_percentiles(struct probe *p)
 {
 	struct fby_compare_run *run = p->run;
 	const size_t n = p->want;
 
-	qsort(p->ms, n, sizeof(*p->ms), compare);
+	qsort(p->ms, n, sizeof(*p->ms), by_ms);
 	run->value[FBY_COMPARE_P50] = p->ms[n / 2];
 	run->value[FBY_COMPARE_P99] = p->ms[n * 99 / 100];
 	run->value[FBY_COMPARE_P999] = p->ms[n * 999 / 1000];
@@ -257,7 +257,7 @@ fby_compare_latency_do(struct fby_compare *c, struct fby_compare_run *run,
 	while (rc == 0 && p.have < p.want)
 		rc = step(&p);
 	if (rc == 0)
-		evaluate(&p);
+		set_percentiles(&p);
 	fby_compare_produce_close(p.out);
 	run->why = fby_compare_child_end(&p.child);
 	if (p.in != -1)

@@ -21,7 +21,7 @@
 #define MAX_SIZE (10 << 20)
 
 int
-fby_compare_complain(struct fby_compare *c, const char *fmt, ...)
+fby_compare_plan_complain(struct fby_compare *c, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -67,7 +67,7 @@ read_count(struct fby_compare *c, const char *name, const char *text,
 	if (text == NULL ||
 	    (fby_units_int(text, n) == NULL && *n >= 1 && *n <= most))
 		return 0;
-	return fby_compare_complain(c,
+	return fby_compare_plan_complain(c,
 	    "--%s: found \"%s\", allowed is a whole number from 1 to %" PRId64,
 	    name, text, most);
 }
@@ -78,7 +78,7 @@ read_time(struct fby_compare *c, const char *name, const char *text,
 {
 	if (text == NULL || (fby_units_duration(text, ms) == NULL && *ms >= 1))
 		return 0;
-	return fby_compare_complain(c,
+	return fby_compare_plan_complain(c,
 	    "--%s: found \"%s\", allowed is a time such as 60s", name, text);
 }
 
@@ -88,7 +88,7 @@ read_sink(struct fby_compare *c, const char *text)
 	c->as_is = text && strcmp(text, "as-is") == 0;
 	if (text == NULL || c->as_is || strcmp(text, "blackhole") == 0)
 		return 0;
-	return fby_compare_complain(c,
+	return fby_compare_plan_complain(c,
 	    "--sink: found \"%s\", allowed is blackhole, or as-is for the "
 	    "manifest's",
 	    text);
@@ -116,7 +116,7 @@ read_options(struct fby_compare *c, const struct fby_options *o)
 	rc |= read_sink(c, text[FBY_OPT_SINK]);
 	if (!c->create &&
 	    (text[FBY_OPT_SIZE] || text[FBY_OPT_RATE] || text[FBY_OPT_LATENCY]))
-		rc = fby_compare_complain(c,
+		rc = fby_compare_plan_complain(c,
 		    "--size, --rate and --latency need topics of their own; "
 		    "--create allows to make them, and deletes them at the "
 		    "end");
@@ -147,7 +147,7 @@ check_runtime(struct fby_compare *c, const char *name, size_t at)
 {
 	for (size_t i = 0; i < at; i++)
 		if (strcmp(c->runtimes[i], name) == 0)
-			return fby_compare_complain(c,
+			return fby_compare_plan_complain(c,
 			    "--runtimes: %s is there twice", name);
 	return 0;
 }
@@ -161,7 +161,7 @@ fby_compare_plan_programs(struct fby_compare *c)
 		const char *program = missing_program(c, c->runtimes[i]);
 
 		if (program)
-			rc = fby_compare_complain(c,
+			rc = fby_compare_plan_complain(c,
 			    "runtime %s cannot run: %s: %s", c->runtimes[i],
 			    program, strerror(errno));
 	}
@@ -195,7 +195,7 @@ fby_compare_plan_manifests(struct fby_compare *c)
 
 		text = fby_compare_manifest_text(c->m, &change, &why);
 		if (text == NULL)
-			rc = fby_compare_complain(c,
+			rc = fby_compare_plan_complain(c,
 			    "runtime %s cannot run this manifest:\n%s",
 			    c->runtimes[i], why);
 		free(text);
@@ -227,7 +227,7 @@ read_size(struct fby_compare *c, const char *text, int64_t *size)
 	if (fby_units_bytes(text, size) == NULL && *size >= 1 &&
 	    *size <= MAX_SIZE)
 		return 0;
-	return fby_compare_complain(c,
+	return fby_compare_plan_complain(c,
 	    "--size: found \"%s\", allowed are sizes from 1 to 10MiB, "
 	    "separated by commas",
 	    text);
@@ -239,7 +239,7 @@ read_mode(struct fby_compare *c, const char *text, bool *single)
 	*single = strcmp(text, "single") == 0;
 	if (*single || strcmp(text, "batch") == 0)
 		return 0;
-	return fby_compare_complain(c,
+	return fby_compare_plan_complain(c,
 	    "--mode: found \"%s\", allowed is batch, single, or both", text);
 }
 

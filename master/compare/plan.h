@@ -23,7 +23,7 @@ int fby_compare_plan_programs(struct fby_compare *c) FBY_MUSTCHECK;
 int fby_compare_plan_manifests(struct fby_compare *c) FBY_MUSTCHECK;
 
 /* A sentence on standard error, past the bar; always -1. */
-int fby_compare_complain(struct fby_compare *c, const char *fmt, ...)
+int fby_compare_plan_complain(struct fby_compare *c, const char *fmt, ...)
     FBY_PRINTF(2, 3);
 
 #endif

@@ -100,7 +100,7 @@ read_all(struct table *t)
 }
 
 static bool
-is_ours(const struct table *t, pid_t pid)
+is_in_tree(const struct table *t, pid_t pid)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (t->v[i].pid == pid)
@@ -119,7 +119,7 @@ mark(struct table *t, pid_t root)
 	while (more) {
 		more = false;
 		for (size_t i = 0; i < t->n; i++)
-			if (!t->v[i].ours && is_ours(t, t->v[i].parent))
+			if (!t->v[i].ours && is_in_tree(t, t->v[i].parent))
 				more = t->v[i].ours = true;
 	}
 }

@@ -197,7 +197,7 @@ fby_compare_produce_fill(struct fby_compare_produce *p, int64_t records,
 		count_reports(p, STEP_MS);
 		if (p->failed > 0)
 			return fail(p, "produce", "a record was not taken");
-		if (fby_compare_is_stopped())
+		if (fby_compare_interrupt_came())
 			return fail(p, "produce", "interrupted");
 		if (p->acked != seen) {
 			seen = p->acked;

@@ -38,7 +38,7 @@ static const struct {
 /* ---- figures ---------------------------------------------------------- */
 
 static int
-compare(const void *a, const void *b)
+by_value(const void *a, const void *b)
 {
 	const double *x = a, *y = b;
 
@@ -62,7 +62,7 @@ fby_compare_report_stat(const struct fby_compare *c, size_t kase,
 		if (is_of(&c->runs[i], kase, runtime) &&
 		    !isnan(c->runs[i].value[metric]))
 			v[n++] = c->runs[i].value[metric];
-	qsort(v, n, sizeof(*v), compare);
+	qsort(v, n, sizeof(*v), by_value);
 	*st = (struct fby_compare_stat){ .n = n };
 	if (n > 0) {
 		st->min = v[0];

@@ -88,7 +88,7 @@ look(struct pass *p)
 	struct fby_compare_child *ch = &p->child;
 	int64_t records = 0, ms;
 
-	if (fby_compare_is_stopped())
+	if (fby_compare_interrupt_came())
 		return fby_compare_child_fail(ch, "interrupted");
 	if (fby_compare_child_check(ch) == -1)
 		return -1;
@@ -129,7 +129,7 @@ follow(struct pass *p)
 /* ---- the figures ------------------------------------------------------ */
 
 static void
-evaluate(const struct pass *p)
+set_figures(const struct pass *p)
 {
 	struct fby_compare_run *run = p->run;
 	const double millions = (double)run->records / 1e6;
@@ -180,7 +180,7 @@ fby_compare_run_do(struct fby_compare *c, struct fby_compare_run *run)
 	if (rc == 0)
 		rc = follow(&p);
 	if (rc == 0)
-		evaluate(&p);
+		set_figures(&p);
 	run->why = fby_compare_child_end(&p.child);
 	fby_compare_proc_fini(&p.proc);
 	return rc;

@@ -68,7 +68,8 @@ fby_totals_read_of(const struct fby_totals *t, const char *partition,
 
 /* NULL: there are too many already. */
 static struct fby_totals_item *
-find(struct fby_totals *t, enum fby_total what, const struct fby_om_reading *r)
+find(struct fby_totals *t, enum fby_total what,
+    const struct fby_openmetrics_reading *r)
 {
 	struct fby_totals_item *it;
 
@@ -88,13 +89,13 @@ find(struct fby_totals *t, enum fby_total what, const struct fby_om_reading *r)
 	*it = (struct fby_totals_item){
 		.what = what,
 		.labels = fby_strndup(r->labels, r->labels_len),
-		.partition = fby_om_read_label(r, "source_partition"),
+		.partition = fby_openmetrics_read_label(r, "source_partition"),
 	};
 	return it;
 }
 
 static void
-take(struct fby_totals *t, const struct fby_om_reading *r)
+take(struct fby_totals *t, const struct fby_openmetrics_reading *r)
 {
 	struct fby_totals_item *it;
 	size_t what = 0;
@@ -114,16 +115,16 @@ take(struct fby_totals *t, const struct fby_om_reading *r)
 int
 fby_totals_take(struct fby_totals *t, const char *text, size_t len)
 {
-	struct fby_om_reading r;
+	struct fby_openmetrics_reading r;
 	const char *p;
 	int rc;
 
 	/* Once to see that all of it is there, once to believe it. */
-	for (p = text; (rc = fby_om_read(&p, text + len, &r)) == 1;)
+	for (p = text; (rc = fby_openmetrics_read(&p, text + len, &r)) == 1;)
 		;
 	if (rc == -1)
 		return -1;
-	for (p = text; fby_om_read(&p, text + len, &r) == 1;)
+	for (p = text; fby_openmetrics_read(&p, text + len, &r) == 1;)
 		take(t, &r);
 	return 0;
 }

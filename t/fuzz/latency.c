@@ -63,7 +63,7 @@ fby_compare_child_end(struct fby_compare_child *ch)
 }
 
 bool
-fby_compare_is_stopped(void)
+fby_compare_interrupt_came(void)
 {
 	return false;
 }

@@ -7,9 +7,9 @@
 static const char *
 bound(double x)
 {
-	static char buf[FBY_OM_NUMBER];
+	static char buf[FBY_OPENMETRICS_NUMBER];
 
-	return fby_om_bound(x, buf);
+	return fby_openmetrics_bound(x, buf);
 }
 
 static void
@@ -29,15 +29,15 @@ bounds_are_written_as_go_writes_them(void **state)
 static void
 a_counter_has_its_suffix_in_the_sample_only(void **state)
 {
-	const struct fby_om_family f = { "reads", FBY_OM_COUNTER, NULL,
-		"What was read." };
+	const struct fby_openmetrics_family f = { "reads",
+		FBY_OPENMETRICS_COUNTER, NULL, "What was read." };
 	struct fby_str s;
 
 	(void)state;
 	fby_str_init(&s);
-	fby_om_head(&s, &f);
-	fby_om_sample(&s, &f, "", 7);
-	fby_om_end(&s);
+	fby_openmetrics_head(&s, &f);
+	fby_openmetrics_sample(&s, &f, "", 7);
+	fby_openmetrics_end(&s);
 	assert_string_equal(s.p,
 	    "# TYPE reads counter\n"
 	    "# HELP reads What was read.\nreads_total 7\n# EOF\n");
@@ -51,8 +51,8 @@ labels_are_escaped_and_separated(void **state)
 
 	(void)state;
 	fby_str_init(&l);
-	fby_om_label(&l, "a", "x\"y\\z\n");
-	fby_om_label(&l, "b", "");
+	fby_openmetrics_label(&l, "a", "x\"y\\z\n");
+	fby_openmetrics_label(&l, "b", "");
 	assert_string_equal(l.p, "a=\"x\\\"y\\\\z\\n\",b=\"\"");
 	fby_str_fini(&l);
 }
@@ -60,15 +60,15 @@ labels_are_escaped_and_separated(void **state)
 static void
 numbers_keep_all_their_digits(void **state)
 {
-	const struct fby_om_family f = { "x_seconds", FBY_OM_GAUGE, "seconds",
-		"X." };
+	const struct fby_openmetrics_family f = { "x_seconds",
+		FBY_OPENMETRICS_GAUGE, "seconds", "X." };
 	struct fby_str s;
 
 	(void)state;
 	fby_str_init(&s);
-	fby_om_sample(&s, &f, "", 1795382736.348);
-	fby_om_sample(&s, &f, "", 9007199254740.0);
-	fby_om_sample(&s, &f, "", -1);
+	fby_openmetrics_sample(&s, &f, "", 1795382736.348);
+	fby_openmetrics_sample(&s, &f, "", 9007199254740.0);
+	fby_openmetrics_sample(&s, &f, "", -1);
 	assert_string_equal(s.p,
 	    "x_seconds 1795382736.348\n"
 	    "x_seconds 9007199254740\nx_seconds -1\n");
@@ -78,14 +78,15 @@ numbers_keep_all_their_digits(void **state)
 static void
 buckets_become_cumulative(void **state)
 {
-	const struct fby_om_family f = { "t", FBY_OM_HISTOGRAM, NULL, "T." };
+	const struct fby_openmetrics_family f = { "t",
+		FBY_OPENMETRICS_HISTOGRAM, NULL, "T." };
 	const double bounds[] = { 1, 10 };
 	const uint64_t buckets[] = { 2, 0, 3 };
 	struct fby_str s;
 
 	(void)state;
 	fby_str_init(&s);
-	fby_om_histogram(&s, &f, "a=\"b\"", bounds, 2, buckets, 77);
+	fby_openmetrics_histogram(&s, &f, "a=\"b\"", bounds, 2, buckets, 77);
 	assert_string_equal(s.p,
 	    "t_bucket{a=\"b\",le=\"1.0\"} 2\n"
 	    "t_bucket{a=\"b\",le=\"10.0\"} 2\n"
@@ -97,13 +98,14 @@ buckets_become_cumulative(void **state)
 static void
 one_state_of_a_set_is_on(void **state)
 {
-	const struct fby_om_family f = { "st", FBY_OM_STATESET, NULL, "S." };
+	const struct fby_openmetrics_family f = { "st",
+		FBY_OPENMETRICS_STATESET, NULL, "S." };
 	const char *const names[] = { "A", "B" };
 	struct fby_str s;
 
 	(void)state;
 	fby_str_init(&s);
-	fby_om_states(&s, &f, "p=\"1\"", names, 2, 1);
+	fby_openmetrics_states(&s, &f, "p=\"1\"", names, 2, 1);
 	assert_string_equal(s.p,
 	    "st{p=\"1\",st=\"A\"} 0\nst{p=\"1\",st=\"B\"} 1\n");
 	fby_str_fini(&s);

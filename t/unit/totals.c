@@ -91,18 +91,20 @@ label_values_may_hold_anything(void **state)
 	const char text[] = "x{a=\"}, b=\\\"\",source_partition=\"o:1\"} 3\n"
 			    "# EOF\n";
 	const char *p = text;
-	struct fby_om_reading r;
+	struct fby_openmetrics_reading r;
 	char *label;
 
 	(void)state;
-	assert_int_equal(fby_om_read(&p, text + sizeof(text) - 1, &r), 1);
+	assert_int_equal(fby_openmetrics_read(&p, text + sizeof(text) - 1, &r),
+	    1);
 	assert_true(r.value == 3);
-	label = fby_om_read_label(&r, "source_partition");
+	label = fby_openmetrics_read_label(&r, "source_partition");
 	assert_string_equal(label, "o:1");
 	free(label);
-	assert_null(fby_om_read_label(&r, "b"));
-	assert_null(fby_om_read_label(&r, "partition"));
-	assert_int_equal(fby_om_read(&p, text + sizeof(text) - 1, &r), 0);
+	assert_null(fby_openmetrics_read_label(&r, "b"));
+	assert_null(fby_openmetrics_read_label(&r, "partition"));
+	assert_int_equal(fby_openmetrics_read(&p, text + sizeof(text) - 1, &r),
+	    0);
 }
 
 int

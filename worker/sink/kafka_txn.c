@@ -480,7 +480,7 @@ static const struct fby_outlet_ops txn_ops = {
 };
 
 struct fby_outlet *
-fby_sink_txn_open(struct fby_worker *w)
+fby_sink_kafka_txn_open(struct fby_worker *w)
 {
 	struct fby_txn *s = fby_calloc(1, sizeof(*s));
 

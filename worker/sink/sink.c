@@ -49,7 +49,7 @@ open_one(struct fby_worker *w, enum fby_sink_role role)
 static int
 open_transactional(struct fby_worker *w)
 {
-	struct fby_outlet *out = fby_sink_txn_open(w);
+	struct fby_outlet *out = fby_sink_kafka_txn_open(w);
 
 	if (out == NULL)
 		return -1;
