@@ -39,6 +39,7 @@
 #include "master/cli/usage.h"
 #include "master/compare/compare.h"
 #include "master/group/quarantine.h"
+#include "master/daemon.h"
 #include "master/master.h"
 #include "master/runtime/program.h"
 
@@ -158,7 +159,7 @@ cmd_run(const struct fby_options *o)
 		o->client.dir :
 		fby_manifest_run_dir(mst.ctx.manifest));
 	mst.libexec = o->libexec;
-	status = fby_cycle_run(&mst);
+	status = fby_daemon_run(&mst);
 out:
 	fby_manifest_free(mst.ctx.manifest);
 	free((void *)(uintptr_t)mst.ctx.run_dir);

@@ -2,7 +2,8 @@
 /*
  * The master: one event loop that owns configuration, group membership,
  * assignment, commits and the workers' lives.  Every module is embedded here
- * by value; main.c makes the one instance.
+ * by value; main.c makes the one instance.  Only files of master/ itself and
+ * of admin/ include it; a module has what it was given when it was made.
  */
 #ifndef FBY_MASTER_H
 #define FBY_MASTER_H
@@ -95,43 +96,5 @@ struct fby_master {
 	struct event ev_sigs[8]; /* signal.c */
 	size_t nsigs;
 };
-
-/* ---- cycle.c ---------------------------------------------------------- */
-
-/* Runs until stopped; the exit code. */
-int fby_cycle_run(struct fby_master *mst);
-
-/*
- * Leave in order: lanes are drained for at most drain_ms, what is acked is
- * committed, the group is left.  A second call shortens the first one's wait.
- */
-void fby_cycle_stop(struct fby_master *mst, int64_t drain_ms);
-
-/*
- * Go over to another runtime: as a stop, then its start.  Foreign ones that
- * are to be there before and after can be kept.
- */
-void fby_cycle_switch(struct fby_master *mst, bool keep_foreign);
-
-/*
- * Foreign runtimes, and what is seen of them, as the manifest in force wants
- * them: those that are missing are started, a canary is replaced or stopped.
- */
-void fby_cycle_update_foreign(struct fby_master *mst);
-
-/* Lanes, workers or the manifest have changed: plan soon, once. */
-void fby_cycle_plan_soon(struct fby_master *mst);
-
-/* Partitions have left, or none had to: go on if it was the last, soon. */
-void fby_cycle_left_soon(struct fby_master *mst);
-
-/* NULL if everything is as it should be, else one sentence (static). */
-const char *fby_cycle_unready(const struct fby_master *mst);
-
-/* Called back by the modules when what they were asked for has happened. */
-void fby_cycle_group_closed(struct fby_master *mst);
-void fby_cycle_workers_ready(struct fby_master *mst);
-void fby_cycle_workers_gone(struct fby_master *mst);
-void fby_cycle_reap(struct fby_master *mst);
 
 #endif

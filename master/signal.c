@@ -15,6 +15,7 @@
 
 #include "master/base/signal_mask.h"
 #include "master/log_file.h"
+#include "master/cycle.h"
 #include "master/master.h"
 
 /* A fast stop waits this long at most for what is in flight. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What modules tell, and whom: the tables of callbacks that the cycle hands to
- * the group, the hand-over and the supervisor.  None of them knows another.
+ * the group, the hand-over, the supervisor, a reload and foreign runtimes. None
+ * of them knows another.
  */
 #include "shared/fby.h"
 
@@ -254,6 +255,36 @@ const struct fby_handoff_ops fby_wiring_handoff = {
 	.alarm = op_alarm,
 	.skipped = op_skipped,
 };
+
+static void
+op_adopt(void *arg, struct fby_manifest *m, int fd, unsigned generation)
+{
+	fby_cycle_adopt(arg, m, fd, generation);
+}
+
+static void
+op_update_foreign(void *arg)
+{
+	fby_cycle_update_foreign(arg);
+}
+
+static void
+op_leave(void *arg, bool keep_foreign)
+{
+	fby_cycle_switch(arg, keep_foreign);
+}
+
+const struct fby_reload_ops fby_wiring_reload = {
+	.adopt = op_adopt,
+	.update_foreign = op_update_foreign,
+	.leave = op_leave,
+};
+
+void
+fby_wiring_foreign_gone(void *arg)
+{
+	fby_cycle_foreign_gone(arg);
+}
 
 /* Each is asked for from within other calls, and done in a turn of its own. */
 void

@@ -29,6 +29,7 @@
 #include "master/admin/http_guard.h"
 #include "master/base/backoff.h"
 #include "master/master.h"
+#include "master/ready.h"
 
 #define CLIENT_S 10 /* a client may be silent for this long */
 #define HEADERS_BYTES 8192
@@ -118,7 +119,7 @@ get_livez(struct fby_master *mst, struct evhttp_request *req)
 static void
 get_readyz(struct fby_master *mst, struct evhttp_request *req)
 {
-	const char *reason = fby_cycle_unready(mst);
+	const char *reason = fby_ready_why_not(mst);
 	struct fby_str s;
 
 	if (reason == NULL) {

@@ -18,6 +18,7 @@
 #include "master/base/version.h"
 #include "master/handoff/watermark.h"
 #include "master/master.h"
+#include "master/ready.h"
 
 /* clang-format off */
 #define MASTER(fn, expr)                                                      \
@@ -26,7 +27,7 @@
 		return (double)(expr);                                        \
 	}
 
-MASTER(ready, fby_cycle_unready(mst) == NULL)
+MASTER(ready, fby_ready_why_not(mst) == NULL)
 MASTER(generation, mst->ctx.generation)
 MASTER(group_generation, fby_metrics_known(mst->group.epoch))
 MASTER(rebalances, mst->group.rebalances)

@@ -19,6 +19,7 @@
 #include "master/base/json.h"
 #include "master/handoff/watermark.h"
 #include "master/master.h"
+#include "master/ready.h"
 
 /* Without a ledger (another runtime runs) there are none. */
 static uint32_t
@@ -436,7 +437,7 @@ json_t *
 fby_status_json(struct fby_master *mst)
 {
 	const struct fby_manifest *m = mst->ctx.manifest;
-	const char *reason = fby_cycle_unready(mst);
+	const char *reason = fby_ready_why_not(mst);
 	const char *http = mst->http_address;
 	json_t *o = json_object();
 

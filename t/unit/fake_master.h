@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "master/master.h"
+#include "master/ready.h"
 #include "shared/base/mem.h"
 #include "shared/manifest/manifest.h"
 
@@ -33,7 +34,7 @@ fby_proc_state_name(enum fby_proc_state state)
 }
 
 const char *
-fby_cycle_unready(const struct fby_master *m)
+fby_ready_why_not(const struct fby_master *m)
 {
 	(void)m;
 	return unready;
