@@ -248,7 +248,7 @@ send_next(struct fby_commit *c)
 		rearm(c, c->ctx->manifest->host.commit_interval_ms);
 		return;
 	}
-	if (c->request.under_way) {
+	if (c->request.under_way > 0) {
 		c->again = true;
 		return;
 	}
@@ -258,11 +258,11 @@ send_next(struct fby_commit *c)
 		end_round(c);
 		return;
 	}
-	c->request.under_way = true;
+	c->request.under_way = 1;
 	err = rd_kafka_commit_queue(g->rk, list, g->replies, NULL, &c->request);
 	rd_kafka_topic_partition_list_destroy(list);
 	if (err) {
-		c->request.under_way = false;
+		c->request.under_way = 0;
 		fby_error("commit: %s", rd_kafka_err2str(err));
 		rearm(c, c->ctx->manifest->host.commit_interval_ms);
 	}
@@ -484,7 +484,8 @@ fby_commit_rearm(struct fby_commit *c)
 void
 fby_commit_forget(struct fby_commit *c)
 {
-	c->request.under_way = c->again = false;
+	c->request.under_way = 0;
+	c->again = false;
 	c->by_topic = false;
 	fby_commit_rearm(c);
 }

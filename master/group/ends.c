@@ -12,12 +12,11 @@
 #include "shared/base/mem.h"
 
 #include "master/group/group.h"
+#include "master/group/listing.h"
 #include "master/handoff/handoff.h"
 
 #define ASK_MS 2000
-#define REQUEST_MS                                                \
-	3000 /* a broker that does not answer holds up the others \
-	      */
+#define REQUEST_MS 3000 /* a broker that is silent holds up the others */
 #define KNOWN_MS 6000
 
 static const struct fby_end unknown = {
@@ -177,11 +176,9 @@ ask(struct fby_ends *e, struct fby_request *req,
     bool (*wanted)(const struct fby_ends *, uint32_t))
 {
 	const struct fby_handoff *h = e->handoff;
-	rd_kafka_t *rk = e->group->rk;
 	rd_kafka_topic_partition_list_t *list;
-	rd_kafka_AdminOptions_t *opt;
 
-	if (req->under_way)
+	if (req->under_way > 0)
 		return;
 	list = rd_kafka_topic_partition_list_new(16);
 	for (uint32_t i = 0; i < e->nparts; i++)
@@ -189,18 +186,8 @@ ask(struct fby_ends *e, struct fby_request *req,
 			rd_kafka_topic_partition_list_add(list,
 			    h->parts[i].topic, h->parts[i].partition)
 			    ->offset = RD_KAFKA_OFFSET_SPEC_LATEST;
-	if (list->cnt > 0) {
-		opt = rd_kafka_AdminOptions_new(rk,
-		    RD_KAFKA_ADMIN_OP_LISTOFFSETS);
-		rd_kafka_AdminOptions_set_request_timeout(opt, REQUEST_MS, NULL,
-		    0);
-		rd_kafka_error_destroy(
-		    rd_kafka_AdminOptions_set_isolation_level(opt, isolation));
-		rd_kafka_AdminOptions_set_opaque(opt, req);
-		req->under_way = true;
-		rd_kafka_ListOffsets(rk, list, opt, e->group->replies);
-		rd_kafka_AdminOptions_destroy(opt);
-	}
+	fby_listing_ask(req, e->group->rk, e->group->replies, list, isolation,
+	    REQUEST_MS);
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -264,7 +251,7 @@ fby_ends_init(struct fby_ends *e, const struct fby_handoff *handoff,
 void
 fby_ends_forget(struct fby_ends *e)
 {
-	e->latest.under_way = e->stable.under_way = false;
+	e->latest.under_way = e->stable.under_way = 0;
 }
 
 void

@@ -467,7 +467,7 @@ on_reply(struct fby_group *g, rd_kafka_event_t *ev)
 {
 	struct fby_request *req = rd_kafka_event_opaque(ev);
 
-	req->under_way = false;
+	req->under_way--;
 	if (is_answer(ev))
 		fby_group_answered(g);
 	if (!rd_kafka_event_error(ev))

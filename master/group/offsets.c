@@ -401,14 +401,32 @@ fby_offsets_decide(struct fby_offsets *o)
 
 /* ---- of which topic? -------------------------------------------------- */
 
+/* Or where it would stand. */
+static size_t
+first_of_topic(const struct fby_offsets *o, const char *topic)
+{
+	size_t low = 0, high = o->nparts;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(o->parts[mid].pt->topic, topic) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 static void
 on_id(void *arg, const char *topic)
 {
 	struct fby_offsets *o = arg;
 
-	for (size_t i = 0; i < o->nparts; i++)
-		if (strcmp(o->parts[i].pt->topic, topic) == 0)
-			o->parts[i].doubt = false;
+	size_t i = first_of_topic(o, topic);
+
+	for (; i < o->nparts && strcmp(o->parts[i].pt->topic, topic) == 0; i++)
+		o->parts[i].doubt = false;
 }
 
 static void
@@ -584,8 +602,8 @@ fby_offsets_resolve(struct fby_offsets *o)
 {
 	rd_kafka_topic_partition_list_t *list;
 
-	if (fby_survey_is_under_way(&o->survey) || o->ids.under_way ||
-	    o->siblings != NULL || o->first_commit.under_way) {
+	if (fby_survey_is_under_way(&o->survey) || o->ids.under_way > 0 ||
+	    o->siblings != NULL || o->first_commit.under_way > 0) {
 		o->again = true;
 		return;
 	}
@@ -637,7 +655,7 @@ fby_offsets_forget(struct fby_offsets *o)
 	fby_call_forget(&o->ctx->calls, o->group_call);
 	fby_call_forget(&o->ctx->calls, o->siblings);
 	o->siblings = o->group_call = NULL;
-	o->ids.under_way = o->first_commit.under_way = false;
+	o->ids.under_way = o->first_commit.under_way = 0;
 	evtimer_del(&o->ev_retry);
 }
 

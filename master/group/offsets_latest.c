@@ -233,13 +233,13 @@ fby_offsets_send_first(struct fby_offsets *o)
 	}
 	if (list == NULL)
 		return false;
-	o->first_commit.under_way = true;
+	o->first_commit.under_way = 1;
 	err = rd_kafka_commit_queue(g->rk, list, g->replies, NULL,
 	    &o->first_commit);
 	rd_kafka_topic_partition_list_destroy(list);
 	if (err) {
 		fby_error("offsets: commit: %s", rd_kafka_err2str(err));
-		o->first_commit.under_way = false;
+		o->first_commit.under_way = 0;
 		fby_offsets_end_round(o, false);
 	}
 	return true;

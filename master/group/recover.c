@@ -56,6 +56,17 @@ is_credible(const struct fby_recover_item *item, int64_t high)
 	    item->watermark >= FBY_NONE;
 }
 
+static int
+by_name(const void *va, const void *vb)
+{
+	const struct fby_recover_item *a = va, *b = vb;
+	int order = strcmp(a->topic, b->topic);
+
+	return order ?
+	    order :
+	    (a->partition > b->partition) - (a->partition < b->partition);
+}
+
 static void
 take_row(struct fby_recover *r, const struct fby_shm *shm,
     const struct fby_ledger_row *row)
@@ -117,6 +128,8 @@ read_ledger(struct fby_recover *r)
 	} else {
 		for (uint32_t i = 0; i < shm.nrows; i++)
 			take_row(r, &shm, &shm.rows[i]);
+		if (r->nitems > 0)
+			qsort(r->items, r->nitems, sizeof(*r->items), by_name);
 		fby_notice("ledger of the master before: %zu partition%s "
 			   "acked and not committed",
 		    r->nitems, r->nitems == 1 ? "" : "s");
@@ -335,9 +348,12 @@ fby_recover_pending(const struct fby_recover *r)
 struct fby_recover_item *
 fby_recover_find(struct fby_recover *r, const char *topic, int32_t partition)
 {
-	for (size_t i = 0; i < r->nitems; i++)
-		if (r->items[i].partition == partition &&
-		    strcmp(r->items[i].topic, topic) == 0)
-			return &r->items[i];
-	return NULL;
+	const struct fby_recover_item key = {
+		.topic = (char *)(uintptr_t)topic,
+		.partition = partition,
+	};
+
+	if (r->nitems == 0)
+		return NULL;
+	return bsearch(&key, r->items, r->nitems, sizeof(*r->items), by_name);
 }

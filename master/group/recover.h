@@ -37,7 +37,7 @@ struct fby_recover {
 	int dir;                       /* the run directory; borrowed */
 	void (*done)(void *arg, bool ok);
 	void *arg;
-	struct fby_recover_item *items;
+	struct fby_recover_item *items; /* by topic and partition */
 	size_t nitems;
 	int fd; /* old ledger; -1: none */
 	struct event ev_wait;

@@ -2,7 +2,8 @@
 /*
  * A request of ours to the broker, through the group member's client.  It is
  * embedded in who asks, who has at most one of each kind under way; the reply
- * comes back through the member's queue (group.c).
+ * comes back through the member's queue (group.c).  One that is sent in slices
+ * (listing.h) has as many replies.
  */
 #ifndef FBY_REQUEST_H
 #define FBY_REQUEST_H
@@ -17,7 +18,7 @@ typedef void (*fby_request_fn)(void *arg, rd_kafka_event_t *ev);
 struct fby_request {
 	fby_request_fn fn;
 	void *arg;
-	bool under_way;
+	unsigned under_way; /* replies still to come */
 };
 
 #endif

@@ -13,6 +13,8 @@
 #include "shared/base/mem.h"
 #include "shared/boundary/metadata.h"
 
+#include "master/group/listing.h"
+
 #define REQUEST_MS 10000
 #define COMMITTED_MS 3000
 
@@ -154,23 +156,15 @@ on_list(void *arg, rd_kafka_event_t *ev)
 static void
 ask_list(struct fby_survey *s, struct fby_survey_list *l)
 {
-	rd_kafka_AdminOptions_t *opt = rd_kafka_AdminOptions_new(s->rk,
-	    RD_KAFKA_ADMIN_OP_LISTOFFSETS);
-
 	for (int i = 0; i < s->asked->cnt; i++)
 		s->asked->elems[i].offset = l->what == FBY_SURVEY_FIRST ?
 		    RD_KAFKA_OFFSET_SPEC_EARLIEST :
 		    RD_KAFKA_OFFSET_SPEC_LATEST;
-	rd_kafka_AdminOptions_set_request_timeout(opt, REQUEST_MS, NULL, 0);
-	rd_kafka_AdminOptions_set_opaque(opt, &l->request);
-	if (l->what == FBY_SURVEY_STABLE)
-		rd_kafka_error_destroy(
-		    rd_kafka_AdminOptions_set_isolation_level(opt,
-			RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED));
-	l->request.under_way = true;
-	s->waiting++;
-	rd_kafka_ListOffsets(s->rk, s->asked, opt, s->queue);
-	rd_kafka_AdminOptions_destroy(opt);
+	s->waiting += fby_listing_ask(&l->request, s->rk, s->queue, s->asked,
+	    l->what == FBY_SURVEY_STABLE ?
+		RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED :
+		RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED,
+	    REQUEST_MS);
 }
 
 static void
@@ -266,6 +260,6 @@ fby_survey_forget(struct fby_survey *s)
 	s->call = NULL;
 	s->waiting = 0;
 	for (size_t i = 0; i < FBY_NELEM(s->lists); i++)
-		s->lists[i].request.under_way = false;
+		s->lists[i].request.under_way = 0;
 	forget_parts(s);
 }

@@ -84,7 +84,8 @@ get_id(struct fby_topics *t, const char *name)
 }
 
 static void
-keep_id(struct fby_topics *t, const char *name, const rd_kafka_Uuid_t *uuid)
+keep_id(struct fby_topics *t, const char *name, const rd_kafka_Uuid_t *uuid,
+    size_t partitions)
 {
 	struct fby_topics_id *id = get_id(t, name);
 	uint64_t now = (uint64_t)rd_kafka_Uuid_most_significant_bits(uuid) ^
@@ -96,7 +97,7 @@ keep_id(struct fby_topics *t, const char *name, const rd_kafka_Uuid_t *uuid)
 	id->id = now;
 	if (id->first == 0) {
 		id->first = now;
-		fby_handoff_known(t->handoff, name, now);
+		fby_handoff_known(t->handoff, name, (int32_t)partitions, now);
 		return;
 	}
 	fby_warn("topic %s: deleted and created anew", name);
@@ -120,10 +121,13 @@ fby_topics_described(struct fby_topics *t, rd_kafka_event_t *ev,
 	for (size_t k = 0; k < n; k++) {
 		const rd_kafka_TopicDescription_t *topic = topics[k];
 		const char *name = rd_kafka_TopicDescription_name(topic);
+		size_t partitions = 0;
 
 		if (rd_kafka_error_code(rd_kafka_TopicDescription_error(topic)))
 			continue;
-		keep_id(t, name, rd_kafka_TopicDescription_topic_id(topic));
+		rd_kafka_TopicDescription_partitions(topic, &partitions);
+		keep_id(t, name, rd_kafka_TopicDescription_topic_id(topic),
+		    partitions);
 		if (each != NULL)
 			each(arg, name);
 	}
@@ -150,7 +154,7 @@ fby_topics_ask(struct fby_topics *t, struct fby_request *req)
 	opt = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
 	rd_kafka_AdminOptions_set_request_timeout(opt, IDS_TIMEOUT_MS, NULL, 0);
 	rd_kafka_AdminOptions_set_opaque(opt, req);
-	req->under_way = true;
+	req->under_way = 1;
 	rd_kafka_DescribeTopics(rk, topics, opt, t->group->replies);
 	rd_kafka_AdminOptions_destroy(opt);
 	rd_kafka_TopicCollection_destroy(topics);
@@ -167,20 +171,47 @@ on_ids(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	evtimer_add(&t->ev_ids, &tv);
-	if (g->rk && g->state != FBY_GROUP_LEAVING && !t->describe.under_way &&
+	if (g->rk && g->state != FBY_GROUP_LEAVING &&
+	    t->describe.under_way == 0 &&
 	    !fby_alarm_text(&t->ctx->alarms, FBY_ALARM_BROKER))
 		fby_topics_ask(t, &t->describe);
 }
 
 /* ---- are they all there? ---------------------------------------------- */
 
-static const rd_kafka_metadata_topic_t *
-find_topic(const rd_kafka_metadata_t *md, const char *name)
+static int
+by_name(const void *va, const void *vb)
 {
-	for (int i = 0; i < md->topic_cnt; i++)
-		if (strcmp(md->topics[i].topic, name) == 0)
-			return &md->topics[i];
-	return NULL;
+	const rd_kafka_metadata_topic_t *const *a = va, *const *b = vb;
+
+	return strcmp((*a)->topic, (*b)->topic);
+}
+
+/* The topics of an answer, by name; heap. */
+static const rd_kafka_metadata_topic_t **
+in_order(const rd_kafka_metadata_t *md)
+{
+	size_t n = (size_t)md->topic_cnt;
+	const rd_kafka_metadata_topic_t **topics = fby_calloc(n + 1,
+	    sizeof(topics[0]));
+
+	for (size_t i = 0; i < n; i++)
+		topics[i] = &md->topics[i];
+	qsort(topics, n, sizeof(topics[0]), by_name);
+	return topics;
+}
+
+static const rd_kafka_metadata_topic_t *
+find_topic(const rd_kafka_metadata_topic_t *const *topics, int n,
+    const char *name)
+{
+	const rd_kafka_metadata_topic_t one = {
+		.topic = (char *)(uintptr_t)name,
+	};
+	const rd_kafka_metadata_topic_t *key = &one, *const * found;
+
+	found = bsearch(&key, topics, (size_t)n, sizeof(topics[0]), by_name);
+	return found ? *found : NULL;
 }
 
 /*
@@ -188,11 +219,10 @@ find_topic(const rd_kafka_metadata_t *md, const char *name)
  * was no answer about it.
  */
 static int
-sort_out(struct fby_topics *t, const rd_kafka_metadata_t *md, const char *name,
-    struct fby_str *missing, rd_kafka_topic_partition_list_t *list)
+sort_out(struct fby_topics *t, const rd_kafka_metadata_topic_t *topic,
+    const char *name, struct fby_str *missing,
+    rd_kafka_topic_partition_list_t *list)
 {
-	const rd_kafka_metadata_topic_t *topic = find_topic(md, name);
-
 	if (topic == NULL)
 		return -1;
 	/* None, if it is gone: nobody is to have what it had. */
@@ -219,6 +249,7 @@ static void
 take_look(struct fby_topics *t, const rd_kafka_metadata_t *md)
 {
 	const struct fby_strings *topics = &t->ctx->manifest->topics;
+	const rd_kafka_metadata_topic_t **seen = in_order(md);
 	rd_kafka_topic_partition_list_t *list;
 	struct fby_str missing;
 	size_t n = 0;
@@ -226,7 +257,9 @@ take_look(struct fby_topics *t, const rd_kafka_metadata_t *md)
 	list = rd_kafka_topic_partition_list_new(16);
 	fby_str_init(&missing);
 	for (size_t i = 0; i < topics->n; i++)
-		n += sort_out(t, md, topics->v[i], &missing, list) == 0;
+		n += sort_out(t, find_topic(seen, md->topic_cnt, topics->v[i]),
+			 topics->v[i], &missing, list) == 0;
+	free(seen);
 	if (n > 0)
 		fby_group_logged_in(t->group);
 	if (missing.len > 0)
@@ -322,7 +355,7 @@ void
 fby_topics_forget(struct fby_topics *t)
 {
 	fby_alarm_clear(&t->ctx->alarms, FBY_ALARM_TOPIC);
-	t->describe.under_way = false;
+	t->describe.under_way = 0;
 	fby_call_forget(&t->ctx->calls, t->look);
 	if (t->look)
 		fby_topics_look(t);

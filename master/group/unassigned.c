@@ -90,23 +90,57 @@ struct had {
 };
 
 struct tally {
-	struct had *topics;
+	struct had *topics; /* by name */
 	size_t n;
+	struct had *last; /* that was found; NULL: none yet */
 };
 
+static int
+by_name(const void *va, const void *vb)
+{
+	const struct had *a = va, *b = vb;
+
+	return strcmp(a->topic->name, b->topic->name);
+}
+
+/* As strcmp, with a name that has a length and no end. */
+static int
+compare(const char *name, size_t len, const char *with)
+{
+	int order = strncmp(name, with, len);
+
+	return order ? order : -(with[len] != '\0');
+}
+
+static struct had *
+find(const struct tally *t, const char *topic, size_t len)
+{
+	size_t low = 0, high = t->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int order = compare(topic, len, t->topics[mid].topic->name);
+
+		if (order == 0)
+			return &t->topics[mid];
+		if (order < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
+/* One after the other of the same topic. */
 static void
 mark(void *arg, const char *topic, size_t len, int32_t partition)
 {
 	struct tally *t = arg;
 
-	for (size_t i = 0; i < t->n; i++) {
-		const struct fby_topics_id *id = t->topics[i].topic;
-
-		if (strlen(id->name) == len &&
-		    memcmp(id->name, topic, len) == 0 && partition >= 0 &&
-		    partition < id->partitions)
-			t->topics[i].is_had[partition] = true;
-	}
+	if (t->last == NULL || compare(topic, len, t->last->topic->name) != 0)
+		t->last = find(t, topic, len);
+	if (t->last && partition >= 0 && partition < t->last->topic->partitions)
+		t->last->is_had[partition] = true;
 }
 
 /* Those whose number of partitions is known. */
@@ -127,6 +161,7 @@ new_tally(const struct fby_unassigned *u)
 		t.topics[t.n++].is_had = fby_calloc((size_t)id->partitions,
 		    sizeof(bool));
 	}
+	qsort(t.topics, t.n, sizeof(t.topics[0]), by_name);
 	return t;
 }
 

@@ -43,20 +43,34 @@ forget(struct fby_group_view *o)
 	o->rate = 0;
 }
 
-static struct fby_group_view_part *
-find(struct fby_group_view *o, const char *topic, int32_t partition)
+static int
+by_name(const void *a, const void *b)
 {
-	for (size_t i = 0; i < o->nparts; i++)
-		if (o->parts[i].partition == partition &&
-		    strcmp(o->parts[i].topic, topic) == 0)
-			return &o->parts[i];
-	return NULL;
+	const struct fby_group_view_part *x = a, *y = b;
+	int order = strcmp(x->topic, y->topic);
+
+	return order ?
+	    order :
+	    (x->partition > y->partition) - (x->partition < y->partition);
 }
 
-static void
-add(struct fby_group_view *o, const char *topic, int32_t partition)
+/* Among the first n, which are in order. */
+static struct fby_group_view_part *
+find(struct fby_group_view *o, size_t n, const char *topic, int32_t partition)
 {
-	struct fby_group_view_part *p = find(o, topic, partition);
+	const struct fby_group_view_part key = {
+		.topic = (char *)(uintptr_t)topic,
+		.partition = partition,
+	};
+
+	return n == 0 ? NULL : bsearch(&key, o->parts, n, sizeof(key), by_name);
+}
+
+/* Known already, among the first n, or one more. */
+static void
+add(struct fby_group_view *o, size_t n, const char *topic, int32_t partition)
+{
+	struct fby_group_view_part *p = find(o, n, topic, partition);
 
 	if (p) {
 		p->is_there = true;
@@ -86,17 +100,6 @@ drop_absent(struct fby_group_view *o)
 		else
 			free(o->parts[i].topic);
 	o->nparts = n;
-}
-
-static int
-by_name(const void *a, const void *b)
-{
-	const struct fby_group_view_part *x = a, *y = b;
-	int order = strcmp(x->topic, y->topic);
-
-	return order ?
-	    order :
-	    (x->partition > y->partition) - (x->partition < y->partition);
 }
 
 /* ---- the end of a look ------------------------------------------------ */
@@ -182,18 +185,21 @@ ask_offsets(struct fby_group_view *o)
 static void
 take_topics(struct fby_group_view *o, const rd_kafka_metadata_t *md)
 {
-	for (size_t i = 0; i < o->nparts; i++)
+	size_t known = o->nparts;
+
+	for (size_t i = 0; i < known; i++)
 		o->parts[i].is_there = false;
+	for (int i = 0; i < md->topic_cnt; i++)
+		if (md->topics[i].err) {
+			look_failed(o, md->topics[i].topic,
+			    rd_kafka_err2str(md->topics[i].err));
+			return;
+		}
 	for (int i = 0; i < md->topic_cnt; i++) {
 		const rd_kafka_metadata_topic_t *topic = &md->topics[i];
 
-		if (topic->err) {
-			look_failed(o, topic->topic,
-			    rd_kafka_err2str(topic->err));
-			return;
-		}
 		for (int p = 0; p < topic->partition_cnt; p++)
-			add(o, topic->topic, topic->partitions[p].id);
+			add(o, known, topic->topic, topic->partitions[p].id);
 	}
 	drop_absent(o);
 	if (o->nparts == 0)
@@ -257,7 +263,7 @@ dispatch(struct fby_group_view *o, rd_kafka_event_t *ev)
 	switch (rd_kafka_event_type(ev)) {
 	case RD_KAFKA_EVENT_LISTOFFSETS_RESULT:
 		req = rd_kafka_event_opaque(ev);
-		req->under_way = false;
+		req->under_way--;
 		req->fn(req->arg, ev);
 		break;
 	case RD_KAFKA_EVENT_ERROR:

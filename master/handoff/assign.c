@@ -18,6 +18,7 @@ struct share {
 	size_t has; /* holds now */
 	size_t due;
 	size_t given;
+	size_t seen; /* of all partitions, for a canary */
 };
 
 static struct share *
@@ -135,6 +136,20 @@ choose(struct fby_assign_part *parts, size_t nparts, const struct slots *of,
 	return left;
 }
 
+/* The next that it holds; there is one. */
+static void
+choose_next(struct fby_assign_part *parts, size_t nparts, struct share *sh)
+{
+	while (sh->seen < nparts) {
+		struct fby_assign_part *pt = &parts[sh->seen++];
+
+		if (pt->canary || !pt->held || pt->holder != sh->slot)
+			continue;
+		pt->canary = true;
+		return;
+	}
+}
+
 /* Of what is held by others, so that they stay balanced. */
 static void
 choose_from_richest(struct fby_assign_part *parts, size_t nparts,
@@ -155,7 +170,7 @@ choose_from_richest(struct fby_assign_part *parts, size_t nparts,
 				sh = &others->shares[i];
 		if (sh->has-- == 0)
 			return;
-		choose(parts, nparts, &(struct slots){ sh, 1 }, true, true, 1);
+		choose_next(parts, nparts, sh);
 	}
 }
 

@@ -41,7 +41,7 @@ entry(struct fby_failures *f, uint32_t row, uint32_t role)
 	if (row == FBY_NOROW)
 		return &f->all[role];
 	if (row >= f->nrows) {
-		uint32_t n = row + 1;
+		uint32_t n = FBY_MAX(row + 1, 2 * f->nrows);
 
 		f->rows = fby_realloc(f->rows, n * sizeof(f->rows[0]));
 		memset(f->rows + f->nrows, 0,

@@ -256,13 +256,17 @@ fby_handoff_anew(struct fby_handoff *h, const char *topic, int64_t drain_ms)
 }
 
 void
-fby_handoff_known(struct fby_handoff *h, const char *topic, uint64_t topic_id)
+fby_handoff_known(struct fby_handoff *h, const char *topic, int32_t partitions,
+    uint64_t topic_id)
 {
-	for (uint32_t i = 0; i < h->nparts; i++) {
-		struct fby_part *pt = &h->parts[i];
+	for (int32_t i = 0; i < partitions; i++) {
+		uint32_t row = fby_handoff_find(h, topic, i);
+		struct fby_part *pt;
 
-		if (pt->state == FBY_ROW_FREE || pt->topic_id != 0 ||
-		    strcmp(pt->topic, topic) != 0)
+		if (row == FBY_NOROW)
+			continue;
+		pt = &h->parts[row];
+		if (pt->state == FBY_ROW_FREE || pt->topic_id != 0)
 			continue;
 		pt->topic_id = topic_id;
 		fby_store(&fby_handoff_row(h, pt)->topic_id, topic_id);

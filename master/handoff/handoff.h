@@ -237,9 +237,9 @@ void fby_handoff_let_go(struct fby_handoff *h, uint32_t row);
 void fby_handoff_anew(struct fby_handoff *h, const char *topic,
     int64_t drain_ms);
 
-/* The first time that we hear which topic it is. */
+/* The first time that we hear which topic it is, and how many it has. */
 void fby_handoff_known(struct fby_handoff *h, const char *topic,
-    uint64_t topic_id);
+    int32_t partitions, uint64_t topic_id);
 
 /* ---- from the workers ------------------------------------------------- */
 
