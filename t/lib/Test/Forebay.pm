@@ -601,7 +601,7 @@ sub finish
 		(my $cmd = slurp("/proc/$pid/cmdline")) =~ tr/\0/ /;
 		diag("left over: $pid $cmd");
 	}
-	is(scalar @left, 0, 'no process is left over');
+	fail('processes are left over') if @left;
 	kill('KILL', @left) if @left;
 	waitpid(delete $self->{pid}, 0) if $self->{pid};
 
