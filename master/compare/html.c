@@ -2,8 +2,9 @@
 /*
  * The page; see compare/html.h.
  *
- * Plots are SVG elements in the page, drawn here.  Colours and fonts are said
- * once, in the style sheet, which knows dark screens, too.
+ * page.html is what does not change: the style sheet, which knows dark and
+ * small screens, too, and what is said at the end.  Between them go the tables
+ * and the plots, SVG elements, that are made here.
  */
 #include "shared/fby.h"
 
@@ -22,49 +23,15 @@
 
 #define COLORS 6
 
-static const char head[] =
-    "<!DOCTYPE html>\n"
-    "<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-    "<meta name=\"viewport\" content=\"width=device-width\"/>\n"
-    "<title>forebay compare</title>\n<style>\n"
-    ":root { color-scheme: light dark; --fg: #1b1f24; --soft: #6a737d;\n"
-    "  --bg: #fff; --card: #f6f8fa; --line: #d8dee4; }\n"
-    "@media (prefers-color-scheme: dark) { :root { --fg: #e6edf3;\n"
-    "  --soft: #8b949e; --bg: #0d1117; --card: #161b22;\n"
-    "  --line: #30363d; } }\n"
-    "body { font: 15px/1.5 system-ui, sans-serif; color: var(--fg);\n"
-    "  background: var(--bg); max-width: 68rem; margin: 2rem auto;\n"
-    "  padding: 0 1rem; }\n"
-    "h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem;\n"
-    "  margin: 2.5rem 0 .8rem; } p, li { margin: .2rem 0; }\n"
-    ".soft, th, caption { color: var(--soft); font-weight: normal; }\n"
-    "table { border-collapse: collapse; width: 100%; }\n"
-    "td, th { padding: .3rem .6rem; text-align: right;\n"
-    "  border-bottom: 1px solid var(--line);\n"
-    "  font-variant-numeric: tabular-nums; white-space: nowrap; }\n"
-    "td:first-child, th:first-child { text-align: left; }\n"
-    ".scroll { overflow-x: auto; }\n"
-    ".plots { display: grid; gap: .8rem; margin-top: 1rem;\n"
-    "  grid-template-columns: repeat(auto-fill, minmax(26rem, 1fr)); }\n"
-    ".bars { grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); }\n"
-    "figure { background: var(--card); border-radius: 6px; margin: 0;\n"
-    "  padding: .7rem .9rem; } figcaption { font-size: .9rem; }\n"
-    "svg { width: 100%; height: auto; display: block; }\n"
-    "svg text { font-size: 12px; fill: var(--fg); }\n"
-    "svg .axis { stroke: var(--line); fill: none; }\n"
-    "svg .tick { fill: var(--soft); font-size: 11px; }\n"
-    "svg .spread { stroke: var(--fg); stroke-width: 1.5; }\n"
-    "svg .curve { fill: none; stroke-width: 1.6; }\n"
-    "svg .run { fill: var(--fg); }\n"
-    ".key { display: inline-block; width: .8em; height: .8em;\n"
-    "  border-radius: 2px; margin: 0 .35em 0 .6em; }\n"
-    "figcaption .soft { font-size: .82rem; }\n"
-    ".keys { float: right; }\n"
-    ".c0 { --c: #2f81f7; } .c1 { --c: #e8730c; } .c2 { --c: #2da44e; }\n"
-    ".c3 { --c: #a371f7; } .c4 { --c: #d4a72c; } .c5 { --c: #e5534b; }\n"
-    ".key { background: var(--c); } svg .bar { fill: var(--c); }\n"
-    "svg .curve { stroke: var(--c); }\n"
-    "</style>\n</head>\n<body>\n";
+#define GAP "<!-- figures -->\n"
+
+/* page.html, which lies beside this file. */
+extern const char page[];
+__asm__(".section .rodata\n"
+	"page:\n"
+	".incbin \"master/compare/page.html\"\n"
+	".byte 0\n"
+	".previous\n");
 
 static void
 add_text(struct fby_str *s, const char *text)
@@ -186,10 +153,10 @@ add_bars(const struct fby_compare *c, struct fby_str *s, size_t kase,
 
 #define CURVE_WIDTH 500
 #define CURVE_HEIGHT 210
-#define CURVE_LEFT 44
+#define CURVE_LEFT 48
 #define CURVE_RIGHT 14
 #define CURVE_BOTTOM 24
-#define CURVE_TOP 8
+#define CURVE_TOP 10
 
 struct curve_axes {
 	double x_min, x_max, y_max; /* y begins at 0 */
@@ -434,6 +401,7 @@ static void
 add_facts(const struct fby_compare *c, struct fby_str *s)
 {
 	char machine[FBY_COMPARE_TEXT * 2], when[FBY_CLOCK_TEXT];
+	char *notes = fby_compare_report_notes(c);
 
 	fby_str_puts(s, "<h1>");
 	for (size_t r = 0; r < c->nruntimes; r++) {
@@ -444,12 +412,16 @@ add_facts(const struct fby_compare *c, struct fby_str *s)
 	add_text(s, c->m->name);
 	fby_str_printf(s,
 	    "</h1>\n<p class=\"soft\">%s, %" PRId64 " rounds by turns, "
-	    "sink %s, on ",
+	    "sink %s, latency at %" PRId64 " records/s, on ",
 	    fby_clock_text(fby_clock_wall(), when), c->rounds,
-	    c->as_is ? "as is" : "blackhole");
+	    c->as_is ? "as is" : "blackhole", c->rate);
 	add_text(s, fby_compare_report_machine(machine));
-	fby_str_printf(s, "; forebay %s, librdkafka %s.</p>\n", FBY_VERSION,
+	fby_str_printf(s,
+	    "; forebay %s, librdkafka %s.</p>\n<p class=\"soft\">", FBY_VERSION,
 	    rd_kafka_version_str());
+	add_text(s, notes);
+	fby_str_puts(s, "</p>\n");
+	free(notes);
 }
 
 static void
@@ -461,7 +433,7 @@ add_case(const struct fby_compare *c, struct fby_str *s, size_t kase)
 	add_text(s, fby_compare_report_case(c, kase, name));
 	fby_str_puts(s, "</h2>\n");
 	add_table(c, s, kase);
-	fby_str_puts(s, "<div class=\"plots\">\n");
+	fby_str_puts(s, "<div class=\"plots curves\">\n");
 	add_progress(c, s, kase);
 	add_distribution(c, s, kase);
 	fby_str_puts(s, "</div>\n<div class=\"plots bars\">\n");
@@ -474,32 +446,15 @@ add_case(const struct fby_compare *c, struct fby_str *s, size_t kase)
 char *
 fby_compare_html_make(const struct fby_compare *c)
 {
-	char *notes = fby_compare_report_notes(c);
+	const char *gap = strstr(page, GAP);
 	struct fby_str s;
 
+	FBY_BUG_ON(gap == NULL);
 	fby_str_init(&s);
-	fby_str_puts(&s, head);
+	fby_str_add(&s, page, (size_t)(gap - page));
 	add_facts(c, &s);
-	if (*notes) {
-		fby_str_puts(&s, "<p class=\"soft\">");
-		add_text(&s, notes);
-		fby_str_puts(&s, "</p>\n");
-	}
 	for (size_t i = 0; i < c->ncases; i++)
 		add_case(c, &s, i);
-	fby_str_puts(&s,
-	    "<h2>How it was measured</h2>\n<p>Each run is a consumer group "
-	    "of its own that starts at the same offsets. A record is done "
-	    "when its offset is committed; records/s counts from the last "
-	    "look at which nothing was committed. CPU, memory, threads and "
-	    "switches are those of all processes of the runtime with its "
-	    "master, from start until all is committed; memory that is "
-	    "shared counts in each. Latency is from handing a record to a "
-	    "producer until the line of the log sink, at ");
-	fby_str_printf(&s, "%" PRId64, c->rate);
-	fby_str_puts(&s,
-	    " records a second. Lines and dots are the runs; a bar ends at "
-	    "their median.</p>\n</body>\n</html>\n");
-	free(notes);
+	fby_str_puts(&s, gap + strlen(GAP));
 	return fby_str_take(&s);
 }

@@ -45,8 +45,17 @@ for (const svg of document.querySelectorAll('svg')) {
 if (document.documentElement.scrollWidth > innerWidth)
 	wrong.push('the page is wider than the window');
 document.body.setAttribute('data-wrong', wrong.join('; '));
+parent.postMessage(wrong.join('; ') + ' at ' + innerWidth, '*');
 </script>
 JS
+
+# A window has at least 500 pixels; a frame in it may have less.
+my $FRAME = <<'HTML';
+<!DOCTYPE html><body><script>
+onmessage = e => document.body.setAttribute('data-told', e.data);
+</script><iframe src="looked.html" width="420" height="1500"
+style="border: 0"></iframe></body>
+HTML
 
 my $dir = scratch();
 my @runtimes = ('c', Test::Forebay::no_python() ? () : 'python');
@@ -79,14 +88,15 @@ sub make_page
 	    timeout => patience(300));
 
 	is($status, 0, 'a comparison') or diag($err);
-	return slurp("$dir/page.html");
+	my $page = slurp("$dir/page.html");
+
+	$page =~ s{(?=</body>)}{$LOOK} or die "no body\n";
+	spew("$dir/looked.html", $page);
+	return;
 }
 
 scenario 'the page in a browser' => sub {
-	my $page = make_page();
-
-	(my $looked = $page) =~ s{(?=</body>)}{$LOOK} or die "no body\n";
-	spew("$dir/looked.html", $looked);
+	make_page();
 	for my $width (1280, 500) {
 		my ($status, $dom, $err) = browse($width, '--dump-dom',
 		    "file://$dir/looked.html");
@@ -104,7 +114,19 @@ scenario 'the page in a browser' => sub {
 	}
 };
 
+scenario 'on a telephone' => sub {
+	make_page() unless -e "$dir/page.html";
+	spew("$dir/frame.html", $FRAME);
+	my ($status, $dom, $err) = browse(500, '--dump-dom',
+	    '--virtual-time-budget=10000', "file://$dir/frame.html");
+	my ($told) = $dom =~ /data-told="([^"]*)"/;
+
+	is($status, 0, 'it loads') or diag($err);
+	is($told, ' at 420', 'every label can be read, nothing is wider');
+};
+
 scenario 'it can be seen' => sub {
+	make_page() unless -e "$dir/page.html";
 	my ($status, undef, $err) = browse(1280,
 	    "--screenshot=$dir/page.png", "file://$dir/page.html");
 
