@@ -22,7 +22,9 @@ sub prepare
 	my $topic = $broker->topic(2);
 	my $f = Test::Forebay->new(broker => $broker, topic => $topic,
 	    workers => 1, host => { runtimes => {
-		ends => { command => ['/bin/false'] } } });
+		ends => { command => ['/bin/false'] },
+		works => { command => ['/bin/false'],
+		    protocol => 'worker' } } });
 
 	$f->{finished} = 1;	# nothing is started by it
 	$broker->produce($topic, $RECORDS);
@@ -85,12 +87,17 @@ scenario('a stop shows the rounds that are finished' => sub {
 scenario('a runtime that ends at once' => sub {
 	my $dir = scratch();
 	my $f = prepare($dir);
-	my ($status, $out, $err) = run(command($f, '--runtimes', 'ends,c',
-	    '--rounds', 1), env => { TMPDIR => $dir }, timeout => patience(60));
+	my ($status, $out, $err) = run(command($f, '--runtimes',
+	    'ends,works,c', '--rounds', 1), env => { TMPDIR => $dir },
+	    timeout => patience(60));
 
 	is($status, 1, 'exit status');
-	like($err, qr/^forebay: runtime ends: the program of runtime ends has/m,
-	    'is told');
+	my $told = 'the program of runtime ends has ended (exit code 1); the ' .
+	    'last of its log:';
+	like($err, qr/\Q$told\E\n.*exited with code 1$/ms, 'its end is told');
+	$told = 'runtime works: a worker of runtime works has died; the last';
+	like($err, qr/^forebay: \Q$told\E.*exited with code 1:/ms,
+	    'also that of a worker');
 	is(scalar(grep { $_->{ok} } runs_of($out)), 1, 'the other goes on');
 });
 

@@ -10,6 +10,7 @@
 #include "master/admin/status.h"
 #include "master/base/status_ledger.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shared/base/clock.h"
@@ -331,6 +332,14 @@ foreign(const struct fby_foreign *f)
 	fby_json_set(o, "pids", pids);
 	fby_json_set(o, "spawns", fby_json_count(f->spawns));
 	fby_json_set(o, "deaths", fby_json_count(f->deaths));
+	fby_json_set(o, "exit_code",
+	    fby_json_known(f->deaths > 0 && WIFEXITED(f->died_of) ?
+		    WEXITSTATUS(f->died_of) :
+		    -1));
+	fby_json_set(o, "exit_signal",
+	    fby_json_known(f->deaths > 0 && WIFSIGNALED(f->died_of) ?
+		    WTERMSIG(f->died_of) :
+		    -1));
 	return o;
 }
 

@@ -31,6 +31,7 @@
 #include "master/compare/cases.h"
 
 #define STATUS_MS 1000 /* how often it is asked how its runtime is */
+#define FIRST_MS 50    /* and how often in the beginning */
 #define GRACE_MS 5000  /* on top of its drain timeout */
 #define CONNECT_MS 1000
 #define ANSWER_MS 2000
@@ -238,24 +239,58 @@ begin_asking(struct fby_compare_child *ch)
 		end_asking(ch);
 }
 
+/* One that died has been started again, or will be: its figures are none. */
+static int
+fail_of(struct fby_compare_child *ch, const char *what)
+{
+	char *tail = log_tail(ch);
+
+	fby_compare_child_fail(ch, "%s; the last of its log:\n%s", what, tail);
+	free(tail);
+	return -1;
+}
+
+static void
+add_end(struct fby_str *s, const json_t *foreign)
+{
+	const json_t *code = json_object_get(foreign, "exit_code");
+	const json_t *signo = json_object_get(foreign, "exit_signal");
+
+	if (json_is_integer(code))
+		fby_str_printf(s, " (exit code %d)",
+		    (int)json_integer_value(code));
+	else if (json_is_integer(signo))
+		fby_str_printf(s, " (signal %d)",
+		    (int)json_integer_value(signo));
+}
+
+static int64_t
+deaths_in(const json_t *o)
+{
+	return json_integer_value(json_object_get(o, "deaths"));
+}
+
 /* Has the process of another runtime, or a worker, died? */
 static int
 judge_answer(struct fby_compare_child *ch)
 {
 	json_t *o = json_loadb(ch->answer.p, ch->answer.len, 0, NULL);
-	json_int_t deaths = json_integer_value(
-	    json_object_get(json_object_get(o, "child"), "deaths"));
-	char *tail;
+	const json_t *foreign = json_object_get(o, "foreign");
+	struct fby_str what;
 	int rc = 0;
 
-	if (deaths > 0) {
-		tail = log_tail(ch);
-		rc = fby_compare_child_fail(ch,
-		    "the program of runtime %s has ended; the last of its log:"
-		    "\n%s",
-		    ch->runtime, tail);
-		free(tail);
+	fby_str_init(&what);
+	if (deaths_in(foreign) > 0) {
+		fby_str_printf(&what, "the program of runtime %s has ended",
+		    ch->runtime);
+		add_end(&what, foreign);
+		rc = fail_of(ch, what.p);
+	} else if (deaths_in(json_object_get(o, "counters")) > 0) {
+		fby_str_printf(&what, "a worker of runtime %s has died",
+		    ch->runtime);
+		rc = fail_of(ch, what.p);
 	}
+	fby_str_fini(&what);
 	json_decref(o);
 	return rc;
 }
@@ -279,28 +314,37 @@ read_answer(struct fby_compare_child *ch, int64_t now)
 	return rc;
 }
 
+/*
+ * What cannot run ends at once, and shall not be waited for; what has run for
+ * a while costs no more by being asked than it must.
+ */
+static bool
+is_time_to_ask(const struct fby_compare_child *ch, int64_t now)
+{
+	int64_t age = ch->looked_at - ch->started_us / 1000;
+
+	return now - ch->looked_at >=
+	    FBY_MAX(FBY_MIN(age, STATUS_MS), FIRST_MS);
+}
+
 int
 fby_compare_child_check(struct fby_compare_child *ch)
 {
 	int64_t now = fby_clock_mono();
-	char *tail;
+	char what[64];
 	int status;
 
 	if (waitpid(ch->pid, &status, WNOHANG) == ch->pid) {
 		ch->pid = 0;
-		tail = log_tail(ch);
-		fby_compare_child_fail(ch,
-		    "forebay has ended (%s %d); the last of its log:\n%s",
+		snprintf(what, sizeof(what), "forebay has ended (%s %d)",
 		    WIFSIGNALED(status) ? "signal" : "exit code",
 		    WIFSIGNALED(status) ? WTERMSIG(status) :
-					  WEXITSTATUS(status),
-		    tail);
-		free(tail);
-		return -1;
+					  WEXITSTATUS(status));
+		return fail_of(ch, what);
 	}
 	if (ch->is_asking)
 		return read_answer(ch, now);
-	if (now - ch->looked_at >= STATUS_MS) {
+	if (is_time_to_ask(ch, now)) {
 		ch->looked_at = now;
 		begin_asking(ch);
 	}

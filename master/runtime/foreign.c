@@ -354,6 +354,7 @@ fby_foreign_reaped(struct fby_foreign *f, int32_t pid, int status)
 	say(f, pid, status);
 	if (f->wanted) {
 		f->deaths++;
+		f->died_of = status;
 		if (fby_clock_mono() - r->spawned_at >= OLD_MS)
 			r->backoff_ms = 0;
 		spawn_later(r);

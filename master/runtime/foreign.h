@@ -50,6 +50,7 @@ struct fby_foreign {
 	struct event ev_kill;
 	struct fby_probe probe;
 	uint64_t spawns, deaths;
+	int died_of; /* the last death's, as wait(2) has it */
 };
 
 static inline size_t

@@ -112,17 +112,55 @@ an_answer_that_is_late_is_not_waited_for(void **state)
 	assert_string_equal(asked, "status\n");
 	/* It comes in two parts, between calls. */
 	assert_int_equal(fby_compare_child_check(&ch), 0);
-	answer("{\"child\": {\"dea");
+	answer("{\"foreign\": {\"dea");
 	assert_int_equal(fby_compare_child_check(&ch), 0);
-	answer("ths\": 1}}");
+	answer("ths\": 1, \"exit_code\": null, \"exit_signal\": 9}}");
 	assert_int_equal(fby_compare_child_check(&ch), 0);
 	close(masters_end);
 	assert_int_equal(fby_compare_child_check(&ch), -1);
-	assert_non_null(strstr(ch.why, "runtime other has ended"));
+	assert_non_null(strstr(ch.why, "runtime other has ended (signal 9)"));
 	kill(ch.pid, SIGKILL);
 	waitpid(ch.pid, NULL, 0);
 	free(ch.dir);
 	free(ch.why);
+}
+
+static bool
+is_asked(struct fby_compare_child *ch, int64_t age, int64_t looked)
+{
+	bool asked;
+
+	ch->is_asking = false;
+	ch->started_us = fby_clock_mono_us() - age * 1000;
+	ch->looked_at = fby_clock_mono() - looked;
+	assert_int_equal(fby_compare_child_check(ch), 0);
+	asked = ch->is_asking;
+	if (asked) {
+		close(ch->ask_fd);
+		close(masters_end);
+	}
+	return asked;
+}
+
+/* So a death is known when twice the time has passed that it took. */
+static void
+it_is_asked_more_often_in_the_beginning(void **state)
+{
+	struct fby_compare c = { 0 };
+	struct fby_compare_child ch = { .c = &c, .runtime = "other" };
+
+	(void)state;
+	ch.pid = some_child();
+	ch.dir = strdup("/nonexistent");
+	assert_true(is_asked(&ch, 60, 60));
+	assert_false(is_asked(&ch, 60, 40));
+	assert_true(is_asked(&ch, 200, 100));
+	assert_false(is_asked(&ch, 190, 60));
+	assert_false(is_asked(&ch, 60000, 260));
+	assert_true(is_asked(&ch, 60000, 1060));
+	kill(ch.pid, SIGKILL);
+	waitpid(ch.pid, NULL, 0);
+	free(ch.dir);
 }
 
 /* It goes to a terminal, and into JSON. */
@@ -161,6 +199,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_runtime_has_written_is_shown_as_text),
+		cmocka_unit_test(it_is_asked_more_often_in_the_beginning),
 		cmocka_unit_test(an_answer_that_is_late_is_not_waited_for),
 	};
 
