@@ -326,11 +326,11 @@ sub keep_logs
 	return;
 }
 
-sub DESTROY
+# What its hosts assert at their end is said where this is called.
+sub finish
 {
 	my ($self) = @_;
 
-	local ($?, $@);
 	$self->keep_logs if $self->{keep} && $self->{broker};
 	kill('CONT', $self->{broker}{pid}) if $self->{broker} &&
 	    $self->{broker}{pid};
@@ -340,6 +340,16 @@ sub DESTROY
 		Test::Forebay::Storm::Outside::remove_disk($h->{disk})
 		    if $h->{disk};
 	}
+	%$self = ();
+	return;
+}
+
+sub DESTROY
+{
+	my ($self) = @_;
+
+	local ($?, $@);
+	$self->finish;
 	return;
 }
 
