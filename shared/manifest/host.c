@@ -381,8 +381,8 @@ static const struct fby_own share_type = {
 static const struct fby_directive http_table[] = {
 	D("listen", OWN, H(http_listen), .flags = FBY_D_RESTART,
 	    .dflt = "127.0.0.1:2469", .arg = &listen_type,
-	    .help = "Where `/metrics`, `/livez` and `/readyz` are served; "
-		"port 0 takes any free one."),
+	    .help = "The master serves `/metrics`, `/livez` and `/readyz` "
+		"here; port 0 takes any free one."),
 	{ 0 }
 };
 
@@ -399,17 +399,19 @@ static const struct fby_enum level_names[] = {
 static const struct fby_directive log_table[] = {
 	D("file", OWN, H(log_file), .flags = FBY_D_RESTART,
 	    .arg = &directory_type, .unset = "standard error",
-	    .help = "File to append to; USR1 opens it anew."),
+	    .help = "Master and workers append to this file; USR1 makes them "
+		"open it anew."),
 	D("level", ENUM, H(log_level), .flags = FBY_D_LIVE, .dflt = "notice",
-	    .arg = level_names, .help = "Least important lines to write."),
+	    .arg = level_names, .help = "The least important lines that are "
+		"written."),
 	{ 0 }
 };
 
 static const struct fby_directive idle_table[] = {
 	D("threshold", MSEC, H(watermark.idle.threshold_ms),
 	    .flags = FBY_D_REQUIRED, .min = 1, .max = DAY_MS,
-	    .help = "How long nothing must have come before a partition "
-		"counts as idle."),
+	    .help = "A partition counts as idle when no record has come for "
+		"so long."),
 	D("incrementBy", MSEC, H(watermark.idle.increment_by_ms),
 	    .flags = FBY_D_REQUIRED, .min = 1, .max = DAY_MS,
 	    .help = "How far the watermark of an idle partition advances at "
@@ -427,14 +429,14 @@ static const struct fby_directive idle_table[] = {
 static const struct fby_directive watermark_table[] = {
 	D("maxDelay", MSEC, H(watermark.max_delay_ms), .dflt = "0s",
 	    .min = 0, .max = DAY_MS,
-	    .help = "How much later than the newest a record may come and "
-		"not be late."),
+	    .help = "A record may be so much older than the newest one and "
+		"is not late."),
 	D("maxFuture", MSEC, H(watermark.max_future_ms), .dflt = "1h",
 	    .min = 0, .max = CENTURY_MS,
 	    .help = "How far past the wall clock an event time may lie. The "
-		"watermark takes a later one as this one. "
+		"watermark takes this limit in place of a later time. "
 		"`forebay_partition_future_total` counts such records, and "
-		"they raise an alarm."),
+		"the master raises an alarm."),
 	D("idleSource", BLOCK,
 	    .present = FBY_PRESENT(struct fby_manifest,
 		host.watermark.idle.present),
@@ -458,7 +460,7 @@ static const struct fby_directive memory_table[] = {
 static const struct fby_directive dead_letter_table[] = {
 	D("topic", STR, .flags = FBY_D_REQUIRED,
 	    .offset = offsetof(struct fby_kafka, topic),
-	    .help = "Topic to write. Headers tell where the record was from "
+	    .help = "Topic to write. Headers tell where the record came from "
 		"and why it is here."),
 	D("brokers", STRS, .offset = offsetof(struct fby_kafka, brokers),
 	    .min = 1, .unset = "those of the source",
@@ -466,22 +468,23 @@ static const struct fby_directive dead_letter_table[] = {
 		"are the source's."),
 	D("truncate", BOOL, .offset = offsetof(struct fby_kafka, truncate),
 	    .dflt = "true",
-	    .help = "true: a record that is too large for this topic, too, is "
-		"written without its value, and if that is not enough "
-		"without key and own headers; headers have the value's size "
-		"and SHA-256. false: it holds its partition. In both cases a "
-		"record whose timestamp this topic refuses is written with "
-		"the present time; a header has its own."),
+	    .help = "true: the worker writes a record that is too large for "
+		"this topic, too, without its value and, if that is not "
+		"enough, without key and own headers; headers have the "
+		"value's size and SHA-256. false: such a record holds its "
+		"partition. In both cases the worker writes a record whose "
+		"timestamp this topic refuses with the present time; a "
+		"header has its own."),
 	{ 0 }
 };
 
 static const struct fby_directive kafka_table[] = {
 	D("config", STR, H(kafka.config),
 	    .help = "How this host connects: settings of librdkafka that "
-		"begin with ssl., sasl., security., https., socket., broker., "
-		"client. or plugin., for all clients, after those of the "
-		"MonoVertex. Programs, libraries and files are named here and "
-		"nowhere else."),
+		"begin with ssl., sasl., security., https., socket., "
+		"broker., client. or plugin. They apply to all clients, "
+		"after those of the MonoVertex. Only this setting may name "
+		"programs, libraries and files."),
 	{ 0 }
 };
 
@@ -497,49 +500,54 @@ static const struct fby_directive transaction_table[] = {
 	    .help = "A transaction is committed when it has so many records."),
 	D("maxDelay", MSEC, H(transaction.max_delay_ms), .dflt = "100ms",
 	    .min = 1, .max = MINUTE_MS,
-	    .help = "Or when it is so old: what a consumer of the topic waits "
-		"for at most."),
+	    .help = "A transaction is committed when it is so old, too; a "
+		"consumer of the topic waits so long at most."),
 	{ 0 }
 };
 
 static const struct fby_directive poison_table[] = {
 	D("kills", INT, H(poison_kills), .dflt = "3", .min = 1, .max = 1000,
-	    .help = "A record that was alone in its worker when that died, so "
-		"often, is dead-lettered, or its partition held back."),
+	    .help = "When so many workers have died with the same record, "
+		"and no other, in the sink, the record goes to the "
+		"dead-letter topic. Without one the master holds the "
+		"partition back and raises an alarm."),
 	{ 0 }
 };
 
 static const struct fby_directive canary_table[] = {
 	D("runtime", STR, H(canary.runtime), .flags = FBY_D_REQUIRED,
-	    .help = "Another one than `NUMAFLOW_RUNTIME` has chosen."),
+	    .help = "A runtime other than the one that `NUMAFLOW_RUNTIME` "
+		"chooses."),
 	D("share", OWN, H(canary.share), .flags = FBY_D_LIVE, .dflt = "10%",
 	    .arg = &share_type,
-	    .help = "Of the partitions; at least one if there are two. What a "
-		"runtime of the protocol numaflow gets is the group's to say, "
-		"which counts it as one more member."),
+	    .help = "Its share of the partitions; at least one if there are "
+		"two. A runtime of the protocol numaflow is one more member "
+		"of the group, and the group decides what it gets."),
 	{ 0 }
 };
 
 static const struct fby_directive spec_table[] = {
 	D("workers", OWN, H(workers), .flags = FBY_D_ROLL, .dflt = "auto",
 	    .arg = &workers_type,
-	    .help = "Worker processes; auto is one for each CPU that may be "
-		"used. At most 128."),
+	    .help = "Number of worker processes; auto: one for each CPU that "
+		"forebay may use. At most 128."),
 	D("cpuAffinity", OWN, H(cpus), .flags = FBY_D_ROLL,
 	    .arg = &cpus_type, .unset = "all that may be used",
-	    .help = "CPUs for the workers, one after the other. Unset, a worker "
-		"is pinned only where each CPU has one: a quota or `workers` "
-		"says how many and not which."),
+	    .help = "CPUs that the workers are pinned to, one after the "
+		"other. Without it the master pins workers only if there is "
+		"one for each CPU: a quota or `workers` says how many CPUs "
+		"to use and not which."),
 	D("http", BLOCK, .arg = http_table,
-	    .help = "Metrics and health."),
+	    .help = "The listener for metrics and health."),
 	D("runDirectory", OWN, H(run_directory), .flags = FBY_D_RESTART,
 	    .arg = &directory_type,
 	    .unset = "$RUNTIME_DIRECTORY, else /run/forebay/NAME",
-	    .help = "Where ledger, control socket and pid file lie."),
+	    .help = "The directory of ledger, control socket and pid file."),
 	D("secretsDirectory", OWN, H(secrets_directory),
 	    .flags = FBY_D_RESTART, .dflt = "/var/numaflow/secrets",
 	    .arg = &directory_type,
-	    .help = "Secrets: NAME/KEY in here, else the systemd credential "
+	    .help = "The directory of the secrets, as NAME/KEY. A secret "
+		"that is not there is looked for as the systemd credential "
 		"NAME.KEY."),
 	D("log", BLOCK, .arg = log_table, .help = "The log."),
 	D("commitInterval", MSEC, H(commit_interval_ms),
@@ -547,32 +555,33 @@ static const struct fby_directive spec_table[] = {
 	    .help = "Time between two commits."),
 	D("drainTimeout", MSEC, H(drain_timeout_ms), .flags = FBY_D_LIVE,
 	    .dflt = "30s", .min = 0, .max = DAY_MS,
-	    .help = "How long a partition that is given up may take to "
-		"drain; below `max.poll.interval.ms` (300 s)."),
+	    .help = "How long a worker may take to finish the records of a "
+		"partition that it gives back; below `max.poll.interval.ms` "
+		"(300 s)."),
 	D("workerTimeout", MSEC, H(worker_timeout_ms), .flags = FBY_D_LIVE,
 	    .dflt = "10s", .min = SECOND_MS, .max = 10 * MINUTE_MS,
-	    .help = "A worker whose loop stands still for so long is "
-		"killed and replaced."),
+	    .help = "The master kills and replaces a worker whose event loop "
+		"stands still for so long."),
 	D("progressTimeout", MSEC, H(progress_timeout_ms),
 	    .flags = FBY_D_LIVE, .dflt = "30s", .min = SECOND_MS, .max = DAY_MS,
-	    .help = "A partition that has something to read, or records in "
-		"flight, and acknowledges none of them for so long, raises "
-		"an alarm."),
+	    .help = "The master raises an alarm for a partition that has "
+		"something to read, or records in flight, when none of them "
+		"has been acknowledged for so long."),
 	D("maxPartitions", INT, H(max_partitions), .flags = FBY_D_RESTART,
 	    .dflt = "65536", .min = 1, .max = 1000000,
-	    .help = "Rows of the ledger: partitions that can be held. Those "
-		"that are not used take no memory."),
+	    .help = "Rows of the ledger: the number of partitions that this "
+		"host can hold. Unused rows take no memory."),
 	D("watermark", BLOCK, .flags = FBY_D_LIVE, .arg = watermark_table,
 	    .help = "Event time."),
 	D("memory", BLOCK, .flags = FBY_D_ROLL, .arg = memory_table,
-	    .help = "Ceilings."),
+	    .help = "Memory limits of each worker."),
 	D("deadLetter", BLOCK,
 	    .offset = offsetof(struct fby_manifest,
 		sinks[FBY_SINK_DEAD_LETTER].kafka),
 	    .present = FBY_PRESENT(struct fby_manifest,
 		sinks[FBY_SINK_DEAD_LETTER].present),
 	    .flags = FBY_D_ROLL, .arg = dead_letter_table,
-	    .help = "Where records go that cannot be delivered."),
+	    .help = "The topic for records that cannot be delivered."),
 	D("kafka", BLOCK, .flags = FBY_D_RESTART, .arg = kafka_table,
 	    .help = "Connections to Kafka."),
 	D("poisonPill", BLOCK, .flags = FBY_D_LIVE, .arg = poison_table,
@@ -584,15 +593,15 @@ static const struct fby_directive spec_table[] = {
 	D("transaction", BLOCK, .flags = FBY_D_LIVE, .arg = transaction_table,
 	    .help = "For `delivery: exactlyOnce`."),
 	D("runtimes", OWN, .flags = FBY_D_ROLL, .arg = &runtimes_type,
-	    .help = "Other programs that can move the records, to be chosen "
-		"by `NUMAFLOW_RUNTIME`. `rust`, `/bin/numaflow-rs processor`, "
-		"is known without that. Only a change of the chosen one, and "
-		"of the canary's, counts."),
+	    .help = "Other programs that can move the records; "
+		"`NUMAFLOW_RUNTIME` chooses one. `rust` (`/bin/numaflow-rs "
+		"processor`) needs no entry. A reload looks only at the "
+		"entries of the chosen runtime and of the canary."),
 	D("canary", BLOCK, .flags = FBY_D_ROLL, .arg = canary_table,
 	    .present = FBY_PRESENT(struct fby_manifest, host.canary.present),
 	    .help = "A second runtime, beside the first, for a share of the "
-		"partitions. Only its own workers are replaced when it "
-		"changes."),
+		"partitions. When it changes, a reload replaces its own "
+		"workers only."),
 	{ 0 }
 };
 
@@ -601,7 +610,8 @@ const struct fby_directive fby_manifest_host_table[] = {
 	    .help = "`" FBY_MANIFEST_HOST_API "`."),
 	D("kind", STR, .flags = FBY_D_K8S, .help = "`Host`."),
 	D("metadata", ANY, .flags = FBY_D_K8S, .help = "Without effect."),
-	D("spec", BLOCK, .arg = spec_table, .help = "What it sets."),
+	D("spec", BLOCK, .arg = spec_table, .help = "Settings of this "
+		"machine."),
 	{ 0 }
 };
 /* clang-format on */

@@ -81,9 +81,10 @@ static const struct fby_own env_type = {
 static const struct fby_directive container_table[] = {
 	D("env", OWN, F(fby_manifest, env), .flags = FBY_D_ROLL,
 	    .arg = &env_type,
-	    .help = "`NUMAFLOW_RUNTIME` chooses who moves the records: `c` "
-		"or a name under runtimes. The last of a name counts. "
-		"Other variables are for other runtimes."),
+	    .help = "`NUMAFLOW_RUNTIME` chooses the program that moves the "
+		"records: `c` or a name under runtimes. If a name occurs "
+		"twice, the last entry counts. Other runtimes get the other "
+		"variables."),
 	K8S("envFrom", LIST, .help = "Further environment."),
 	K8S("resources", ANY, .help = "Requests and limits."),
 	K8S("imagePullPolicy", STR, .help = "Image pull policy."),
@@ -191,16 +192,17 @@ static const struct fby_directive sink_table[] = {	/* base: the manifest */
 	D("fallback", BLOCK, F(fby_manifest, sinks[FBY_SINK_FALLBACK]),
 	    P(fby_manifest, sinks[FBY_SINK_FALLBACK].present),
 	    .arg = second_sink_table,
-	    .help = "Where `onFailure: fallback` writes what the sink does "
-		"not take; tried by the same strategy, then dead-lettered, or "
-		"tried without end."),
+	    .help = "`onFailure: fallback` writes here the records that the "
+		"sink refuses. The same strategy applies to this sink; a "
+		"record that it refuses, too, goes to the dead-letter topic "
+		"or is tried without end."),
 	D("onSuccess", BLOCK, F(fby_manifest, sinks[FBY_SINK_SUCCESS]),
 	    P(fby_manifest, sinks[FBY_SINK_SUCCESS].present),
 	    .arg = second_sink_table,
-	    .help = "Gets each record that the sink has taken; both must "
-		"have it before it counts as delivered."),
+	    .help = "This sink gets a copy of each record that the sink has "
+		"accepted. A record counts as delivered when both have it."),
 	D("retryStrategy", BLOCK, F(fby_manifest, retry), .arg = retry_table,
-	    .help = "What to do when a write fails."),
+	    .help = "What a worker does when a write fails."),
 	{ 0 }
 };
 
@@ -215,16 +217,15 @@ static const struct fby_enum tag_op_names[] = {
 
 static const struct fby_directive tags_table[] = {
 	D("operator", ENUM, F(fby_tags, op), .dflt = "or", .arg = tag_op_names,
-	    .help = "One of the values, all of them, or none."),
+	    .help = "The record has one of the values, all of them, or none."),
 	D("values", STRS, F(fby_tags, values), .flags = FBY_D_REQUIRED,
-	    .help = "Tags; a record without any is routed by an empty list "
-		"only."),
+	    .help = "Tags. Only an empty list selects a record without tags."),
 	{ 0 }
 };
 
 static const struct fby_directive condition_table[] = {
 	D("tags", BLOCK, .flags = FBY_D_REQUIRED, .arg = tags_table,
-	    .help = "Which records."),
+	    .help = "Selects the records."),
 	{ 0 }
 };
 
@@ -248,11 +249,11 @@ static const struct fby_directive bypass_table[] = {
 static const struct fby_directive limits_table[] = {
 	D("readBatchSize", INT, F(fby_manifest, read_batch_size),
 	    .flags = FBY_D_LIVE, .dflt = "500", .min = 1, .max = MAX_RECORDS,
-	    .help = "Records taken at once from a partition."),
+	    .help = "Records that a worker takes at once from a partition."),
 	D("readTimeout", MSEC, F(fby_manifest, read_timeout_ms),
 	    .flags = FBY_D_LIVE, .dflt = "1s", .min = 0, .max = HOUR_MS,
-	    .help = "Upper bound for a batch to fill; here a batch never waits: "
-		"what is there is taken."),
+	    .help = "Numaflow waits so long for a batch to fill. forebay "
+		"never waits: a worker takes the records that are there."),
 	D("concurrency", INT, F(fby_manifest, concurrency),
 	    .flags = FBY_D_LIVE, .unset = "readBatchSize", .min = 1,
 	    .max = MAX_RECORDS,
@@ -330,24 +331,23 @@ static const struct fby_directive pod_metadata_table[] = {
 
 static const struct fby_directive spec_table[] = {
 	D("source", BLOCK, .flags = FBY_D_REQUIRED, .arg = source_table,
-	    .help = "Where records come from."),
+	    .help = "The source of the records."),
 	D("sink", BLOCK,
 	    .flags = FBY_D_REQUIRED | FBY_D_ROLL, .arg = sink_table,
-	    .help = "Where records go: exactly one of log, blackhole and "
-		"kafka."),
+	    .help = "The sink: exactly one of log, blackhole and kafka."),
 	D("limits", BLOCK, .arg = limits_table,
-	    .help = "How much at once."),
+	    .help = "How many records a worker reads and writes at once."),
 	D("containerTemplate", BLOCK, .arg = container_table,
 	    .help = "The container that moves the records."),
 	REFUSED("udf", no_udf),
 	D("bypass", BLOCK, .flags = FBY_D_ROLL, .arg = bypass_table,
-	    .help = "Which sink a record with certain tags goes to. Tags are "
-		"given by user-defined functions."),
+	    .help = "Sends a record with certain tags straight to one sink. "
+		"User-defined functions set the tags."),
 	D("streaming", BOOL, F(fby_manifest, streaming),
 	    .flags = FBY_D_LIVE, .dflt = "false",
-	    .help = "Each record goes to the sink as it comes and is done by "
-		"itself, as with a readBatchSize of 1; concurrency stays what "
-		"it was. Not with a runtime of protocol numaflow: Numaflow "
+	    .help = "A worker hands each record to the sink as it comes, as "
+		"with a readBatchSize of 1; concurrency stays as it is set. "
+		"A runtime of protocol numaflow does not accept it: Numaflow "
 		"refuses it for Kafka."),
 	K8S("replicas", INT, .max = MAX_INT32,
 	    .help = "Pods at first; see workers."),
@@ -407,9 +407,9 @@ const struct fby_directive fby_manifest_mvtx_table[] = {
 	K8S("apiVersion", STR, .help = "`" FBY_MANIFEST_MVTX_API "`."),
 	K8S("kind", STR, .help = "`MonoVertex`."),
 	D("metadata", BLOCK, .flags = FBY_D_REQUIRED, .arg = metadata_table,
-	    .help = "Who it is."),
+	    .help = "Name and namespace."),
 	D("spec", BLOCK, .flags = FBY_D_REQUIRED, .arg = spec_table,
-	    .help = "What it does."),
+	    .help = "Source, sink and limits."),
 	K8S("status", ANY, .help = "As kubectl prints it."),
 	{ 0 }
 };

@@ -245,14 +245,15 @@ static const char md_intro[] =
     "and text have limits that count aliases as if they were\nwritten out: "
     "20,000 values, 4 MiB.\n"
     "\n"
-    "*change* says what a new value takes at `forebay reload`: **live**, "
-    "it is applied in\nplace; **roll**, the workers are replaced one by one "
-    "and the group does not notice;\n**restart**, the reload is refused. "
-    "Where another runtime than `c` moves the records, it\nis started anew, "
-    "and what is in the MonoVertex document needs no restart.\n"
+    "*change* says what `forebay reload` does with a new value: **live**, "
+    "it applies the value in\nplace; **roll**, it replaces the workers one "
+    "by one, without a rebalance of the group;\n**restart**, it refuses the "
+    "change. Where a runtime other than `c` moves the records, a\nreload "
+    "starts it anew, and no change in the MonoVertex document needs a "
+    "restart.\n"
     "\n"
-    "A *duration* is written as in Go: `500ms`, `1m30s`; what is finer "
-    "than a millisecond is\nrounded up. A *size* is `64MiB`, `1GB`, or a "
+    "A *duration* is written as in Go: `500ms`, `1m30s`; a part of "
+    "a millisecond is\nrounded up. A *size* is `64MiB`, `1GB`, or a "
     "number of bytes. A *secret* is `{name, key,\noptional}`: the file "
     "`NAME/KEY` in `secretsDirectory`, else the systemd credential\n"
     "`NAME.KEY`; unless `optional` is true, it must be there.\n";
@@ -263,7 +264,7 @@ static const char md_config[] =
     "`enable.auto.commit`, `enable.auto.offset.store`,\n"
     "`enable.partition.eof`, `log.queue`, "
     "`delivery.report.only.error`, `transactional.id`.\n"
-    "What names a program, a library or a file of this machine "
+    "A setting that names a program, a library or a file of this machine "
     "(`sasl.kerberos.kinit.cmd`,\n`plugin.library.paths`, "
     "`ssl.engine.location`, `ssl.providers`, `ssl.ca.location` and the\n"
     "like) is refused there and has its place in `spec.kafka.config` of the "
@@ -326,16 +327,17 @@ fby_manifest_reference(void)
 	start(&p);
 	p.row = md_row;
 	fby_str_puts(&p.s, md_intro);
-	md_head(&p, "MonoVertex", "What forebay does with it.");
+	md_head(&p, "MonoVertex", "The settings that forebay obeys.");
 	section(&p, not_ours, 0, fby_manifest_mvtx_table);
 	fby_str_puts(&p.s, md_config);
-	md_head(&p, "Host", "Of this machine; all of it has defaults.");
+	md_head(&p, "Host",
+	    "Settings of this machine; each has a default, or may be left out.");
 	section(&p, not_ours, 0, fby_manifest_host_table);
 	p.row = md_short_row;
 	md_short_head(&p, "MonoVertex: refused with the runtime `c`",
-	    "Handed on as it is to other runtimes.");
+	    "Other runtimes get these settings unchanged.");
 	section(&p, not_ours, FBY_D_REFUSED, fby_manifest_mvtx_table);
-	md_short_head(&p, "MonoVertex: Kubernetes' business",
+	md_short_head(&p, "MonoVertex: settings for Kubernetes",
 	    "Accepted, and without effect here.");
 	section(&p, not_ours, FBY_D_K8S, fby_manifest_mvtx_table);
 	return finish(&p);
