@@ -140,7 +140,7 @@ scenario 'the clock jumps meanwhile, and it is to be quicker' => sub {
 	my ($load, $pipe) = stuck(partitions => 4,
 	    host => { drainTimeout => '60s' },
 	    env => { LD_PRELOAD => build_dir() . '/t/preload/clock.so',
-		CLOCK_SHIFT => "$dir/now" });
+		FOREBAY_CLOCK_SHIFT => "$dir/now" });
 	my ($f, $g) = $load->hosts;
 
 	$g->start;

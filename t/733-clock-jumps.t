@@ -42,7 +42,7 @@ scenario 'an hour forward, and an hour back' => sub {
 	spew("$dir/now", pack('q<', 0));
 	my $load = Test::Forebay::Load->new($b, env => {
 		LD_PRELOAD => $library,
-		CLOCK_SHIFT => "$dir/now",
+		FOREBAY_CLOCK_SHIFT => "$dir/now",
 	}, config => { 'session.timeout.ms' => 3000 });
 	my ($f) = $load->hosts;
 	my @pids = $f->worker_pids;

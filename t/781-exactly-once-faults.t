@@ -123,7 +123,7 @@ scenario 'the clock jumps by an hour, and back' => sub {
 	spew("$dir/now", pack('q<', 0));
 	my ($f, $p) = busy(env => {
 		LD_PRELOAD => build_dir() . '/t/preload/clock.so',
-		CLOCK_SHIFT => "$dir/now",
+		FOREBAY_CLOCK_SHIFT => "$dir/now",
 	});
 
 	for my $ms (3_600_000, -3_600_000) {

@@ -195,8 +195,46 @@ scenario 'what a program of others is given' => sub {
 	$f->stop;
 };
 
+# What threads of a worker have beyond CAP_DAC_READ_SEARCH, if that.
+sub privileges
+{
+	my ($pid) = @_;
+	my @wrong;
+
+	for my $task (glob "/proc/$pid/task/*/status") {
+		for (split /\n/, slurp($task)) {
+			push @wrong, $_ if /^Cap(?:Inh|Amb):\s+0*[1-9a-f]/ ||
+			    /^Cap(?:Prm|Eff|Bnd):\s+(?!0*[04]$)/ ||
+			    /^NoNewPrivs:\s+0/;
+		}
+	}
+	return join(', ', @wrong);
+}
+
+sub in_memory
+{
+	my ($pid, $text) = @_;
+
+	open(my $mem, '<:raw', "/proc/$pid/mem") or die "memory: $!\n";
+	for (split /\n/, slurp("/proc/$pid/maps")) {
+		my ($from, $to) = /^([0-9a-f]+)-([0-9a-f]+) rw/ or next;
+
+		no warnings 'portable';
+		my $size = hex($to) - hex($from);
+
+		# More is what a sanitizer has reserved.
+		next if $size > 1 << 28;
+		sysseek($mem, hex $from, 0);
+		sysread($mem, my $bytes, $size) or next;
+		return 1 if index($bytes, $text) >= 0;
+	}
+	return 0;
+}
+
 scenario 'what a worker is given' => sub {
-	my $f = host(scratch(), 'exit 0', host => { commitInterval => '200ms' },
+	my $dir = scratch();
+	my $f = host($dir, 'exit 0', host => { commitInterval => '200ms' },
+	    env => { CREDENTIALS_DIRECTORY => "$dir", OTHERS_SECRET => 's' },
 	    wrap => ['/bin/sh', '-c', 'exec 9<"$0"; exec "$@"', __FILE__]);
 	my %master;
 
@@ -217,6 +255,12 @@ scenario 'what a worker is given' => sub {
 		cmp_ok(slurp("/proc/$pid/oom_score_adj"), '>',
 		    slurp("/proc/$f->{pid}/oom_score_adj"),
 		    'it goes first when memory runs out');
+		is(privileges($pid), '', 'it may read files, and no more');
+		# Its title lies where /proc/PID/environ looks.
+		ok(!in_memory($pid, 'OTHERS_SECRET='),
+		    'nothing that it does not need');
+		ok(in_memory($pid, "CREDENTIALS_DIRECTORY=$dir"),
+		    'of the environment what it reads');
 	}
 	my ($manifest) = grep { readlink($_) =~ /forebay-manifest/ }
 	    glob "/proc/$f->{pid}/fd/*";

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "shared/base/err.h"
 #include "shared/base/log.h"
 #include "shared/base/mem.h"
+#include "shared/base/privileges.h"
 #include "shared/base/stdfd.h"
 #include "shared/base/str.h"
 #include "shared/base/title.h"
@@ -68,6 +70,22 @@ set_signals(void)
 	sigaction(SIGALRM, &sa, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/*
+ * Records of others pass through here.  What root keeps is to read the files
+ * of secrets, whoever owns them: also later, when a log-in is refused.
+ */
+static int
+drop_privileges(void)
+{
+	const uint64_t keep = UINT64_C(1) << CAP_DAC_READ_SEARCH;
+
+	fby_privileges_bound(keep);
+	if (fby_privileges_limit(keep) == 0)
+		return 0;
+	fby_error("privileges: %s", strerror(errno));
+	return -1;
 }
 
 static int
@@ -219,6 +237,8 @@ main(int argc, char **argv)
 	w.ident = ident;
 	fby_log_init(ident);
 	fby_title_set("forebay: worker %u", w.slot_no);
+	if (drop_privileges() == -1)
+		return FBY_EXIT_SETUP;
 	if (fby_descriptors_raise() == -1)
 		fby_warn("limit of descriptors: %s", strerror(errno));
 	code = run(&w);

@@ -11,13 +11,12 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <pwd.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shared/base/mem.h"
+#include "shared/base/privileges.h"
 #include "shared/base/str.h"
 #include "shared/base/units.h"
 
@@ -88,33 +87,11 @@ become(const struct fby_account *a)
 	    0;
 }
 
-/*
- * Without the bounding set root gets nothing by exec(2); without the privilege
- * to take from it, what is there to be got is what no_new_privs keeps away.
- */
-static int
-drop_capabilities(void)
-{
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct none[2] = { { 0 }, { 0 } };
-
-	return syscall(SYS_capset, &head, none) == -1 ||
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ?
-	    -1 :
-	    0;
-}
-
 int
 fby_account_enter(const struct fby_account *a)
 {
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	/* EINVAL: the kernel has no more of them; EPERM: we may not. */
-	for (unsigned long cap = 0; cap < 64; cap++)
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
-			break;
+	fby_privileges_bound(0);
 	if (a && become(a) == -1)
 		return -1;
-	return drop_capabilities();
+	return fby_privileges_limit(0);
 }

@@ -42,12 +42,16 @@ static const char *const masters_own[] = {
 	"LISTEN_FDNAMES",
 };
 
-/* What a program of others gets; LC_* as well.  Secrets are in none of them. */
+/*
+ * Names of variables, NULL at the end; a * stands for any end of a name.  This
+ * is what any program wants.  Secrets are in none of them.
+ */
 static const char *const anybodys[] = {
 	"HOME",
 	"HOSTNAME",
 	"LANG",
 	"LANGUAGE",
+	"LC_*",
 	"LOGNAME",
 	"PATH",
 	"SHELL",
@@ -56,6 +60,36 @@ static const char *const anybodys[] = {
 	"TMPDIR",
 	"TZ",
 	"USER",
+	NULL,
+};
+
+/* What forebay-worker and its libraries read beside those. */
+static const char *const workers[] = {
+	"ALL_PROXY",
+	"ASAN_OPTIONS",
+	"CREDENTIALS_DIRECTORY",
+	"FOREBAY_*",
+	"GCOV_*",
+	"HTTPS_PROXY",
+	"HTTP_PROXY",
+	"JOURNAL_STREAM",
+	"KRB5*",
+	"LD_*",
+	"LLVM_PROFILE_FILE",
+	"LOCALDOMAIN",
+	"LSAN_OPTIONS",
+	"MALLOC_CONF",
+	"NO_PROXY",
+	"OPENSSL_*",
+	"RES_OPTIONS",
+	"SASL_*",
+	"TSAN_OPTIONS",
+	"UBSAN_OPTIONS",
+	"all_proxy",
+	"http_proxy",
+	"https_proxy",
+	"no_proxy",
+	NULL,
 };
 
 static bool
@@ -79,16 +113,22 @@ is_dropped(const char *var, const char *const *add, size_t nadd)
 }
 
 static bool
-is_anybodys(const char *var)
+is_among(const char *var, const char *const *list)
 {
-	for (size_t i = 0; i < FBY_NELEM(anybodys); i++)
-		if (same_name(var, anybodys[i]))
+	for (size_t i = 0; list && list[i]; i++) {
+		size_t n = strcspn(list[i], "*");
+
+		if (strncmp(var, list[i], n) == 0 &&
+		    (list[i][n] == '*' || var[n] == '='))
 			return true;
-	return strncmp(var, "LC_", 3) == 0;
+	}
+	return false;
 }
 
+/* What is in one of the lists; of all, if there is no first one. */
 static char **
-make_env(const char *const *add, size_t nadd, bool foreign)
+make_env(const char *const *add, size_t nadd, const char *const *any,
+    const char *const *more)
 {
 	size_t n = 0, k = 0;
 	char **envp;
@@ -98,7 +138,8 @@ make_env(const char *const *add, size_t nadd, bool foreign)
 	envp = fby_calloc(n + nadd + 1, sizeof(*envp));
 	for (size_t i = 0; i < n; i++)
 		if (!is_dropped(environ[i], add, nadd) &&
-		    (!foreign || is_anybodys(environ[i])))
+		    (any == NULL || is_among(environ[i], any) ||
+			is_among(environ[i], more)))
 			envp[k++] = fby_strdup(environ[i]);
 	for (size_t i = 0; i < nadd; i++)
 		if (!is_dropped(add[i], add + i + 1, nadd - i - 1))
@@ -109,13 +150,19 @@ make_env(const char *const *add, size_t nadd, bool foreign)
 char **
 fby_spawn_env(const char *const *add, size_t nadd)
 {
-	return make_env(add, nadd, false);
+	return make_env(add, nadd, NULL, NULL);
+}
+
+char **
+fby_spawn_env_worker(const char *const *add, size_t nadd)
+{
+	return make_env(add, nadd, anybodys, workers);
 }
 
 char **
 fby_spawn_env_foreign(const char *const *add, size_t nadd)
 {
-	return make_env(add, nadd, true);
+	return make_env(add, nadd, anybodys, NULL);
 }
 
 void

@@ -62,6 +62,9 @@ void fby_spawn_end(pid_t pid, bool own_group);
  */
 char **fby_spawn_env(const char *const *add, size_t nadd);
 
+/* The same for forebay-worker: what it and its libraries read. */
+char **fby_spawn_env_worker(const char *const *add, size_t nadd);
+
 /*
  * The same for a program that is not ours: of the master's environment only
  * what any program wants, PATH, HOME, LANG and the like.

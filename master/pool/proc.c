@@ -232,7 +232,7 @@ start_program(struct fby_proc *pr, const struct fby_proc_start *how,
 	vars[p->nvars] = slot;
 	/* Ours reads secrets where the master does. */
 	sp.envp = sp.foreign ? fby_spawn_env_foreign(vars, p->nvars + 1) :
-			       fby_spawn_env(vars, p->nvars + 1);
+			       fby_spawn_env_worker(vars, p->nvars + 1);
 	pid = fby_spawn(&sp);
 	fby_spawn_env_free(sp.envp);
 	free(vars);

@@ -3,10 +3,10 @@
  * A wall clock that can be moved, for t/733-clock-jumps.t.
  *
  * CLOCK_REALTIME is ahead by the milliseconds that are written in the file
- * named by CLOCK_SHIFT; CLOCK_MONOTONIC is left alone.  Waits for a moment of
- * the wall clock follow its jumps, as the kernel's do: librdkafka's threads
- * wait so.  (libfaketime allocates memory on its way to the time, and jemalloc
- * asks for the time on its way to memory.)
+ * named by FOREBAY_CLOCK_SHIFT; CLOCK_MONOTONIC is left alone.  Waits for a
+ * moment of the wall clock follow its jumps, as the kernel's do: librdkafka's
+ * threads wait so.  (libfaketime allocates memory on its way to the time, and
+ * jemalloc asks for the time on its way to memory.)
  */
 #include "shared/fby.h"
 
@@ -30,7 +30,7 @@ static _Atomic int64_t *shift = &none;
 __attribute__((constructor)) static void
 open_shift(void)
 {
-	const char *path = getenv("CLOCK_SHIFT");
+	const char *path = getenv("FOREBAY_CLOCK_SHIFT");
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	void *map;
 

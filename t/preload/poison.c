@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A record that does harm: loaded into the daemon with LD_PRELOAD, it looks
- * for the text in POISON_MARK at what the log sink writes and at what Kafka's
- * threads send, and then does what the files of the directory POISON_DIR say:
+ * for the text in FOREBAY_POISON_MARK at what the log sink writes and at what
+ *Kafka's threads send, and then does what the files of the directory
+ *FOREBAY_POISON_DIR say:
  *
  *	die	dies of SIGSEGV
  *	die.N	the same, once: the file is taken away before (N is 1 to 9)
@@ -66,8 +67,8 @@ do_harm(const char *dir)
 static void
 look_at(const void *buf, size_t len)
 {
-	const char *mark = getenv("POISON_MARK");
-	const char *dir = getenv("POISON_DIR");
+	const char *mark = getenv("FOREBAY_POISON_MARK");
+	const char *dir = getenv("FOREBAY_POISON_DIR");
 
 	if (mark && dir && *mark && memmem(buf, len, mark, strlen(mark)))
 		do_harm(dir);

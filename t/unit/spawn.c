@@ -260,8 +260,18 @@ a_program_of_others_gets_a_list_of_the_environment(void **state)
 	assert_false(has(envp, "SECRET_TOKEN=t"));
 	assert_false(has(envp, "CREDENTIALS_DIRECTORY=/run/credentials/x"));
 	fby_spawn_env_free(envp);
+	/* Ours reads secrets, and has libraries that have settings there. */
+	setenv("KRB5CCNAME", "c", 1);
+	envp = fby_spawn_env_worker(add, 1);
+	assert_true(has(envp, "OWN=1"));
+	assert_true(has(envp, "LC_TIME=C"));
+	assert_true(has(envp, "CREDENTIALS_DIRECTORY=/run/credentials/x"));
+	assert_true(has(envp, "KRB5CCNAME=c"));
+	assert_false(has(envp, "SECRET_TOKEN=t"));
+	fby_spawn_env_free(envp);
 	envp = fby_spawn_env(add, 1);
 	assert_true(has(envp, "CREDENTIALS_DIRECTORY=/run/credentials/x"));
+	assert_true(has(envp, "SECRET_TOKEN=t"));
 	fby_spawn_env_free(envp);
 }
 

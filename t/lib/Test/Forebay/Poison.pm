@@ -29,8 +29,8 @@ sub poisoned
 	my $f = Test::Forebay->new(broker => $b, topic => $topic, %opt,
 	    env => {
 		LD_PRELOAD => build_dir() . '/t/preload/poison.so',
-		POISON_MARK => $mark,
-		POISON_DIR => "$dir",
+		FOREBAY_POISON_MARK => $mark,
+		FOREBAY_POISON_DIR => "$dir",
 		# It is not the first library then, and need not be.
 		ASAN_OPTIONS => join(':', $ENV{ASAN_OPTIONS} // (),
 		    'verify_asan_link_order=0'),
