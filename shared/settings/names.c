@@ -3,8 +3,8 @@
  * What Java and sarama call it; see settings/names.h.
  *
  * Names that librdkafka has, too (linger.ms, acks, session.timeout.ms), are
- * not here, also where the meaning differs.  t/unit/kafka_names.c holds the
- * table against the librdkafka in use: what it names instead is a setting.
+ * not here, also where the meaning differs.  Its unit holds the table against
+ * the librdkafka in use: what it names instead is a setting.
  */
 #include "shared/fby.h"
 

@@ -7,8 +7,8 @@
  * A MonoVertex comes from those who may `kubectl apply`, and they must not
  * run code on this machine or read its files; so what names one of these is
  * refused there, and has its place in spec.kafka.config of the Host document.
- * t/unit/kafka_property.c goes over all properties of the librdkafka in use
- * and fails when one is new and not known to be harmless.
+ * Its unit goes over all properties of the librdkafka in use and fails when one
+ * is new and not known to be harmless.
  */
 #ifndef FBY_KAFKA_PROPERTY_H
 #define FBY_KAFKA_PROPERTY_H

@@ -7,7 +7,7 @@
 
 #include "master/group/unassigned.c"
 #include "t/fuzz/fuzz.h"
-#include "t/unit/fake_members.h"
+#include "t/unit/master/group/fake_members.h"
 
 struct seen {
 	const char *begin, *end;

@@ -9,7 +9,7 @@
  */
 #include "shared/fby.h"
 
-#include "t/unit/fake_master.h"
+#include "t/unit/master/fake_master.h"
 
 #include <event2/event.h>
 #include <fcntl.h>

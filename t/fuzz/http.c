@@ -8,7 +8,7 @@
  */
 #include "shared/fby.h"
 
-#include "t/unit/fake_master.h"
+#include "t/unit/master/fake_master.h"
 
 #include <arpa/inet.h>
 #include <event2/event.h>

@@ -7,7 +7,7 @@
 
 /* Reading begins when a lock can be had, which is none of our business. */
 #include "master/group/recover.c"
-#include "t/unit/fake_master.h"
+#include "t/unit/master/fake_master.h"
 
 #include <fcntl.h>
 

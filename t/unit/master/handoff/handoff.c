@@ -4,7 +4,7 @@
  */
 #include "t/unit/unit.h"
 
-#include "t/unit/handoff_world.h"
+#include "t/unit/master/handoff/world.h"
 
 static void
 an_assigned_partition_is_resolved_then_granted(void **state)

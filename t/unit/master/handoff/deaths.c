@@ -4,7 +4,7 @@
  */
 #include "t/unit/unit.h"
 
-#include "t/unit/handoff_world.h"
+#include "t/unit/master/handoff/world.h"
 
 static void
 two_deaths_at_one_offset_isolate_the_partition_in_isolation(void **state)

@@ -4,7 +4,7 @@
  */
 #include "t/unit/unit.h"
 
-#include "t/unit/handoff_world.h"
+#include "t/unit/master/handoff/world.h"
 
 static void
 what_is_held_back_goes_on_behind_the_skipped_record(void **state)

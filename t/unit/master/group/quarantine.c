@@ -5,7 +5,7 @@
 #include "t/unit/unit.h"
 
 #include "master/group/quarantine.h"
-#include "t/unit/fake_master.h"
+#include "t/unit/master/fake_master.h"
 
 static char said[512];
 

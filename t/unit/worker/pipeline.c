@@ -4,7 +4,7 @@
  */
 #include "t/unit/unit.h"
 
-#include "t/unit/fake_worker.h"
+#include "t/unit/worker/fake_worker.h"
 
 static struct fake_outlet *sink;
 static struct fby_lane *lane;

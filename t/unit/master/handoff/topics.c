@@ -4,7 +4,7 @@
  */
 #include "t/unit/unit.h"
 
-#include "t/unit/handoff_world.h"
+#include "t/unit/master/handoff/world.h"
 
 static void
 a_topic_made_anew_forgets_what_was_acked(void **state)

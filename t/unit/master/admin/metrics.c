@@ -5,7 +5,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/str.h"
 #include "shared/boundary/hist.h"
-#include "t/unit/fake_master.h"
+#include "t/unit/master/fake_master.h"
 
 static struct fby_str text;
 

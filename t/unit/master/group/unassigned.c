@@ -5,7 +5,7 @@
 #include "t/unit/unit.h"
 
 #include "master/master.h"
-#include "t/unit/fake_members.h"
+#include "t/unit/master/group/fake_members.h"
 
 static char said[256];
 

@@ -5,7 +5,7 @@
  */
 #include "t/unit/unit.h"
 
-#include "t/unit/handoff_world.h"
+#include "t/unit/master/handoff/world.h"
 
 /* Every byte, whoever is to write it. */
 static void

@@ -4,7 +4,7 @@
  */
 #include "t/unit/unit.h"
 
-#include "t/unit/fake_worker.h"
+#include "t/unit/worker/fake_worker.h"
 
 #define MAX_RECORDS 1000
 #define MAX_BYTES 1000000 /* half of the budget */

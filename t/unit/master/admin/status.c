@@ -5,7 +5,7 @@
 #include "master/base/json.h"
 #include "master/base/status_ledger.h"
 #include "shared/base/clock.h"
-#include "t/unit/fake_master.h"
+#include "t/unit/master/fake_master.h"
 
 static void
 lag_counts_from_what_the_broker_still_has(void **state)

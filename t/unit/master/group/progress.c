@@ -9,7 +9,7 @@
 
 #include "master/base/alarm.h"
 #include "shared/base/clock.h"
-#include "t/unit/fake_master.h"
+#include "t/unit/master/fake_master.h"
 
 #define LIMIT 30000
 
