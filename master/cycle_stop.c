@@ -39,10 +39,11 @@ drain_all(struct fby_master *mst, int64_t drain_ms)
 	fby_supervisor_rest(&mst->sup);
 	if (!mst->keep_foreign)
 		stop_foreign(mst, drain_ms);
-	if (!fby_manifest_has_workers(mst->ctx.manifest))
+	if (!fby_manifest_has_workers(mst->ctx.manifest)) {
 		fby_cycle_check_out(mst);
-	else
-		fby_handoff_revoke_all(&mst->handoff, false, drain_ms);
+		return;
+	}
+	fby_handoff_revoke_all(&mst->handoff, false, drain_ms);
 	fby_cycle_left_soon(mst);
 }
 
