@@ -193,7 +193,7 @@ on_request(struct evhttp_request *req, void *arg)
 
 /* "[::1]:80", "127.0.0.1:80", "host:80", ":80"; -1: none of these. */
 static int
-split(const char *listen_on, char host[NI_MAXHOST], char port[8])
+split_address(const char *listen_on, char host[NI_MAXHOST], char port[8])
 {
 	const char *colon = strrchr(listen_on, ':'), *from = listen_on;
 	size_t len;
@@ -242,7 +242,7 @@ open_listener(const char *where)
 	char host[NI_MAXHOST], port[8];
 	int fd = -1, rc;
 
-	if (split(where, host, port) == -1) {
+	if (split_address(where, host, port) == -1) {
 		fby_error("http: %s: not of the form address:port", where);
 		return -1;
 	}

@@ -23,7 +23,7 @@
 #define GROUPS_MAX 1024
 
 static struct passwd *
-find(const char *user)
+find_user(const char *user)
 {
 	struct passwd *pw = getpwnam(user);
 	int64_t uid;
@@ -37,7 +37,7 @@ find(const char *user)
 struct fby_account *
 fby_account_new(const char *user)
 {
-	struct passwd *pw = find(user);
+	struct passwd *pw = find_user(user);
 	struct fby_account *a;
 	int n = GROUPS_MAX;
 

@@ -62,7 +62,7 @@ ask_owner(const struct sockaddr_un *sun, socklen_t len, struct ucred *owner)
 
 /* Anybody may take a name, also one to be in our way. */
 static int
-judge(const struct sockaddr_un *sun, socklen_t len, int *pid)
+look_at_owner(const struct sockaddr_un *sun, socklen_t len, int *pid)
 {
 	struct ucred owner;
 
@@ -100,7 +100,7 @@ fby_claim_take(const char *run_dir, dev_t dev, int *fd, int *pid)
 	if (s != -1)
 		close(s);
 	if (s != -1 && saved == EADDRINUSE)
-		return judge(&sun, len, pid);
+		return look_at_owner(&sun, len, pid);
 	fby_warn("run directory: no abstract name: %s; done without it",
 	    strerror(saved));
 	return 0;

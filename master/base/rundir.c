@@ -33,7 +33,7 @@ strip(const char *path)
 }
 
 static bool
-is_ours(uid_t uid)
+is_trusted_owner(uid_t uid)
 {
 	return uid == 0 || uid == geteuid();
 }
@@ -42,7 +42,7 @@ static bool
 is_fit(const char *path, const struct stat *st, bool any_owner,
     struct fby_str *why)
 {
-	if (!any_owner && !is_ours(st->st_uid))
+	if (!any_owner && !is_trusted_owner(st->st_uid))
 		fby_str_printf(why,
 		    "%s: belongs to user %u; it has to belong to root or to "
 		    "user %u, whom this forebay runs as",
@@ -122,7 +122,7 @@ is_plain(int fd)
 	struct stat st;
 
 	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink <= 1 &&
-	    is_ours(st.st_uid);
+	    is_trusted_owner(st.st_uid);
 }
 
 static int

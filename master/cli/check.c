@@ -68,7 +68,7 @@ count_serious(const json_t *list)
 }
 
 static enum fby_check
-judge(const json_t *status)
+state_of(const json_t *status)
 {
 	const json_t *alarms = json_object_get(status, "alarms");
 
@@ -143,7 +143,7 @@ fby_check_unknown(const char *why, struct fby_str *line)
 enum fby_check
 fby_check_status(const json_t *status, struct fby_str *line)
 {
-	enum fby_check check = judge(status);
+	enum fby_check check = state_of(status);
 
 	if (check == FBY_CHECK_UNKNOWN) {
 		fby_check_unknown("the answer is none of a master", line);

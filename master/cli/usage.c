@@ -75,7 +75,7 @@ static const struct {
 /* clang-format on */
 
 static const struct fby_command *
-find(const struct fby_command *commands, const char *name)
+find_command(const struct fby_command *commands, const char *name)
 {
 	for (const struct fby_command *c = commands; c->name; c++)
 		if (strcmp(c->name, name) == 0)
@@ -146,7 +146,7 @@ fby_usage_help(const struct fby_command *commands, const char *name)
 		print_all(commands);
 		return 0;
 	}
-	if ((c = find(commands, name)) == NULL) {
+	if ((c = find_command(commands, name)) == NULL) {
 		fprintf(stderr,
 		    "forebay: there is no command \"%s\"; "
 		    "`forebay help` lists them\n",
@@ -242,7 +242,8 @@ choose(struct line *l, int argc, char **argv,
 {
 	const struct fby_command *c = commands;
 
-	if (optind < argc && (c = find(commands, argv[optind++])) == NULL) {
+	if (optind < argc &&
+	    (c = find_command(commands, argv[optind++])) == NULL) {
 		fprintf(stderr, "forebay: there is no command \"%s\"",
 		    argv[optind - 1]);
 		return NULL;
@@ -282,7 +283,7 @@ fby_usage_run(int argc, char **argv, const struct fby_command *commands)
 		goto out;
 	}
 	if (l.version) {
-		c = find(commands, "version");
+		c = find_command(commands, "version");
 		status = c->fn(&l.o);
 		goto out;
 	}

@@ -43,7 +43,7 @@ set_text(json_t *o, const char *key, const char *text)
 
 /* What is ours to say in a run. */
 static bool
-is_ours(const char *key, size_t len)
+is_set_here(const char *key, size_t len)
 {
 	static const char *const ours[] = { "auto.offset.reset",
 		"group.instance.id" };
@@ -82,7 +82,8 @@ add_config(struct fby_str *s, const char *config, bool writer)
 		while (key + len < config + line && key[len] != ':' &&
 		    !isspace((unsigned char)key[len]))
 			len++;
-		if (!is_ours(key, len) && !(writer && is_consumers(key, len)))
+		if (!is_set_here(key, len) &&
+		    !(writer && is_consumers(key, len)))
 			fby_str_printf(s, "%.*s\n", (int)line, config);
 		config += line + (config[line] == '\n');
 	}

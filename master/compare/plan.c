@@ -37,7 +37,7 @@ fby_compare_plan_complain(struct fby_compare *c, const char *fmt, ...)
 /* ---- the command line ------------------------------------------------- */
 
 static char **
-split(const char *text, size_t *n)
+split_list(const char *text, size_t *n)
 {
 	char **v = fby_calloc(strlen(text) + 2, sizeof(*v));
 
@@ -213,7 +213,7 @@ read_runtimes(struct fby_compare *c, const char *text)
 		choose_installed(c);
 		return 0;
 	}
-	c->runtimes = split(text, &c->nruntimes);
+	c->runtimes = split_list(text, &c->nruntimes);
 	for (size_t i = 0; i < c->nruntimes; i++)
 		rc |= check_runtime(c, c->runtimes[i], i);
 	return rc;
@@ -248,8 +248,8 @@ static int
 make_cases(struct fby_compare *c, const char *sizes, const char *modes)
 {
 	size_t nsizes, nmodes;
-	char **size = split(sizes ? sizes : "", &nsizes);
-	char **mode = split(modes ? modes : "batch", &nmodes);
+	char **size = split_list(sizes ? sizes : "", &nsizes);
+	char **mode = split_list(modes ? modes : "batch", &nmodes);
 	int rc = 0;
 
 	c->cases = fby_calloc(nsizes * nmodes, sizeof(*c->cases));

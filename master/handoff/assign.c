@@ -185,7 +185,7 @@ slots_of(const uint32_t *slots, size_t n)
 }
 
 static void
-split(struct fby_assign_part *parts, size_t nparts, const uint32_t *slots,
+share_out(struct fby_assign_part *parts, size_t nparts, const uint32_t *slots,
     size_t nslots, const uint32_t *canaries, size_t ncanaries, size_t left)
 {
 	struct slots theirs = slots_of(canaries, ncanaries);
@@ -226,7 +226,7 @@ fby_assign_plan_canary(struct fby_assign_part *parts, size_t nparts,
     const uint32_t *slots, size_t nslots, const uint32_t *canaries,
     size_t ncanaries, size_t quota)
 {
-	split(parts, nparts, slots, nslots, canaries, ncanaries, quota);
+	share_out(parts, nparts, slots, nslots, canaries, ncanaries, quota);
 	plan_side(parts, nparts, false, slots, nslots);
 	plan_side(parts, nparts, true, canaries, ncanaries);
 }

@@ -37,7 +37,7 @@ condemn(struct fby_handoff *h, struct fby_part *pt,
 
 /* The holder has died: draw the conclusions for one of its partitions. */
 static void
-judge(struct fby_handoff *h, struct fby_part *pt,
+conclude(struct fby_handoff *h, struct fby_part *pt,
     const struct fby_poison_death *d)
 {
 	enum fby_poison_verdict verdict = fby_poison_died(&pt->poison, d,
@@ -115,7 +115,7 @@ fby_suspicion_died(struct fby_handoff *h, uint32_t slot, uint32_t nrow,
 			.alone = pt->isolated && busy == 1,
 		};
 		if (!pt->lost && is_credible(h, pt, &d))
-			judge(h, pt, &d);
+			conclude(h, pt, &d);
 	}
 	fby_handoff_holder_gone(h, slot);
 }

@@ -25,7 +25,7 @@
 
 /* Number and suffix; NAN: no number. */
 static double
-split(const char *quantity, const char **suffix)
+read_quantity(const char *quantity, const char **suffix)
 {
 	size_t len = strspn(quantity, "0123456789.+-");
 	char number[32];
@@ -43,7 +43,7 @@ int64_t
 fby_pod_cpus(const char *quantity)
 {
 	const char *suffix;
-	double x = split(quantity, &suffix);
+	double x = read_quantity(quantity, &suffix);
 
 	if (strcmp(suffix, "m") == 0)
 		x /= 1000;
@@ -57,7 +57,7 @@ fby_pod_bytes(const char *quantity)
 {
 	static const char letters[] = "kMGTPE";
 	const char *suffix, *letter;
-	double x = split(quantity, &suffix), base = 1000;
+	double x = read_quantity(quantity, &suffix), base = 1000;
 
 	if (suffix[0] && suffix[1] == 'i')
 		base = 1024;

@@ -46,7 +46,7 @@ connect_to(struct fby_probe *p, struct event_base *base, uint16_t port)
 }
 
 static void
-on_answer(void *arg, int code, const char *body, size_t len)
+on_readiness(void *arg, int code, const char *body, size_t len)
 {
 	struct fby_probe *p = arg;
 
@@ -59,7 +59,7 @@ void
 fby_probe_ask(struct fby_probe *p, struct event_base *base, uint16_t port,
     const char *path)
 {
-	p->fetch.fn = on_answer;
+	p->fetch.fn = on_readiness;
 	p->fetch.arg = p;
 	if (p->bev || p->fetch.under_way)
 		return;

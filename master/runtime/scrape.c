@@ -41,7 +41,7 @@ failed(struct fby_scrape *s, const char *why)
 }
 
 static void
-on_answer(void *arg, int code, const char *body, size_t len)
+on_metrics(void *arg, int code, const char *body, size_t len)
 {
 	struct fby_scrape *s = arg;
 
@@ -120,7 +120,7 @@ fby_scrape_init(struct fby_scrape *s, struct fby_context *ctx)
 {
 	memset(s, 0, sizeof(*s));
 	s->ctx = ctx;
-	s->fetch.fn = on_answer;
+	s->fetch.fn = on_metrics;
 	s->fetch.arg = s;
 	evtimer_assign(&s->ev_ask, ctx->base, on_ask, s);
 }

@@ -44,7 +44,7 @@ set_text(json_t *o, const char *key, const char *text)
 
 /* Addresses in this process, and how *we* want to hear of events. */
 static bool
-is_ours(const char *key)
+is_process_bound(const char *key)
 {
 	static const char *const names[] = { "enabled_events", "log.queue",
 		"opaque", "interceptors", "default_topic_conf" };
@@ -59,7 +59,7 @@ is_ours(const char *key)
 }
 
 static const char *
-find(const char **list, size_t n, const char *key)
+value_of(const char **list, size_t n, const char *key)
 {
 	for (size_t i = 0; i + 1 < n; i += 2)
 		if (strcmp(list[i], key) == 0)
@@ -73,9 +73,10 @@ add_changed(json_t *o, const char **list, size_t n, const char **dflt,
     size_t ndflt)
 {
 	for (size_t i = 0; i + 1 < n; i += 2) {
-		const char *was = find(dflt, ndflt, list[i]);
+		const char *was = value_of(dflt, ndflt, list[i]);
 
-		if (is_ours(list[i]) || (was && strcmp(was, list[i + 1]) == 0))
+		if (is_process_bound(list[i]) ||
+		    (was && strcmp(was, list[i + 1]) == 0))
 			continue;
 		set_text(o, list[i], list[i + 1]);
 	}

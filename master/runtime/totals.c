@@ -68,7 +68,7 @@ fby_totals_read_of(const struct fby_totals *t, const char *partition,
 
 /* NULL: there are too many already. */
 static struct fby_totals_item *
-find(struct fby_totals *t, enum fby_total what,
+find_item(struct fby_totals *t, enum fby_total what,
     const struct fby_openmetrics_reading *r)
 {
 	struct fby_totals_item *it;
@@ -105,7 +105,7 @@ take(struct fby_totals *t, const struct fby_openmetrics_reading *r)
 		memcmp(families[what], r->name, r->name_len) != 0))
 		what++;
 	if (what == FBY_TOTAL_N || !(r->value >= 0 && r->value < COUNT_MAX) ||
-	    (it = find(t, (enum fby_total)what, r)) == NULL)
+	    (it = find_item(t, (enum fby_total)what, r)) == NULL)
 		return;
 	/* Less than before: somebody else counts now, from 0. */
 	it->total += r->value >= it->last ? r->value - it->last : r->value;
