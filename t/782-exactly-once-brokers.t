@@ -33,15 +33,15 @@ sub without
 		my @leaders = $cluster->leaders($f->{topics}[0]);
 
 		return @leaders && !grep { $_ == $id || $_ < 1 } @leaders;
-	} 'others lead', 60;
+	} 'others lead', 240;
 	my $acked = $p->acked;
 	my $before = $f->status->{counters}{delivered};
 
-	is_soon { $p->acked > $acked + 1000 } 'records flow', 90;
+	is_soon { $p->acked > $acked + 1000 } 'records flow', 240;
 	is_soon { $f->status->{counters}{delivered} > $before + 1000 }
-	    'and are delivered', 90;
+	    'and are delivered', 240;
 	$cluster->start_node($id);
-	is_soon { $cluster->node_is_up($id) } 'the node is back', 60;
+	is_soon { $cluster->node_is_up($id) } 'the node is back', 240;
 	return;
 }
 
@@ -52,7 +52,7 @@ scenario 'a leader is killed, and then the coordinator' => sub {
 	without($f, $p, ($cluster->leaders($f->{topics}[0]))[0], 'a leader');
 	without($f, $p, $cluster->coordinator($f->{group}), 'a coordinator');
 	Test::Forebay::ExactlyOnce::all_once($cluster, $f, $p,
-	    timeout => 120);
+	    timeout => 240);
 };
 
 my %consumer = ('group.protocol' => 'consumer', 'group.instance.id' => '');
