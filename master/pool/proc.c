@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 
 #include "master/base/context.h"
 #include "master/base/oom.h"
+#include "master/base/procfs.h"
 #include "master/base/spawn.h"
 #include "master/handoff/failure.h"
 #include "master/handoff/handoff.h"
@@ -394,18 +394,10 @@ fby_proc_bury(struct fby_proc *pr, int status)
 static bool
 is_stopped(pid_t pid)
 {
-	char path[64], buf[512] = "";
-	const char *p = NULL;
-	int fd;
+	struct fby_procfs_stat st;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return false;
-	if (read(fd, buf, sizeof(buf) - 1) > 0)
-		p = strrchr(buf, ')');
-	close(fd);
-	return p && (p[2] == 'T' || p[2] == 't');
+	return fby_procfs_stat(pid, &st) == 0 &&
+	    (st.state == 'T' || st.state == 't');
 }
 
 static void
