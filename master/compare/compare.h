@@ -17,6 +17,7 @@
  *	produce           records of our own
  *	child             a `forebay run`, from its start to its end
  *	proc              what a tree of processes has used
+ *	processor         what this machine has
  *	run               one run: throughput
  *	latency           one run: latency at a fixed rate
  *	progress          the bar

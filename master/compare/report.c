@@ -18,6 +18,7 @@
 #include "master/base/version.h"
 #include "master/cli/format.h"
 #include "master/cli/table.h"
+#include "master/compare/processor.h"
 
 #define SHORT_MS 2000 /* runs below it are coarse */
 #define MANY 1000     /* latencies: then the slowest is not p99.9 */
@@ -141,25 +142,6 @@ fby_compare_report_case(const struct fby_compare *c, size_t kase,
 	return buf;
 }
 
-static void
-read_processor(char *buf, size_t size)
-{
-	FILE *f = fopen("/proc/cpuinfo", "re");
-	char line[256], *colon;
-
-	snprintf(buf, size, "unknown processor");
-	while (f && fgets(line, sizeof(line), f)) {
-		colon = strchr(line, ':');
-		if (strncmp(line, "model name", 10) != 0 || colon == NULL)
-			continue;
-		colon += 1 + strspn(colon + 1, " ");
-		snprintf(buf, size, "%.*s", (int)strcspn(colon, "\n"), colon);
-		break;
-	}
-	if (f)
-		fclose(f);
-}
-
 const char *
 fby_compare_report_machine(char buf[FBY_COMPARE_TEXT * 2])
 {
@@ -167,7 +149,7 @@ fby_compare_report_machine(char buf[FBY_COMPARE_TEXT * 2])
 	char processor[96];
 
 	(void)uname(&u);
-	read_processor(processor, sizeof(processor));
+	fby_compare_processor("/proc/cpuinfo", processor, sizeof(processor));
 	snprintf(buf, FBY_COMPARE_TEXT * 2, "%ld CPUs, %s, Linux %.60s",
 	    sysconf(_SC_NPROCESSORS_ONLN), processor, u.release);
 	return buf;
