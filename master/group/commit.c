@@ -259,7 +259,8 @@ send_next(struct fby_commit *c)
 		return;
 	}
 	c->request.under_way = 1;
-	err = rd_kafka_commit_queue(g->rk, list, g->replies, NULL, &c->request);
+	err = rd_kafka_commit_queue(g->rk, list, g->replies.queue, NULL,
+	    &c->request);
 	rd_kafka_topic_partition_list_destroy(list);
 	if (err) {
 		c->request.under_way = 0;

@@ -186,8 +186,8 @@ ask(struct fby_ends *e, struct fby_request *req,
 			rd_kafka_topic_partition_list_add(list,
 			    h->parts[i].topic, h->parts[i].partition)
 			    ->offset = RD_KAFKA_OFFSET_SPEC_LATEST;
-	fby_listing_ask(req, e->group->rk, e->group->replies, list, isolation,
-	    REQUEST_MS);
+	fby_listing_ask(req, e->group->rk, e->group->replies.queue, list,
+	    isolation, REQUEST_MS);
 	rd_kafka_topic_partition_list_destroy(list);
 }
 

@@ -14,8 +14,8 @@
  * what was lost is on its way before, since the broker does not refuse an
  * offset of a lost partition if it comes with the newest metadata.
  *
- * Everything is asynchronous: events and replies come through one eventfd
- * into the master's loop.  A static member (group.instance.id) that stops in
+ * Everything is asynchronous: events and replies come through queues into
+ * the master's loop.  A static member (group.instance.id) that stops in
  * order leaves by unsubscribing, which sends LeaveGroup; closing would not
  * (KIP-345).
  */
@@ -27,13 +27,13 @@
 #include <event2/event_struct.h>
 
 #include "shared/boundary/proto.h"
+#include "shared/kafka/queue.h"
 
 #include "master/group/health.h"
 #include "master/group/instance.h"
 #include "master/group/request.h"
 
 typedef struct rd_kafka_s rd_kafka_t;
-typedef struct rd_kafka_queue_s rd_kafka_queue_t;
 struct fby_context;
 struct fby_handoff;
 
@@ -82,11 +82,10 @@ struct fby_group {
 	struct fby_handoff *handoff; /* gets what is assigned, and revoked */
 	const struct fby_group_ops *ops;
 	void *arg;
-	rd_kafka_t *rk;            /* NULL: closed */
-	rd_kafka_queue_t *queue;   /* events of the member */
-	rd_kafka_queue_t *replies; /* of our own requests */
-	int efd;                   /* readable: a queue has some */
-	struct event ev_queue, ev_poll, ev_retry;
+	rd_kafka_t *rk;                 /* NULL: closed */
+	struct fby_kafka_queue queue;   /* events of the member */
+	struct fby_kafka_queue replies; /* of our own requests */
+	struct event ev_poll, ev_retry;
 	enum fby_group_state state;
 	int64_t since;            /* monotonic: in this state */
 	int32_t epoch;            /* generation; -1: none */

@@ -611,7 +611,7 @@ fby_offsets_resolve(struct fby_offsets *o)
 	o->reset = reset_policy(o->ctx->manifest);
 	if (o->group->rk == NULL || (list = gather(o)) == NULL)
 		return;
-	fby_survey_ask(&o->survey, o->group->rk, o->group->replies, list,
+	fby_survey_ask(&o->survey, o->group->rk, o->group->replies.queue, list,
 	    WHAT | (wants_stable(o) ? FBY_SURVEY_STABLE : 0));
 }
 

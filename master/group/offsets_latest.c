@@ -234,7 +234,7 @@ fby_offsets_send_first(struct fby_offsets *o)
 	if (list == NULL)
 		return false;
 	o->first_commit.under_way = 1;
-	err = rd_kafka_commit_queue(g->rk, list, g->replies, NULL,
+	err = rd_kafka_commit_queue(g->rk, list, g->replies.queue, NULL,
 	    &o->first_commit);
 	rd_kafka_topic_partition_list_destroy(list);
 	if (err) {

@@ -155,7 +155,7 @@ fby_topics_ask(struct fby_topics *t, struct fby_request *req)
 	rd_kafka_AdminOptions_set_request_timeout(opt, IDS_TIMEOUT_MS, NULL, 0);
 	rd_kafka_AdminOptions_set_opaque(opt, req);
 	req->under_way = 1;
-	rd_kafka_DescribeTopics(rk, topics, opt, t->group->replies);
+	rd_kafka_DescribeTopics(rk, topics, opt, t->group->replies.queue);
 	rd_kafka_AdminOptions_destroy(opt);
 	rd_kafka_TopicCollection_destroy(topics);
 }
