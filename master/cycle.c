@@ -87,7 +87,7 @@ fby_cycle_update_foreign(struct fby_master *mst)
 {
 	const char *runtime = fby_manifest_foreign_runtime(mst->ctx.manifest);
 
-	/* Nothing is started by who is about to leave. */
+	/* Nothing is started in a state that ends. */
 	if (mst->ctx.state != FBY_CYCLE_RUNNING)
 		return;
 	if (runtime && !mst->foreign.wanted)

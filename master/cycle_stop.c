@@ -132,7 +132,7 @@ moved_out(struct fby_master *mst)
 	mst->keep_foreign = false;
 	fby_group_view_stop(&mst->group_view);
 	fby_scrape_stop(&mst->scrape);
-	/* What could not be given back in time is nobody's of ours now. */
+	/* Partitions that could not be given back in time are lost to us. */
 	fby_handoff_revoke_all(&mst->handoff, true, 0);
 	fby_cycle_set_state(mst, FBY_CYCLE_RUNNING, "runtime switched");
 	fby_reload_switched(&mst->reload);

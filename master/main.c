@@ -410,7 +410,7 @@ static const struct fby_command commands[] = {
 	    "and ends, SIGTERM and SIGINT do so\nquickly, SIGUSR1 opens the "
 	    "log file anew.", cmd_run },
 	{ "test", FBY_TAKES_FILES | FBY_TAKES_TEST, NULL,
-	    "Check the manifest and say all that is wrong with it",
+	    "Check the manifest and print each mistake",
 	    MANIFEST_MORE "\nThe exit status is 2 if something is wrong.  "
 	    "Nothing is run, loaded or connected to.",
 	    cmd_test },
@@ -418,7 +418,7 @@ static const struct fby_command commands[] = {
 	    "Print the manifest with all defaults, secrets hidden",
 	    MANIFEST_MORE, cmd_dump },
 	{ "runtimes", FIND | JSON, NULL,
-	    "List who can move the records, and who does",
+	    "List the runtimes: program, version, state",
 	    "NUMAFLOW_RUNTIME of the manifest chooses; `runtimes` of its Host "
 	    "document\nmakes programs known.  A version is what PROGRAM "
 	    "--version says within 2 s.\n\n" MANIFEST_MORE, cmd_runtimes },
@@ -435,17 +435,16 @@ static const struct fby_command commands[] = {
 	    "Finish what is in flight, commit, leave; wait for the end",
 	    MASTER_MORE SURE_MORE, cmd_drain },
 	{ "stop", FIND | JSON | YES, NULL,
-	    "Like drain, but do not wait long for what is in flight",
+	    "Like drain, but give the records in flight 10 s at most",
 	    MASTER_MORE SURE_MORE, cmd_stop },
 	{ "reopen", FIND | JSON, NULL, "Open the log file anew",
 	    MASTER_MORE, cmd_reopen },
 	{ "skip", FIND | JSON | YES | FBY_TAKES_ARG, "TOPIC/PARTITION@OFFSET",
-	    "Go on without a record that cannot be delivered",
-	    "It has to be the next record to be acknowledged of a partition "
-	    "that is held back\nby it, or held up.  If it is in a batch that "
-	    "cannot be decoded, the rest of that\nbatch is skipped, too.  "
-	    "What is skipped is counted as dropped; the log says who did\nit."
-	    "\n" MASTER_MORE
+	    "Skip one record that blocks its partition",
+	    "It has to be the next record that its partition acknowledges.  "
+	    "If it is in a batch\nthat cannot be decoded, the rest of the "
+	    "batch is skipped, too.  Skipped records\ncount as dropped; the "
+	    "log names the user.\n" MASTER_MORE
 	    SURE_MORE, cmd_skip },
 	{ "watermark", FIND | JSON | YES | FBY_TAKES_ARG, "reset",
 	    "Forget watermarks that records from the future have raised",

@@ -130,7 +130,7 @@ sub passes
 	like($out, qr/: skipped the batch of offsets 50 to 126, which cannot be decoded; it goes on at 127$/,
 	    'to the end of that batch');
 	like($f->log_text, qr/notice .*\Q$name\E: the batch of offsets 50 to 126, which cannot be decoded, was skipped by hand \(uid $>, pid \d+\)/,
-	    'the log says who did it');
+	    'the log names the user');
 	stands_at($f, $name, 127);
 	is($f->metric('forebay_skipped_total'), 77, 'counted');
 	is_soon { $b->offsets($f->{group}, $topic)->[0]{committed} == 127 }

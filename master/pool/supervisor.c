@@ -163,8 +163,8 @@ fby_supervisor_leaving(const struct fby_supervisor *sup)
 
 /*
  * NULL: there is none.  A place has a process and its successor, and there are
- * twice as many slots as places; but who retires is of no place and keeps its
- * slot until it has exited, however often it is replaced meanwhile.
+ * twice as many slots as places; but one that retires has no place and keeps
+ * its slot until it has exited, however often it is replaced meanwhile.
  */
 static struct fby_proc *
 free_proc(struct fby_supervisor *sup)

@@ -146,8 +146,8 @@ int fby_supervisor_adopt(struct fby_supervisor *sup,
     unsigned generation) FBY_MUSTCHECK;
 
 /*
- * No place has an old generation, a successor, or one too many, and whoever
- * came new with the roll is ready.
+ * No place has an old generation, a successor, or one too many, and the
+ * canaries that came with the roll are ready.
  */
 bool fby_supervisor_is_up_to_date(const struct fby_supervisor *sup);
 

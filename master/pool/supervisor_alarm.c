@@ -24,7 +24,7 @@ is_ready(const struct fby_supervisor *sup, const struct fby_place *pl)
 	    sup->procs[pl->slot].state == FBY_PROC_READY;
 }
 
-/* An isolation worker is there to die: who is in it is another alarm's. */
+/* An isolation worker is there to die: alarm POISON names its partition. */
 static bool
 is_in_loop(const struct fby_supervisor *sup, const struct fby_place *pl,
     enum fby_place_kind kind)

@@ -43,8 +43,8 @@ void fby_supervisor_adjust(struct fby_supervisor *sup);
 /* ---- supervisor_roll.c ------------------------------------------------ */
 
 /*
- * The way back to the manifest in force has failed, too, and whoever asked for
- * the reload has been told: sooner or later it works.  Every second.
+ * The way back to the manifest in force has failed, too, and the reload has
+ * been answered: it is tried again, later each time.  Every second.
  */
 void fby_supervisor_try_again(struct fby_supervisor *sup, int64_t now);
 

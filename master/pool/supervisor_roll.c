@@ -134,7 +134,7 @@ set_programs(struct fby_supervisor *sup, const struct fby_manifest *m)
 	return 0;
 }
 
-/* Each gets its own program's; who is of neither retires. */
+/* Each gets its own program's; one of another program retires. */
 static void
 tell_manifest(struct fby_supervisor *sup, struct fby_proc *pr)
 {
