@@ -20,9 +20,10 @@ my $b = Test::Forebay::Kafka->shared;
 sub copier
 {
 	my ($topic, $copy, %host) = @_;
+	my $runtime = delete $host{runtime} // 'c';
 
 	return Test::Forebay->new(broker => $b, topic => $topic,
-	    sink => { kafka => { brokers => [$b->bootstrap], topic => $copy,
+	    runtime => $runtime, sink => { kafka => { brokers => [$b->bootstrap], topic => $copy,
 		setKey => JSON::PP::true() } }, host => \%host);
 }
 
@@ -65,21 +66,36 @@ for my $delivery (qw(atLeastOnce exactlyOnce)) {
 	};
 }
 
-# Java's client can write it, librdkafka cannot.
-scenario 'a record of 1970 itself' => sub {
-	my $topic = $b->topic(1);
-	my $copy = $b->topic(1, output => 1);
-	my $f = copier($topic, $copy);
+scenario 'python: records without a time' => sub {
+	my $why = Test::Forebay::no_python();
 
-	run_ok([$b->java('org.apache.kafka.tools.VerifiableProducer',
-	    '--bootstrap-server', $b->bootstrap, '--topic', $topic,
-	    '--max-messages', 1, '--message-create-time', 0)],
-	    timeout => patience(60));
-	is(printed($topic, '%T %h %s'), '0  0', 'the source has one');
-	$f->start->await_caught_up;
-	$f->drain;
-	is(printed($copy, '%T %h %s'), '1 forebay-timestamp=0 0',
-	    'the copy is of the next millisecond, and says so');
+	return skip_for($why) if $why;
+	my $times = copied_ok({ event_time => -1, step => 0 }, 'no time',
+	    runtime => 'python');
+
+	is($times, '-1 ' x 1000, 'each has none');
 };
+
+# Java's client can write it, librdkafka cannot.
+for my $runtime ('c', 'python') {
+	scenario "$runtime: a record of 1970 itself" => sub {
+		my $why = $runtime eq 'c' ? undef : Test::Forebay::no_python();
+
+		return skip_for($why) if $why;
+		my $topic = $b->topic(1);
+		my $copy = $b->topic(1, output => 1);
+		my $f = copier($topic, $copy, runtime => $runtime);
+
+		run_ok([$b->java('org.apache.kafka.tools.VerifiableProducer',
+		    '--bootstrap-server', $b->bootstrap, '--topic', $topic,
+		    '--max-messages', 1, '--message-create-time', 0)],
+		    timeout => patience(60));
+		is(printed($topic, '%T %h %s'), '0  0', 'the source has one');
+		$f->start->await_caught_up;
+		$f->drain;
+		is(printed($copy, '%T %h %s'), '1 forebay-timestamp=0 0',
+		    'the copy is of the next millisecond, and says so');
+	};
+}
 
 done_testing();

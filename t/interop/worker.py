@@ -3,8 +3,8 @@
 """A worker of forebay's in Python: what shared/README says, and no more.  It reads with
 confluent-kafka, writes to one sink (log, kafka, blackhole) until it takes the record,
 and keeps its promises by the ledger alone: it may be killed at any line."""
-import collections, contextlib, ctypes, json, mmap, os, re, select, signal, socket
-import struct, sys, time, types
+import collections, contextlib, ctypes, fcntl, json, mmap, os, re, select, signal
+import socket, struct, sys, time, types
 import confluent_kafka as ck
 from confluent_kafka import KafkaError as E
 
@@ -41,10 +41,10 @@ def client(kind, settings):     # without what this librdkafka is too old to kno
 
 class Sink:
     """It answers each record with its lane's done(), at once or later.  The log is all
-    workers': whole lines, of PIPE_BUF at once, and only when somebody takes them."""
+    workers': whole lines, locked, of PIPE_BUF, and only when somebody takes them."""
     def __init__(self, conf):
         self.conf, self.kind, self.fd = conf, conf['type'], os.dup(1)
-        self.lines, self.records = bytearray(), collections.deque()
+        self.lines, self.records, self.is_whole = bytearray(), collections.deque(), True
         self.producer = self.kind == 'kafka' and client(ck.Producer, conf['settings'])
 
     def write(self, r, m, headers):
@@ -56,11 +56,12 @@ class Sink:
             self.lines += text.decode('latin-1').encode('unicode_escape') + b'\n'
             self.records.append(r)
         elif self.kind == 'kafka':
-            key, topic = m.key() if self.conf['setKey'] else None, self.conf['topic']
+            key, at = m.key() if self.conf['setKey'] else None, m.timestamp()[1]
+            headers = headers + [('forebay-timestamp', '0')] * (at == 0)    # 0 is now
             try:
                 self.producer.produce(
-                    topic, m.value(), key, headers=headers, timestamp=m.timestamp()[1],
-                    on_delivery=lambda error, _: r.lane.done(r, error))
+                    self.conf['topic'], m.value(), key, headers=headers,
+                    timestamp=at or 1, on_delivery=lambda e, _: r.lane.done(r, e))
             except (BufferError, ck.KafkaException) as e:
                 r.lane.done(r, e)
         else:
@@ -72,13 +73,15 @@ class Sink:
         while self.lines and select.select([], [self.fd], [], 0)[1]:
             end = self.lines.rfind(b'\n', 0, select.PIPE_BUF) + 1 or select.PIPE_BUF
             try:
+                fcntl.lockf(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 n = os.write(self.fd, self.lines[:end])
-            except OSError:             # a full disk is no record's fault
-                return
+            except OSError:             # a full disk, or another's lock: a bit later
+                break
             for _ in range(self.lines.count(b'\n', 0, n)):
-                r = self.records.popleft()
-                r.lane.done(r)
+                (r := self.records.popleft()).lane.done(r)
+            self.is_whole = self.lines[n - 1] == 10
             del self.lines[:n]
+        self.is_whole and fcntl.lockf(self.fd, fcntl.LOCK_UN)
 
 class Lane:
     """A partition, from GRANT to RELEASED.  How far it is stands in its row: `acked` is
@@ -104,11 +107,11 @@ class Lane:
 
     def take(self, msg):
         """What a death is judged by is in the ledger before the sink has the record."""
-        q, slot, kind, ms = self.q, self.w.q, *msg.timestamp()
+        q, slot, ms = self.q, self.w.q, msg.timestamp()[1]
         r = types.SimpleNamespace(
             lane=self, msg=msg, offset=msg.offset(), is_done=False,
             size=len(msg.value() or b'') + len(msg.key() or b''),
-            stamp=(t := self.w.wall if kind == ck.TIMESTAMP_NOT_AVAILABLE else ms))
+            stamp=(t := ms if ms >= 0 else self.w.wall))
         self.ring.append(r)
         self.size, self.active = self.size + r.size, self.w.now
         q[READ], q[READ_BYTES] = q[READ] + 1, q[READ_BYTES] + r.size
@@ -205,13 +208,11 @@ class Worker:
         dead = sinks['deadLetter'] or sinks['sink']
         self.sink, self.dead_letter = Sink(sinks['sink']), Sink(dead)
 
-    def configure(self, fd):
-        self.conf = json.loads(os.pread(fd, 1 << 24, 0))
-
+    def configure(self, fd): self.conf = json.loads(os.pread(fd, 1 << 24, 0))
     def reopen(self, fd): os.dup2(fd, 2)
 
     def grant(self, row, kills, epoch, start, *rest):
-        ln = row < self.nrows and Lane(self, row, kills, epoch, start, *rest)
+        ln = epoch and row < self.nrows and Lane(self, row, kills, epoch, start, *rest)
         why = REVOKED if self.i[STATE] == DRAINING else FAILED
         if why == REVOKED or not ln or not ln.is_ours() or ln.key in self.lanes:
             return self.send(RELEASED, 'IIQq', row, why, epoch, 0)
@@ -284,8 +285,7 @@ class Worker:
             self.listen()
             self.read()
             while self.again and self.now >= self.again[0].due:
-                r = self.again.popleft()
-                if r.lane.is_ours():
+                if (r := self.again.popleft()).lane.is_ours():
                     r.lane.hand_over(r)
             self.sink.flush()
             self.dead_letter.flush()
