@@ -34,6 +34,18 @@ fby_lane_set_state(struct fby_lane *ln, enum fby_lane_state to, const char *why)
 	ln->state = to;
 }
 
+/* It goes into each line of a log sink, and so is made once. */
+static char *
+print_name(const char *topic, int32_t partition)
+{
+	struct fby_str s;
+
+	fby_str_init(&s);
+	fby_str_escape(&s, topic, strlen(topic));
+	fby_str_printf(&s, ":%" PRId32, partition);
+	return fby_str_take(&s);
+}
+
 struct fby_lane *
 fby_lane_new(struct fby_worker *w, const struct fby_msg_grant *msg)
 {
@@ -48,6 +60,7 @@ fby_lane_new(struct fby_worker *w, const struct fby_msg_grant *msg)
 	ln->partition = msg->partition;
 	ln->topic_id = msg->topic_id;
 	ln->name = fby_asprintf("%s/%" PRId32, ln->topic, ln->partition);
+	ln->printed = print_name(ln->topic, ln->partition);
 	ln->isolate_until = msg->isolate_until;
 	ln->kills = msg->kills;
 	ln->txn.newest = INT64_MIN;
@@ -69,6 +82,7 @@ fby_lane_free(struct fby_lane *ln)
 	fby_acks_fini(&ln->acks);
 	fby_eventtime_fini(&ln->et);
 	free(ln->failed);
+	free(ln->printed);
 	free(ln->name);
 	free(ln->topic);
 	free(ln);

@@ -68,6 +68,7 @@ struct fby_lane {
 	int32_t partition;
 	uint64_t topic_id; /* when it was granted; 0: unknown yet */
 	char *name;        /* "orders/3" */
+	char *printed;     /* "orders:3", escaped for lines of text */
 	enum fby_release_reason reason;
 	struct event ev_deadline; /* grant.c */
 	int64_t drain_by;         /* monotonic: when that is */

@@ -65,14 +65,18 @@ fby_str_printf(struct fby_str *s, const char *fmt, ...)
 	va_list ap;
 	int n;
 
+	reserve(s, 0);
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(s->p + s->len, s->cap - s->len, fmt, ap);
 	va_end(ap);
 	FBY_BUG_ON(n < 0);
-	reserve(s, (size_t)n);
-	va_start(ap, fmt);
-	vsnprintf(s->p + s->len, (size_t)n + 1, fmt, ap);
-	va_end(ap);
+	/* Mostly there was room. */
+	if ((size_t)n >= s->cap - s->len) {
+		reserve(s, (size_t)n);
+		va_start(ap, fmt);
+		vsnprintf(s->p + s->len, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
 	s->len += (size_t)n;
 }
 

@@ -198,6 +198,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_texts t = { .p = (const char *)data, .left = size };
 	struct fby_lane ln = { .topic = fuzz_string(&t), .partition = 3 };
+	struct fby_str printed;
 	const struct bytes payload = next(&t), key = next(&t);
 	const rd_kafka_message_t msg = {
 		.payload = (void *)(uintptr_t)payload.p,
@@ -207,6 +208,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.offset = 5,
 	};
 
+	/* As lane.c has it. */
+	fby_str_init(&printed);
+	fby_str_escape(&printed, ln.topic, strlen(ln.topic));
+	fby_str_printf(&printed, ":%d", ln.partition);
+	ln.printed = printed.p;
 	for (nall = 0; nall < HEADERS && !t.is_over; nall++) {
 		all[nall].name = fuzz_string(&t);
 		all[nall].value = next(&t);
@@ -214,6 +220,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(&ln, &msg);
 	for (size_t i = 0; i < nall; i++)
 		free(all[i].name);
+	fby_str_fini(&printed);
 	free(ln.topic);
 	return 0;
 }

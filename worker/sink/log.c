@@ -105,9 +105,7 @@ add_line(struct fby_str *text, const struct fby_lane *ln,
 	fby_str_printf(text, " EventTime - %" PRId64 " Headers - ",
 	    fby_run_event_time(msg, fby_clock_wall()));
 	add_headers(text, msg);
-	fby_str_puts(text, " ID - ");
-	fby_str_escape(text, ln->topic, strlen(ln->topic));
-	fby_str_printf(text, ":%" PRId32 ":%" PRId64 "\n", ln->partition,
+	fby_str_printf(text, " ID - %s:%" PRId64 "\n", ln->printed,
 	    msg->offset);
 }
 

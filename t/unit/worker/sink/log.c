@@ -198,12 +198,12 @@ rd_kafka_message_headers(const rd_kafka_message_t *msg,
 static void
 open_job(struct job *j, char key)
 {
-	static char topic[] = "t";
+	static char name[] = "t:0";
 
 	memset(j, 0, sizeof(*j));
 	j->key = key;
 	j->w.base = base;
-	j->ln.topic = topic;
+	j->ln.printed = name;
 	j->ln.w = &j->w;
 	j->b = calloc(1, sizeof(*j->b) + RECORDS * sizeof(struct fby_record));
 	j->b->ln = &j->ln;
