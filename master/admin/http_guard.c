@@ -53,12 +53,23 @@ on_buffer(struct event_base *base, void *arg)
 	return bev;
 }
 
+/* Freeing a buffer that is still referred to takes its callbacks away. */
+static bool
+is_gone(struct bufferevent *bev)
+{
+	void *arg;
+
+	bufferevent_getcb(bev, NULL, NULL, NULL, &arg);
+	return arg == NULL;
+}
+
+/* The number of one that is gone already may be another file's by now. */
 static void
 learn_fd(struct fby_http_conn *c)
 {
 	struct stat st;
 
-	c->fd = bufferevent_getfd(c->bev);
+	c->fd = is_gone(c->bev) ? -1 : bufferevent_getfd(c->bev);
 	if (c->fd != -1 && fstat(c->fd, &st) == 0)
 		c->ino = st.st_ino;
 	bufferevent_decref(c->bev);
