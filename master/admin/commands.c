@@ -21,7 +21,7 @@ cmd_status(struct fby_master *mst, struct fby_control_conn *conn,
     const char *args)
 {
 	(void)args;
-	fby_control_answer(conn, fby_status_json(mst));
+	fby_control_pieces(conn, fby_status_begin(mst));
 }
 
 static void

@@ -28,6 +28,7 @@
 #include "shared/base/str.h"
 #include "shared/boundary/proto.h"
 
+#include "master/admin/status.h"
 #include "master/base/backoff.h"
 #include "master/base/control_socket.h"
 #include "master/base/procfs.h"
@@ -42,12 +43,13 @@ struct fby_control_conn {
 	unsigned magic;
 	struct fby_control *ctl;
 	struct bufferevent *bev;
-	bool asked;    /* the line has come */
-	bool answered; /* goes when that is sent */
-	bool waiting;  /* for the end of the process */
-	bool talks;    /* counts in ntalking */
-	bool hurries;  /* has HURRY_MS */
-	char who[64];  /* "uid 0, pid 4711" */
+	bool asked;                     /* the line has come */
+	bool answered;                  /* goes when that is sent */
+	bool waiting;                   /* for the end of the process */
+	bool talks;                     /* counts in ntalking */
+	bool hurries;                   /* has HURRY_MS */
+	struct fby_status_text *pieces; /* that are still to come; or NULL */
+	char who[64];                   /* "uid 0, pid 4711" */
 	LIST_ENTRY(fby_control_conn) entry;
 };
 
@@ -123,6 +125,7 @@ conn_free(struct fby_control_conn *conn)
 	FBY_BUG_ON(conn->magic != CONN_MAGIC);
 	fby_reload_forget(&conn->ctl->mst->reload, conn);
 	fby_quarantine_forget(&conn->ctl->mst->quarantine, conn);
+	fby_status_end(conn->pieces);
 	LIST_REMOVE(conn, entry);
 	conn->ctl->nconns--;
 	leave_place(conn);
@@ -142,6 +145,31 @@ send_answer(struct fby_control_conn *conn, const char *text, size_t len)
 	conn->waiting = false;
 	bufferevent_set_timeouts(conn->bev, NULL, &tv);
 	bufferevent_write(conn->bev, text, len);
+}
+
+static void
+send_piece(struct fby_control_conn *conn)
+{
+	struct timeval tv = fby_clock_tv(ANSWER_MS);
+	struct fby_str s;
+
+	fby_str_init(&s);
+	if (fby_status_next(conn->pieces, &s)) {
+		bufferevent_set_timeouts(conn->bev, NULL, &tv);
+		bufferevent_write(conn->bev, s.p, s.len);
+	} else {
+		fby_status_end(conn->pieces);
+		conn->pieces = NULL;
+		send_answer(conn, s.p, s.len);
+	}
+	fby_str_fini(&s);
+}
+
+void
+fby_control_pieces(struct fby_control_conn *conn, struct fby_status_text *taken)
+{
+	conn->pieces = taken;
+	send_piece(conn);
 }
 
 void
@@ -246,7 +274,7 @@ on_read(struct bufferevent *bev, void *arg)
 	else
 		run_command(conn, line);
 	free(line);
-	if (!conn->answered)
+	if (!conn->answered && conn->pieces == NULL)
 		leave_place(conn);
 }
 
@@ -260,6 +288,8 @@ on_written(struct bufferevent *bev, void *arg)
 	FBY_BUG_ON(conn->magic != CONN_MAGIC);
 	if (conn->answered)
 		conn_free(conn);
+	else if (conn->pieces)
+		send_piece(conn);
 }
 
 /* Closed altogether, and not only its sending side. */
@@ -475,7 +505,7 @@ fby_control_finished(struct fby_control *ctl, bool ok, const char *text)
 		next = LIST_NEXT(conn, entry);
 		if (conn->waiting)
 			fby_control_result(conn, ok, text);
-		else if (conn->asked && !conn->answered)
+		else if (conn->asked && !conn->answered && !conn->pieces)
 			fby_control_result(conn, false,
 			    "the master has stopped meanwhile");
 		out = bufferevent_get_output(conn->bev);

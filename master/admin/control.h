@@ -25,6 +25,7 @@
 struct fby_control;
 struct fby_control_conn;
 struct fby_master;
+struct fby_status_text;
 
 /* NULL: the socket cannot be made, said in the log. */
 struct fby_control *fby_control_open(struct fby_master *mst);
@@ -60,6 +61,9 @@ extern const struct fby_control_cmd fby_control_cmds[]; /* ends: no name */
 void fby_control_answer(struct fby_control_conn *conn, json_t *taken);
 void fby_control_result(struct fby_control_conn *conn, bool ok,
     const char *text);
+/* Takes it: a piece is made when the one before is sent. */
+void fby_control_pieces(struct fby_control_conn *conn,
+    struct fby_status_text *taken);
 void fby_control_text(struct fby_control_conn *conn, const char *text);
 
 /* Who is talking, for the record: "uid 0, pid 4711". */

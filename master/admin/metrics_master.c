@@ -163,6 +163,13 @@ own_loop(struct fby_metrics_out *o, const struct fby_metric *m)
 	    FBY_TURN_BOUNDS, t->bucket, (double)t->us / 1e6);
 }
 
+static double
+longest_turn(const struct fby_master *mst)
+{
+	(void)mst;
+	return (double)fby_turns()->longest_us / 1e6;
+}
+
 /* ---- the table -------------------------------------------------------- */
 
 /* clang-format off */
@@ -187,6 +194,8 @@ const struct fby_metric fby_metrics_of_master[] = {
 	OWN("forebay_loop_seconds", HISTOGRAM, "seconds", "", own_loop,
 	    "Turns of the master's loop, from its waking up until it waits "
 	    "again; nothing in it waits, so more than 0.02 is worth a report."),
+	M("forebay_loop_longest_seconds", GAUGE, "seconds", longest_turn,
+	    "The longest of these turns."),
 	OWN("forebay_group_state", STATESET, NULL, "forebay_group_state",
 	    own_group_state, "Where the consumer group's member is."),
 	M("forebay_group_generation", GAUGE, NULL, group_generation,

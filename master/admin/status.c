@@ -15,6 +15,7 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/mem.h"
+#include "shared/base/str.h"
 #include "shared/manifest/manifest.h"
 
 #include "master/base/json.h"
@@ -178,48 +179,46 @@ add_progress(json_t *o, const struct fby_master *mst, uint32_t row)
 	fby_json_set(o, "error", f ? fby_json_text(f->text) : json_null());
 }
 
-/* In the order that people look for them, not that of the rows. */
-static json_t *
-partitions(const struct fby_master *mst)
+/* In the order that people look for them, not that of the rows; heap. */
+static const struct fby_part **
+in_order(const struct fby_handoff *h, size_t *n)
 {
-	const struct fby_handoff *h = &mst->handoff;
 	const struct fby_part **sorted;
-	json_t *list = json_array();
-	size_t n = 0;
 
+	*n = 0;
 	sorted = fby_calloc(h->nparts ? h->nparts : 1, sizeof(const void *));
 	for (uint32_t i = 0; i < h->nparts; i++)
 		if (h->parts[i].state != FBY_ROW_FREE)
-			sorted[n++] = &h->parts[i];
-	qsort(sorted, n, sizeof(const void *), compare_parts);
-	for (size_t i = 0; i < n; i++) {
-		const struct fby_part *pt = sorted[i];
-		bool held = fby_handoff_is_held(pt);
-		struct fby_ledger_row row;
-		json_t *o;
+			sorted[(*n)++] = &h->parts[i];
+	qsort(sorted, *n, sizeof(const void *), compare_parts);
+	return sorted;
+}
 
-		fby_handoff_view(h, pt, &row);
-		o = fby_status_row(&row);
-		fby_json_set(o, "topic", fby_json_text(pt->topic));
-		fby_json_set(o, "partition", json_integer(pt->partition));
-		fby_json_set(o, "state",
-		    fby_json_text(fby_row_state_name((uint32_t)pt->state)));
-		fby_json_set(o, "holder",
-		    held ? json_integer(pt->slot) : json_null());
-		fby_json_set(o, "isolated", json_boolean(pt->isolated));
-		fby_json_set(o, "canary",
-		    json_boolean(held &&
-			fby_supervisor_kind(&mst->sup.procs[pt->slot]) ==
-			    FBY_PLACE_CANARY));
-		fby_json_set(o, "held_back_at",
-		    pt->state == FBY_ROW_QUARANTINED ?
-			json_integer(pt->poison.culprit) :
-			json_null());
-		add_progress(o, mst, pt->row);
-		json_array_append_new(list, o);
-	}
-	free(sorted);
-	return list;
+static json_t *
+own(const struct fby_master *mst, const struct fby_part *pt)
+{
+	bool held = fby_handoff_is_held(pt);
+	struct fby_ledger_row row;
+	json_t *o;
+
+	fby_handoff_view(&mst->handoff, pt, &row);
+	o = fby_status_row(&row);
+	fby_json_set(o, "topic", fby_json_text(pt->topic));
+	fby_json_set(o, "partition", json_integer(pt->partition));
+	fby_json_set(o, "state",
+	    fby_json_text(fby_row_state_name((uint32_t)pt->state)));
+	fby_json_set(o, "holder", held ? json_integer(pt->slot) : json_null());
+	fby_json_set(o, "isolated", json_boolean(pt->isolated));
+	fby_json_set(o, "canary",
+	    json_boolean(held &&
+		fby_supervisor_kind(&mst->sup.procs[pt->slot]) ==
+		    FBY_PLACE_CANARY));
+	fby_json_set(o, "held_back_at",
+	    pt->state == FBY_ROW_QUARANTINED ?
+		json_integer(pt->poison.culprit) :
+		json_null());
+	add_progress(o, mst, pt->row);
+	return o;
 }
 
 /* The same of what another member of the group does; the rest is unknown. */
@@ -245,18 +244,6 @@ observed(const struct fby_group_view_part *p)
 	for (size_t k = 0; k < FBY_NELEM(unknown); k++)
 		fby_json_set(o, unknown[k], json_null());
 	return o;
-}
-
-static json_t *
-all_partitions(const struct fby_master *mst)
-{
-	json_t *list = partitions(mst);
-
-	for (size_t i = 0; i < mst->group_view.nparts; i++)
-		if (!fby_status_is_ours(mst, &mst->group_view.parts[i]))
-			json_array_append_new(list,
-			    observed(&mst->group_view.parts[i]));
-	return list;
 }
 
 int64_t
@@ -442,8 +429,9 @@ total_rate(const struct fby_master *mst)
 	return total;
 }
 
-json_t *
-fby_status_json(struct fby_master *mst)
+/* All but the partitions. */
+static json_t *
+head(const struct fby_master *mst)
 {
 	const struct fby_manifest *m = mst->ctx.manifest;
 	const char *reason = fby_ready_why_not(mst);
@@ -478,7 +466,89 @@ fby_status_json(struct fby_master *mst)
 	fby_json_set(o, "lag", fby_json_known(fby_status_total_lag(mst)));
 	fby_json_set(o, "runtimes", fby_status_runtimes(mst));
 	fby_json_set(o, "workers", workers(mst));
-	fby_json_set(o, "partitions", all_partitions(mst));
 	fby_json_set(o, "counters", counters(mst));
 	return o;
+}
+
+/* ---- piece by piece --------------------------------------------------- */
+
+#define PIECE 64 /* partitions: a few milliseconds */
+
+struct fby_status_text {
+	const struct fby_master *mst;
+	const struct fby_part **own; /* in order; they never move */
+	size_t nown, at;             /* `at` goes on through those observed */
+	bool has_begun, has_any;
+};
+
+struct fby_status_text *
+fby_status_begin(const struct fby_master *mst)
+{
+	struct fby_status_text *t = fby_calloc(1, sizeof(*t));
+
+	t->mst = mst;
+	t->own = in_order(&mst->handoff, &t->nown);
+	return t;
+}
+
+void
+fby_status_end(struct fby_status_text *t)
+{
+	if (t == NULL)
+		return;
+	free(t->own);
+	free(t);
+}
+
+/* Without its last `less` bytes; takes the object. */
+static void
+put(struct fby_str *s, json_t *o, size_t less)
+{
+	char *text = json_dumps(o, JSON_COMPACT);
+
+	if (text == NULL)
+		fby_mem_fatal();
+	fby_str_add(s, text, strlen(text) - less);
+	free(text);
+	json_decref(o);
+}
+
+/* The next one, or NULL: it is shown nowhere, or not here any more. */
+static json_t *
+next_partition(struct fby_status_text *t)
+{
+	const struct fby_master *mst = t->mst;
+	const struct fby_group_view_part *seen;
+	size_t i = t->at++;
+
+	if (i < t->nown)
+		return t->own[i]->state == FBY_ROW_FREE ? NULL :
+							  own(mst, t->own[i]);
+	seen = &mst->group_view.parts[i - t->nown];
+	return fby_status_is_ours(mst, seen) ? NULL : observed(seen);
+}
+
+bool
+fby_status_next(struct fby_status_text *t, struct fby_str *s)
+{
+	if (!t->has_begun) {
+		put(s, head(t->mst), 1);
+		fby_str_puts(s, ",\"partitions\":[");
+		t->has_begun = true;
+	}
+	for (size_t n = 0; n < PIECE; n++) {
+		json_t *o;
+
+		/* What is seen from outside may get fewer meanwhile. */
+		if (t->at >= t->nown + t->mst->group_view.nparts) {
+			fby_str_puts(s, "]}\n");
+			return false;
+		}
+		if ((o = next_partition(t)) == NULL)
+			continue;
+		fby_str_puts(s, t->has_any ? "," : "");
+		put(s, o, 0);
+		t->has_any = true;
+	}
+	return true;
 }

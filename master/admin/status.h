@@ -19,9 +19,18 @@
 
 struct fby_master;
 struct fby_group_view_part;
+struct fby_status_text;
+struct fby_str;
 
-/* A new reference. */
-json_t *fby_status_json(struct fby_master *mst);
+/*
+ * As text, a line, piece by piece: with thousands of partitions all of it would
+ * keep the loop from turning.  What comes before the partitions, sums, too, is
+ * of one moment, that of the first piece; each partition is of that of its own.
+ */
+struct fby_status_text *fby_status_begin(const struct fby_master *mst);
+/* Appends the next piece.  false: that was the last. */
+bool fby_status_next(struct fby_status_text *t, struct fby_str *s);
+void fby_status_end(struct fby_status_text *t); /* may be NULL */
 
 /* A partition that is seen from outside: is it held here, and seen better? */
 bool fby_status_is_ours(const struct fby_master *mst,
