@@ -210,14 +210,17 @@ on_leftover_gone(void *arg)
 
 /* ---- the end ---------------------------------------------------------- */
 
-static void
+/* false: a thread is left that hangs; see call.h. */
+static bool
 close_all(struct fby_master *mst)
 {
 	bool keep = mst->exit_code != FBY_EXIT_OK || mst->shm.head == NULL ||
 	    fby_recover_pending(&mst->recover) > 0;
 
+	bool is_over;
+
 	if (mst->ctx.base == NULL)
-		return;
+		return true;
 	fby_supervisor_fini(&mst->sup);
 	fby_oom_fini(&mst->oom);
 	fby_scrape_fini(&mst->scrape);
@@ -234,7 +237,7 @@ close_all(struct fby_master *mst)
 		fby_ends_fini(&mst->ends);
 	}
 	fby_handoff_fini(&mst->handoff);
-	fby_calls_fini(&mst->ctx.calls);
+	is_over = fby_calls_fini(&mst->ctx.calls);
 	fby_reload_fini(&mst->reload);
 	fby_recover_fini(&mst->recover);
 	fby_leftover_fini(&mst->leftover);
@@ -252,6 +255,7 @@ close_all(struct fby_master *mst)
 	fby_rundir_leave(&mst->rundir, keep ? -1 : mst->shm.fd);
 	fby_crash_guard(NULL, 0);
 	fby_shm_close(&mst->shm);
+	return is_over;
 }
 
 /* ---- all of it -------------------------------------------------------- */
@@ -259,6 +263,8 @@ close_all(struct fby_master *mst)
 int
 fby_daemon_run(struct fby_master *mst)
 {
+	bool is_over;
+
 	fby_turn_start();
 	mst->rundir = (struct fby_rundir)FBY_RUNDIR_INIT;
 	mst->shm = (struct fby_shm)FBY_SHM_INIT;
@@ -288,7 +294,7 @@ fby_daemon_run(struct fby_master *mst)
 		if (mst->exit_code == FBY_EXIT_OK)
 			event_base_dispatch(mst->ctx.base);
 	}
-	close_all(mst);
+	is_over = close_all(mst);
 	fby_failure_fini(&mst->failures);
 	fby_alarm_fini(&mst->ctx.alarms);
 	fby_notify_fini(&mst->notify);
@@ -296,5 +302,8 @@ fby_daemon_run(struct fby_master *mst)
 		close(mst->ctx.manifest_fd);
 	fby_notice("exit, code %d", mst->exit_code);
 	fby_log_flush();
+	/* What libraries do at exit is not safe beside it. */
+	if (!is_over)
+		_exit(mst->exit_code);
 	return mst->exit_code;
 }

@@ -14,14 +14,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "shared/base/mem.h"
 
-enum kind { COMMITTED, METADATA, MEMBERS, DESTROY };
-
 struct fby_call {
 	TAILQ_ENTRY(fby_call) entry;
-	enum kind kind;
+	enum fby_call_kind kind;
 	rd_kafka_t *rk;
 	rd_kafka_topic_partition_list_t *list;    /* or NULL */
 	const struct rd_kafka_metadata *md;       /* or NULL */
@@ -68,18 +67,18 @@ static void
 make(struct fby_call *call)
 {
 	switch (call->kind) {
-	case COMMITTED:
+	case FBY_CALL_COMMITTED:
 		call->err = rd_kafka_committed(call->rk, call->list,
 		    call->timeout_ms);
 		break;
-	case METADATA:
+	case FBY_CALL_METADATA:
 		call->err = get_metadata(call);
 		break;
-	case MEMBERS:
+	case FBY_CALL_MEMBERS:
 		call->err = rd_kafka_list_groups(call->rk, call->group,
 		    &call->groups, call->timeout_ms);
 		break;
-	case DESTROY:
+	case FBY_CALL_DESTROY:
 		rd_kafka_destroy_flags(call->rk,
 		    RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 		break;
@@ -97,6 +96,7 @@ next_call(struct fby_calls *c, bool *wanted)
 		pthread_cond_wait(&c->wanted, &c->lock);
 	if (call) {
 		TAILQ_REMOVE(&c->todo, call, entry);
+		c->kind = call->kind;
 		*wanted = !call->is_forgotten;
 	}
 	pthread_mutex_unlock(&c->lock);
@@ -205,7 +205,7 @@ fby_call_committed(struct fby_calls *c, rd_kafka_t *rk,
 {
 	return put(c,
 	    (struct fby_call){
-		.kind = COMMITTED,
+		.kind = FBY_CALL_COMMITTED,
 		.rk = rk,
 		.list = list,
 		.timeout_ms = timeout_ms,
@@ -221,7 +221,7 @@ fby_call_metadata(struct fby_calls *c, rd_kafka_t *rk,
 {
 	return put(c,
 	    (struct fby_call){
-		.kind = METADATA,
+		.kind = FBY_CALL_METADATA,
 		.rk = rk,
 		.list = topics,
 		.timeout_ms = timeout_ms,
@@ -236,7 +236,7 @@ fby_call_members(struct fby_calls *c, rd_kafka_t *rk, const char *group,
 {
 	return put(c,
 	    (struct fby_call){
-		.kind = MEMBERS,
+		.kind = FBY_CALL_MEMBERS,
 		.rk = rk,
 		.group = fby_strdup(group),
 		.timeout_ms = timeout_ms,
@@ -251,7 +251,7 @@ fby_call_destroy(struct fby_calls *c, rd_kafka_t *rk, fby_call_destroyed_fn *fn,
 {
 	put(c,
 	    (struct fby_call){
-		.kind = DESTROY,
+		.kind = FBY_CALL_DESTROY,
 		.rk = rk,
 		.on_destroyed = fn,
 		.arg = arg,
@@ -314,20 +314,53 @@ fby_calls_init(struct fby_calls *c, struct event_base *base)
 	return 0;
 }
 
-void
+/* false: it is still in a call when the time is up. */
+static bool
+join(struct fby_calls *c)
+{
+	int64_t by = fby_clock_wall() + FBY_CALLS_WAIT_MS;
+	struct timespec ts = { by / 1000, by % 1000 * 1000000 };
+
+	return pthread_timedjoin_np(c->thread, NULL, &ts) == 0;
+}
+
+static void
+say_what_hangs(struct fby_calls *c)
+{
+	static const char *const what[] = {
+		[FBY_CALL_COMMITTED] = "asks for committed offsets",
+		[FBY_CALL_METADATA] = "asks for metadata",
+		[FBY_CALL_MEMBERS] = "asks for the group's members",
+		[FBY_CALL_DESTROY] = "closes a client of Kafka, which waits "
+				     "for a resolver or a connection",
+	};
+	enum fby_call_kind kind;
+
+	pthread_mutex_lock(&c->lock);
+	kind = c->kind;
+	pthread_mutex_unlock(&c->lock);
+	fby_warn("the thread that calls Kafka %s, for more than %d s; not "
+		 "waited for",
+	    what[kind], FBY_CALLS_WAIT_MS / 1000);
+}
+
+bool
 fby_calls_fini(struct fby_calls *c)
 {
 	struct fby_call *call;
 
 	if (!c->is_running)
-		return;
+		return true;
 	c->is_running = false;
 	pthread_mutex_lock(&c->lock);
 	c->is_over = true;
 	pthread_cond_signal(&c->wanted);
 	pthread_mutex_unlock(&c->lock);
-	pthread_join(c->thread, NULL);
 	event_del(&c->ev);
+	if (!join(c)) {
+		say_what_hangs(c);
+		return false;
+	}
 	while ((call = next_done(c)) != NULL) {
 		call->on_committed = NULL;
 		call->on_metadata = NULL;
@@ -338,4 +371,5 @@ fby_calls_fini(struct fby_calls *c)
 	close(c->efd);
 	pthread_cond_destroy(&c->wanted);
 	pthread_mutex_destroy(&c->lock);
+	return true;
 }

@@ -45,13 +45,25 @@ struct fby_calls {
 	/* ---- under the lock ---- */
 	struct fby_call_list todo, done;
 	bool is_over; /* the thread ends when todo is empty */
+	enum fby_call_kind {
+		FBY_CALL_COMMITTED,
+		FBY_CALL_METADATA,
+		FBY_CALL_MEMBERS,
+		FBY_CALL_DESTROY
+	} kind; /* of the one under way */
 };
 
 /* -1, logged: there is no thread to be had. */
 int fby_calls_init(struct fby_calls *c, struct event_base *base) FBY_MUSTCHECK;
 
-/* Waits for the call under way: at most its timeout. */
-void fby_calls_fini(struct fby_calls *c);
+/*
+ * Waits for the calls that are left, for FBY_CALLS_WAIT_MS at most: librdkafka
+ * may wait for a resolver that never answers.  false: that is so, the log has
+ * which call it is, and the thread goes on.  Then nothing that it may touch is
+ * freed any more, and the process ends by _exit(2).
+ */
+#define FBY_CALLS_WAIT_MS 5000
+bool fby_calls_fini(struct fby_calls *c) FBY_MUSTCHECK;
 
 /*
  * All answers come in a turn of the loop of their own.  What is returned here

@@ -54,7 +54,7 @@ static int
 end(void **state)
 {
 	(void)state;
-	fby_calls_fini(&calls);
+	assert_true(fby_calls_fini(&calls));
 	event_base_free(base);
 	if (n_destroyed == 0)
 		rd_kafka_destroy(rk);
@@ -160,7 +160,7 @@ the_end_waits_for_the_call_under_way_and_answers_none(void **state)
 	(void)state;
 	for (int i = 0; i < MANY; i++)
 		ask();
-	fby_calls_fini(&calls);
+	assert_true(fby_calls_fini(&calls));
 	assert_int_equal(n_answers, 0);
 }
 
