@@ -188,6 +188,10 @@ fby_cycle_tick(struct fby_master *mst)
 	fby_foreign_tick(&mst->foreign);
 	fby_foreign_tick(&mst->foreign_canary);
 	fby_unassigned_tick(&mst->unassigned);
+	fby_denied_tick(&mst->denied,
+	    mst->ctx.manifest->host.delivery != FBY_EXACTLY_ONCE &&
+		fby_handoff_ours(&mst->handoff) > 0);
+	fby_reload_look(&mst->reload);
 	fby_unstarted_look(&mst->handoff, &mst->ctx.alarms);
 	fby_quarantine_alarm(&mst->quarantine);
 	if (mst->ctx.state == FBY_CYCLE_RUNNING) {

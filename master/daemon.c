@@ -175,6 +175,7 @@ recovered(struct fby_master *mst)
 	fby_commit_init(&mst->commit, &mst->ctx, &mst->group, &mst->handoff);
 	fby_topics_init(&mst->topics, &mst->ctx, &mst->group, &mst->handoff,
 	    fby_wiring_partitions, mst);
+	fby_denied_init(&mst->denied, &mst->ctx, &mst->group);
 	fby_unassigned_init(&mst->unassigned, &mst->ctx, &mst->group,
 	    &mst->topics, &mst->handoff);
 	fby_cycle_set_state(mst, FBY_CYCLE_RUNNING, "started");

@@ -30,6 +30,7 @@
 #include "master/group/quarantine.h"
 #include "master/group/recover.h"
 #include "master/group/topics.h"
+#include "master/group/denied.h"
 #include "master/group/unassigned.h"
 #include "master/group/view.h"
 #include "master/handoff/event_time.h"
@@ -70,6 +71,7 @@ struct fby_master {
 	struct fby_offsets offsets;
 	struct fby_topics topics;
 	struct fby_unassigned unassigned;
+	struct fby_denied denied;
 	struct fby_handoff handoff;
 	struct fby_commit commit;
 	struct fby_event_time event_time;

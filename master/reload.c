@@ -112,6 +112,18 @@ fby_reload_fini(struct fby_reload *r)
 
 static void go_on_later(struct fby_reload *r);
 
+/* What is in force is not what is on disk; why, `status` says beside it. */
+void
+fby_reload_look(struct fby_reload *r)
+{
+	if (r->last == NULL || r->last_ok)
+		fby_alarm_clear(&r->ctx->alarms, FBY_ALARM_RELOAD);
+	else
+		fby_alarm_set(&r->ctx->alarms, FBY_ALARM_RELOAD,
+		    "the last one was refused; the manifest before is in "
+		    "force");
+}
+
 /* Takes text. */
 static void
 finish(struct fby_reload *r, bool ok, char *text)
@@ -128,7 +140,6 @@ finish(struct fby_reload *r, bool ok, char *text)
 	r->last_ok = ok;
 	if (ok) {
 		fby_notice("reload: %s", text);
-		fby_alarm_clear(&r->ctx->alarms, FBY_ALARM_RELOAD);
 	} else {
 		/* One log line for each complaint. */
 		for (const char *p = text; *p;) {
@@ -138,6 +149,7 @@ finish(struct fby_reload *r, bool ok, char *text)
 			p += len + (p[len] == '\n');
 		}
 	}
+	fby_reload_look(r);
 	fby_notify_reloaded(r->notify);
 	while (w) {
 		struct fby_reload_waiter *next = w->next;

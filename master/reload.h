@@ -101,6 +101,9 @@ void fby_reload_switched(struct fby_reload *r);
 /* The master stops: whoever waits is told so. */
 void fby_reload_cancel(struct fby_reload *r);
 
+/* Each second: the alarm, while the last reload was refused. */
+void fby_reload_look(struct fby_reload *r);
+
 /* A roll has ended, or the cycle has switched. */
 void fby_reload_continue(struct fby_reload *r);
 

@@ -221,6 +221,7 @@ op_forget(void *arg)
 	fby_ends_forget(&mst->ends);
 	fby_commit_forget(&mst->commit);
 	fby_topics_forget(&mst->topics);
+	fby_denied_forget(&mst->denied);
 }
 
 static void

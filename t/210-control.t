@@ -321,7 +321,10 @@ scenario 'reload, reopen, drain' => sub {
 	    $f->{file}]);
 	is($status, 1, 'a bad one is refused');
 	like($err, qr/:\d+:\d+: .*topicx/, 'and where');
-	like(($f->cli('status'))[1], qr/^LAST RELOAD REFUSED: .*topicx/,
+	like(($f->cli('status'))[1],
+	    qr/^ALARM, reload: the last one was refused; /m,
+	    'an alarm for as long as it is so');
+	like(($f->cli('status'))[1], qr/^LAST RELOAD REFUSED: .*topicx/m,
 	    'status remembers that');
 	is($f->metric('forebay_reloads_total', result => 'refused'), 1,
 	    'it is counted');

@@ -35,7 +35,7 @@ struct fby_notify;
 	A(LEDGER, "ledger", true)                      \
 	A(WORKERS, "workers", true)                    \
 	A(RUNTIME, "runtime", true)                    \
-	A(RELOAD, "reload", true)                      \
+	A(RELOAD, "reload", false)                     \
 	A(STUCK, "stuck", false)                       \
 	A(POISON, "poison", false)                     \
 	A(SINK, "sink", false)                         \

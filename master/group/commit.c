@@ -78,9 +78,9 @@ read_row(struct fby_commit *c, const struct fby_part *pt, int64_t *acked,
 
 static bool
 is_due(const struct fby_part *pt, int64_t acked, int64_t watermark,
-    bool watermarks)
+    bool watermarks, bool anew)
 {
-	return acked > pt->committed ||
+	return anew || acked > pt->committed ||
 	    ((watermarks || pt->state == FBY_ROW_RELEASED) &&
 		watermark != pt->committed_watermark);
 }
@@ -130,6 +130,8 @@ collect(struct fby_commit *c)
 	struct fby_handoff *h = c->handoff;
 	int64_t now = fby_clock_mono(), acked, watermark;
 	bool watermarks = now >= c->watermark_at;
+	/* Nobody says that it is over: one is committed anew to find out. */
+	bool denied = c->group->health.unauthorized && !c->by_topic;
 	rd_kafka_topic_partition_list_t *list = NULL;
 	const char *topic = NULL;
 
@@ -146,7 +148,8 @@ collect(struct fby_commit *c)
 				let_go(c, pt, "it is not believed");
 			continue;
 		}
-		if (!is_due(pt, acked, watermark, watermarks) ||
+		if (!is_due(pt, acked, watermark, watermarks,
+			denied && list == NULL) ||
 		    !is_of_turn(c, pt, topic))
 			continue;
 		if (list == NULL)
