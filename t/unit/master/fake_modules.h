@@ -170,6 +170,9 @@ void fby_topics_missing(struct fby_topics *t, const char *text)
 void fby_topics_look(struct fby_topics *t) { (void)t; }
 void fby_topics_forget(struct fby_topics *t) { (void)t; }
 void fby_unassigned_tick(struct fby_unassigned *u) { (void)u; }
+void fby_denied_tick(struct fby_denied *d, bool can) { (void)d, (void)can; }
+void fby_denied_forget(struct fby_denied *d) { (void)d; }
+void fby_reload_look(struct fby_reload *r) { (void)r; }
 void fby_unstarted_look(const struct fby_handoff *h, struct fby_alarms *alarms)
 	{ (void)h; (void)alarms; }
 

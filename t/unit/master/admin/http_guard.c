@@ -88,12 +88,12 @@ one_that_is_gone_has_no_number(void **state)
 int
 main(void)
 {
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(one_that_stays_is_known, set_up,
-		    tear_down),
-		cmocka_unit_test_setup_teardown(one_that_is_gone_has_no_number,
-		    set_up, tear_down),
+		T(one_that_stays_is_known),
+		T(one_that_is_gone_has_no_number),
 	};
+#undef T
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return UNIT_RUN(tests);
 }
