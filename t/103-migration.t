@@ -3,7 +3,7 @@
 #
 # conf/MIGRATION.md lists each default of the MonoVertex document that is
 # another one than Numaflow's, and no other.  (What librdkafka is told is
-# compared by t/unit/shared/kafka/kafka.c.)
+# compared by t/unit/shared/kafka/defaults.c.)
 use strict;
 use warnings;
 
