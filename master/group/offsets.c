@@ -299,13 +299,25 @@ go_on(struct fby_offsets *o, const struct fby_offsets_part *op,
 	return acked >= 0 ? FBY_MAX(acked, pt->resume) : start;
 }
 
+static enum fby_start_reset
+reset_of(const struct fby_offsets *o, const struct fby_offsets_part *op,
+    int64_t committed)
+{
+	if (!op->is_later || committed != FBY_NONE)
+		return o->reset;
+	fby_notice("partition %s/%d: the group had begun with its topic before "
+		   "it was there; starting at its first record",
+	    op->pt->topic, op->pt->partition);
+	return FBY_RESET_EARLIEST;
+}
+
 static void
 decide(struct fby_offsets *o, struct fby_offsets_part *op)
 {
 	struct fby_part *pt = op->pt;
 	const struct fby_topics_id *id;
 	int64_t start, watermark = op->watermark, committed;
-	enum fby_start_reset reset = o->reset;
+	enum fby_start_reset reset;
 	uint64_t topic_id;
 	int32_t epoch;
 
@@ -331,13 +343,7 @@ decide(struct fby_offsets *o, struct fby_offsets_part *op)
 	if (pt->resume != FBY_NONE)
 		watermark = FBY_MAX(watermark, pt->watermark);
 	meet_cut(o, op, topic_id, &committed, epoch);
-	if (op->is_later && committed == FBY_NONE) {
-		fby_notice("partition %s/%d: the group had begun with its "
-			   "topic before it was there; starting at its first "
-			   "record",
-		    pt->topic, pt->partition);
-		reset = FBY_RESET_EARLIEST;
-	}
+	reset = reset_of(o, op, committed);
 	switch (fby_start_choose(committed, op->first, op->end, op->stable,
 	    reset, &start)) {
 	case FBY_START_NONE:
