@@ -253,6 +253,7 @@ sub drain
 {
 	my ($self) = @_;
 
+	$self->{said} = [map { $_->{f}->log_text } @{$self->{h}}];
 	$_->{f}->drain for @{$self->{h}};
 	$self->close_relays;
 	$_->{f}->finish for @{$self->{h}};
@@ -272,6 +273,9 @@ sub verdict
 
 	$self->{verdict} = $v;
 	is(join("\n", @{$self->{failures}}), '', 'all else is as it should');
+	is(join(' ', Test::Forebay::Storm::Faults::unsaid(
+	    join('', @{$self->{said}}),
+	    @{$self->{applied}})), '', 'each fault was told of that should be');
 	$self->{summary} = sprintf('storm: seed %d, %g min, %d faults, '
 	    . 'produced %d, lost %d, repeated %d (allowed %d), stand-still '
 	    . 'median/max: %s', $self->{seed}, $self->{minutes},

@@ -11,6 +11,9 @@
 #	calm	neither keeps others from draining and committing nor moves
 #		partitions to another host
 #
+# What has to be said of a fault by some host, as an alarm or a line of its log,
+# if it lasted so many seconds, is in %SAID.
+#
 # `code` returns a reason why it could not be done, or a reference to
 # [ may, at_worst, seconds ]: how many records may come again because of it
 # alone, how many if another fault is under way as well, how long it lasts.
@@ -107,6 +110,28 @@ my @TABLE = (
 		[2, 'metrics']) } },
 	    code => \&ask },
 );
+
+my %SAID = (
+	future => [0, qr/ event time: \d+ event times were more than /],
+	# Down for two seconds: see kill_broker().
+	'kill-broker' => [17, qr/ broker: no broker can be reached/],
+	scribble => [0, qr/ledger: another process has written over /],
+);
+
+# What hosts should have said of these faults, and their logs do not have.
+sub unsaid
+{
+	my ($log, @applied) = @_;
+	my %unsaid;
+
+	for my $fault (@applied) {
+		my ($least, $said) = @{$SAID{$fault->{name}} // next};
+
+		$unsaid{$fault->{name}} = 1
+		    if $fault->{lasts} >= $least && $log !~ $said;
+	}
+	return sort keys %unsaid;
+}
 
 my %BY_NAME = map { $_->{name} => $_ } @TABLE;
 
@@ -288,11 +313,15 @@ sub hup_broken
 
 		# Somebody has changed it again: nobody knows what was read.
 		return unless $h->{version} == $version;
+		my $shown = $h->{f}->status;
+
 		# A good one for whoever is started next.
 		$h->{version}++;
 		$f->write_manifest;
 		return $status == 0 ? 'was accepted' :
-		    $err eq '' ? "refused without a word ($status)" : undef;
+		    $err eq '' ? "refused without a word ($status)" :
+		    $shown && $shown->{manifest}{last_ok} ?
+		    'refused, and `status` shows none of it' : undef;
 	});
 	return [0, 0, 0];
 }
