@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use POSIX qw(mkfifo);
 use Test::More;
 
 use Test::Forebay;
@@ -136,6 +137,56 @@ scenario 'a runtime that listens ends with its master' => sub {
 
 	is($f->kill_master, 137, 'the master is killed');
 	is_soon { !pid_alive($pid) } 'and it ends at once';
+};
+
+# ---- what it says -----------------------------------------------------------
+
+my $ESCAPES = "printf '\\033]0;owned\\007 said\\n'";
+
+scenario 'what a program of others says' => sub {
+	my $dir = scratch();
+	my $f = host($dir, "$ESCAPES >&2\n$ESCAPES\n"
+	    . "seq -f 'line %.0f' 1 20000 >&2\nprintf 'last words' >&2\nexit 3",
+	    runtime => 'other');
+
+	$f->start;
+	is_soon { $f->log_text =~ /runtime \(pid \d+\) exited with code 3/ }
+	    'it has said all of it';
+	my ($log) = $f->log_text =~ /(.*?exited with code 3)/s;
+	my $head = qr/^\S+Z info runtime "other"\[\d+\]: /m;
+	my @lines = $log =~ /${head}line \d+$/mg;
+	my $left_out = 0;
+
+	unlike($log, qr/[\e\a]/, 'nothing that a terminal acts on');
+	is((() = $log =~ /$head\\x1b\]0;owned\\x07 said$/mg), 2,
+	    'but what it was, of standard output as well');
+	$left_out += $_ for $log =~ /(\d+) more lines were left out$/mg;
+	cmp_ok($left_out, '>', 0, 'not all of the flood');
+	# One is the last.
+	is(@lines + $left_out + ($log =~ /${head}last words$/m ? 0 : -1), 20_000,
+	    'each line is there, or counted');
+	$f->stop;
+};
+
+scenario 'what it says follows the log' => sub {
+	my $dir = scratch();
+	my $f = host($dir, "while :; do cat $dir/say >&2; done",
+	    runtime => 'other', host => { log => { file => "$dir/log" } });
+	my $say = sub {
+		open(my $fifo, '>', "$dir/say") or die "$dir/say: $!";
+		print $fifo "$_[0]\n";
+	};
+
+	mkfifo("$dir/say", 0600) or die "mkfifo: $!";
+	$f->start;
+	$say->('before');
+	is_soon { slurp("$dir/log") =~ /: before$/m } 'it is in the log';
+	rename("$dir/log", "$dir/log.1") or die "rename: $!";
+	is(($f->cli('reopen'))[0], 0, 'opened anew');
+	$say->('after');
+	is_soon { slurp("$dir/log") =~ /: after$/m } 'and then in the new one';
+	unlike(slurp("$dir/log.1"), qr/after/, 'and not in the old one');
+	$f->stop;
 };
 
 # ---- what it is given -------------------------------------------------------

@@ -25,6 +25,7 @@
 #include "master/handoff/failure.h"
 #include "master/handoff/handoff.h"
 #include "master/handoff/suspicion.h"
+#include "master/runtime/capture.h"
 #include "master/runtime/program.h"
 
 #define START_MS 15000 /* to READY */
@@ -233,10 +234,33 @@ start_program(struct fby_proc *pr, const struct fby_proc_start *how,
 	/* Ours reads secrets where the master does. */
 	sp.envp = sp.foreign ? fby_spawn_env_foreign(vars, p->nvars + 1) :
 			       fby_spawn_env_worker(vars, p->nvars + 1);
+	if (pr->capture) {
+		sp.fds[2] = fby_capture_fd(pr->capture);
+		if (!fby_capture_is_data(pr->env->ctx->manifest))
+			sp.fds[1] = sp.fds[2];
+	}
 	pid = fby_spawn(&sp);
 	fby_spawn_env_free(sp.envp);
 	free(vars);
 	return pid;
+}
+
+/* The rest of what it has said is logged. */
+static void
+silence(struct fby_proc *pr)
+{
+	fby_capture_end(pr->capture);
+	pr->capture = NULL;
+}
+
+/* Ours write to the log themselves.  -1 with errno. */
+static int
+listen_to(struct fby_proc *pr, const struct fby_program *p)
+{
+	if (p->exec_fd != -1)
+		return 0;
+	pr->capture = fby_capture_new(pr->env->ctx->base, p->name, p->account);
+	return pr->capture ? 0 : -1;
 }
 
 int
@@ -252,6 +276,13 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 		    strerror(errno));
 		return -1;
 	}
+	if (listen_to(pr, how->program) == -1) {
+		fby_error("worker %u: a pipe for what it says: %s", pr->slot,
+		    strerror(errno));
+		close(fds[0]);
+		close(fds[1]);
+		return -1;
+	}
 	clear_slot(pr);
 	/* It will not start with a head that others have written over. */
 	fby_shm_restore_head(pr->env->shm);
@@ -259,10 +290,13 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 	close(fds[1]);
 	if (pr->pid == -1) {
 		fby_error("worker %u: fork: %s", pr->slot, strerror(errno));
+		silence(pr);
 		pr->pid = 0;
 		close(fds[0]);
 		return -1;
 	}
+	if (pr->capture)
+		fby_capture_started(pr->capture, pr->pid);
 	fby_channel_init(&pr->ch, pr->env->ctx->base, fds[0], on_msg, on_closed,
 	    pr);
 	free(pr->runtime);
@@ -368,6 +402,7 @@ fby_proc_bury(struct fby_proc *pr, int status)
 	bool expected = pr->state == FBY_PROC_DRAINING && WIFEXITED(status) &&
 	    WEXITSTATUS(status) == FBY_EXIT_OK;
 
+	silence(pr);
 	if (expected)
 		fby_info("worker %u (pid %d) drained and exited", pr->slot,
 		    pr->pid);
@@ -481,8 +516,8 @@ fby_proc_fini(struct fby_proc *pr)
 	fby_channel_fini(&pr->ch);
 	free(pr->runtime);
 	pr->runtime = NULL;
-	if (!fby_proc_is_alive(pr))
-		return;
-	fby_spawn_end(pr->pid, false);
+	if (fby_proc_is_alive(pr))
+		fby_spawn_end(pr->pid, false);
+	silence(pr);
 	pr->pid = 0;
 }

@@ -22,6 +22,7 @@
 
 #include "master/pool/runtime_stats.h"
 
+struct fby_capture;
 struct fby_context;
 struct fby_failures;
 struct fby_handoff;
@@ -78,18 +79,19 @@ struct fby_proc {
 	unsigned generation;
 	char *runtime; /* of its last start, heap; NULL: none yet */
 	struct fby_channel ch;
-	struct event ev_spawn;    /* end of the back-off */
-	int cpu;                  /* -1: not pinned */
-	uint32_t spawns;          /* in this slot */
-	int64_t spawned_at;       /* monotonic */
-	int64_t beat_at;          /* watchdog: last change seen */
-	int64_t beat;             /* and its value */
-	int64_t exit_by;          /* told to exit; 0: not */
-	bool killed;              /* by our watchdog */
-	bool stopped;             /* and SIGSTOP was why */
-	struct fby_counts before; /* what its slot said at its start */
-	uint64_t read_before;     /* for the rate */
-	double rate;              /* records/s, last second */
+	struct fby_capture *capture; /* what it says; NULL: one of ours */
+	struct event ev_spawn;       /* end of the back-off */
+	int cpu;                     /* -1: not pinned */
+	uint32_t spawns;             /* in this slot */
+	int64_t spawned_at;          /* monotonic */
+	int64_t beat_at;             /* watchdog: last change seen */
+	int64_t beat;                /* and its value */
+	int64_t exit_by;             /* told to exit; 0: not */
+	bool killed;                 /* by our watchdog */
+	bool stopped;                /* and SIGSTOP was why */
+	struct fby_counts before;    /* what its slot said at its start */
+	uint64_t read_before;        /* for the rate */
+	double rate;                 /* records/s, last second */
 };
 
 void fby_proc_init(struct fby_proc *pr, uint32_t slot,

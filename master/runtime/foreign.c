@@ -23,6 +23,7 @@
 #include "master/base/account.h"
 #include "master/base/context.h"
 #include "master/base/spawn.h"
+#include "master/runtime/capture.h"
 #include "master/runtime/leftover.h"
 #include "master/runtime/mounts.h"
 #include "master/runtime/pod.h"
@@ -69,6 +70,14 @@ spawn_later(struct fby_replica *r)
 	    f->runtime, r->backoff_ms / 1000);
 }
 
+/* The rest of what it has said is logged. */
+static void
+silence(struct fby_replica *r)
+{
+	fby_capture_end(r->capture);
+	r->capture = NULL;
+}
+
 /* NULL: said in the log. */
 static struct fby_mounts *
 make_mounts(struct fby_replica *r, const struct fby_account *as)
@@ -94,12 +103,16 @@ make_mounts(struct fby_replica *r, const struct fby_account *as)
 
 /* -1 with errno. */
 static pid_t
-start_one(const struct fby_runtime *rt, char **envp, struct fby_mounts *mo,
-    const struct fby_account *as)
+start_one(const struct fby_replica *r, const struct fby_runtime *rt,
+    char **envp, struct fby_mounts *mo, const struct fby_account *as)
 {
+	const int said = fby_capture_fd(r->capture);
 	struct fby_spawn sp = {
 		.exec_fd = -1,
-		.fds = { -1, STDOUT_FILENO, STDERR_FILENO },
+		.fds = { -1,
+		    fby_capture_is_data(r->f->ctx->manifest) ? STDOUT_FILENO :
+							       said,
+		    said },
 		.nfds = 3,
 		.cpu = -1,
 		.own_group = true,
@@ -141,17 +154,21 @@ spawn(struct fby_replica *r)
 		return;
 	}
 	envp = fby_pod_env(f->ctx->manifest, rt, as, number_of(r));
-	pid = start_one(rt, envp, mo, as);
+	r->capture = fby_capture_new(f->ctx->base, rt->name, as);
+	pid = r->capture ? start_one(r, rt, envp, mo, as) : -1;
 	if (pid == -1)
-		fby_error("runtime \"%s\": fork: %s", rt->name,
+		fby_error("runtime \"%s\": %s: %s", rt->name,
+		    r->capture ? "fork" : "a pipe for what it says",
 		    strerror(errno));
 	fby_spawn_env_free(envp);
 	fby_mounts_free(mo);
 	fby_account_free(as);
 	if (pid == -1) {
+		silence(r);
 		spawn_later(r);
 		return;
 	}
+	fby_capture_started(r->capture, pid);
 	fby_leftover_note(f->ctx->run_dir, pid);
 	r->pid = pid;
 	r->spawned_at = fby_clock_mono();
@@ -297,6 +314,7 @@ fby_foreign_give_up(struct fby_foreign *f)
 			  "going on without",
 		    pid);
 		kill(-pid, SIGKILL);
+		silence(&f->replicas[i]);
 		f->replicas[i].pid = 0;
 	}
 }
@@ -351,6 +369,7 @@ fby_foreign_reaped(struct fby_foreign *f, int32_t pid, int status)
 		return false;
 	r->pid = 0;
 	fby_leftover_forget(f->ctx->run_dir, pid);
+	silence(r);
 	say(f, pid, status);
 	if (f->wanted) {
 		f->deaths++;
@@ -430,6 +449,7 @@ fby_foreign_fini(struct fby_foreign *f)
 			fby_spawn_end(r->pid, true);
 			fby_leftover_forget(f->ctx->run_dir, r->pid);
 		}
+		silence(r);
 	}
 	free(f->runtime);
 	free(f->given);

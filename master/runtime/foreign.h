@@ -19,6 +19,7 @@
 #include "master/base/alarm.h"
 #include "master/runtime/probe.h"
 
+struct fby_capture;
 struct fby_context;
 struct fby_manifest;
 
@@ -33,6 +34,7 @@ struct fby_replica {
 	int64_t spawned_at; /* monotonic */
 	int64_t backoff_ms;
 	struct event ev_spawn;
+	struct fby_capture *capture; /* what it says; NULL: no process */
 };
 
 struct fby_foreign {

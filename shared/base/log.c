@@ -78,28 +78,30 @@ fby_log_level_find(const char *name)
 
 /* Length of what may stand in a line as it is; 0: it is to be escaped. */
 static size_t
-plain(const char *p)
+plain(const char *p, size_t n)
 {
 	const unsigned char c = (unsigned char)*p;
 
-	return c >= 0x80 ? fby_str_utf8(p, strnlen(p, 4)) :
+	return c >= 0x80 ? fby_str_utf8(p, FBY_MIN(n, 4)) :
 			   c >= ' ' && c != 0x7f;
 }
 
 /*
  * Returns the length; `to` is filled as far as it goes, with whole characters:
- * of a line with others a journal shows nothing but how long it is.
+ * of a line with others a journal shows nothing but how long it is.  `used` of
+ * the bytes are in it.
  */
 static size_t
-escape(char *to, size_t size, const char *from)
+escape(char *to, size_t size, const char *from, size_t nfrom, size_t *used)
 {
 	static const char hex[] = "0123456789abcdef";
 	size_t n = 0, len;
 
-	for (; *from && n + 4 < size; from += len) {
+	for (*used = 0; *used < nfrom && n + 4 < size;
+	     *used += len, from += len) {
 		const unsigned char c = (unsigned char)*from;
 
-		if ((len = plain(from)) > 0) {
+		if ((len = plain(from, nfrom - *used)) > 0) {
 			memcpy(to + n, from, len);
 			n += len;
 			continue;
@@ -303,9 +305,9 @@ head(char *line, enum fby_log_level level, const char *ident, int pid,
 static size_t
 make_line(char *line, enum fby_log_level level, const char *text)
 {
-	size_t n = head(line, level, who, (int)getpid(), to_journal);
+	size_t n = head(line, level, who, (int)getpid(), to_journal), used;
 
-	n += escape(line + n, LINE_BYTES - n - 1, text);
+	n += escape(line + n, LINE_BYTES - n - 1, text, strlen(text), &used);
 	line[n++] = '\n';
 	return n;
 }
@@ -399,6 +401,21 @@ fby_log(enum fby_log_level level, const char *fmt, ...)
 	if (!is_too_many(level, fmt, text))
 		write_line(level, text);
 	errno = saved;
+}
+
+void
+fby_log_of(const char *ident, int pid, const char *text, size_t len)
+{
+	char line[LINE_BYTES];
+	size_t n, used;
+
+	for (; len > 0; text += used, len -= used) {
+		n = head(line, FBY_LOG_INFO, ident, pid, to_journal);
+		n += escape(line + n, LINE_BYTES - n - 1, text, len, &used);
+		line[n++] = '\n';
+		if (say_missing() == -1 || put(line, n) == -1)
+			miss(errno);
+	}
 }
 
 /* ---- from time to time ------------------------------------------------ */

@@ -55,6 +55,13 @@ int fby_log_reopen(const char *path) FBY_MUSTCHECK;
 
 void fby_log(enum fby_log_level level, const char *fmt, ...) FBY_PRINTF(2, 3);
 
+/*
+ * What a program of others says, as a line of its own, or several if it is
+ * long; whatever the level is.  How many they may be is the caller's to see
+ * to.
+ */
+void fby_log_of(const char *ident, int pid, const char *text, size_t len);
+
 /* Every second or so: say how many were left out, or are missing. */
 void fby_log_tick(void);
 

@@ -7,8 +7,10 @@
  * these two headers and shared/README.
  *
  * The worker is started by execve with
- *	fd 1	the master's standard output: the `log` sink writes here
- *	fd 2	the log
+ *	fd 1	the master's standard output: the `log` sink writes here; for
+ *		programs of `runtimes:` the same as fd 2 if there is none
+ *	fd 2	the log; for programs of `runtimes:` a pipe, of which each line
+ *		becomes one of the log
  *	fd 3	channel, SOCK_SEQPACKET; end of file: the master is gone, drain
  *		and exit
  *	fd 4	shared memory, to be mapped shared and writable
@@ -82,7 +84,7 @@ bool fby_exit_respawn(int code);
 	    "comes along as a descriptor")                                     \
 	M(REOPEN, 5, "master",                                                 \
 	    "the log goes on in the descriptor that "                          \
-	    "comes along")                                                     \
+	    "comes along; not for programs of `runtimes:`")                    \
 	M(GROUP, 6, "master",                                                  \
 	    "the group's metadata for transactions, of all that is "           \
 	    "held and of all grants that follow")                              \
