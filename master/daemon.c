@@ -222,6 +222,7 @@ close_all(struct fby_master *mst)
 
 	if (mst->ctx.base == NULL)
 		return true;
+	fby_log_file_fini(&mst->log_file);
 	fby_supervisor_fini(&mst->sup);
 	fby_oom_fini(&mst->oom);
 	fby_scrape_fini(&mst->scrape);

@@ -7,9 +7,13 @@
 #include "master/log_file.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <unistd.h>
 
+#include "shared/base/clock.h"
 #include "shared/base/log.h"
+#include "shared/base/mem.h"
+#include "shared/base/str.h"
 #include "shared/boundary/shm.h"
 #include "shared/manifest/manifest.h"
 
@@ -25,7 +29,7 @@ reopen(struct fby_log_file *lf)
 		return -1;
 	}
 	lf->reopen_error = 0;
-	fby_supervisor_tell(lf->sup, FBY_MSG_REOPEN, STDERR_FILENO);
+	fby_supervisor_reopen(lf->sup, STDERR_FILENO);
 	return 0;
 }
 
@@ -75,24 +79,134 @@ look(struct fby_log_file *lf)
 		fby_alarm_clear(alarms, FBY_ALARM_LOG);
 }
 
-bool
-fby_log_file_reopen(struct fby_log_file *lf, char *text, size_t size)
+/* ---- what came of it --------------------------------------------------- */
+
+#define LOOK_MS 10
+#define WAIT_MS 3000 /* a worker answers in a turn of its loop */
+
+static void
+finish(struct fby_log_file *lf, bool ok, const char *text)
+{
+	struct fby_log_file_waiter *w;
+
+	evtimer_del(&lf->ev_wait);
+	look(lf);
+	if (ok)
+		fby_notice("%s", text);
+	else
+		fby_error("%s", text);
+	while ((w = lf->waiters) != NULL) {
+		lf->waiters = w->next;
+		w->fn(w->arg, ok, text);
+		free(w);
+	}
+}
+
+static bool
+all_have_answered(const struct fby_log_file *lf)
+{
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
+		if (fby_proc_is_alive(&lf->sup->procs[i]) &&
+		    lf->sup->procs[i].reopening)
+			return false;
+	return true;
+}
+
+/* All workers that go on in the old file, by name. */
+static void
+finish_with_workers(struct fby_log_file *lf)
+{
+	struct fby_str s;
+	size_t n = 0;
+
+	fby_str_init(&s);
+	fby_str_puts(&s, "log reopened");
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
+		const struct fby_proc *pr = &lf->sup->procs[i];
+
+		if (!fby_proc_is_alive(pr) ||
+		    (!pr->reopening && pr->reopen_error == 0))
+			continue;
+		fby_str_printf(&s, "%sworker %u (pid %d): %s",
+		    n++ ? ", " : ", but not by all: ", pr->slot, (int)pr->pid,
+		    pr->reopening ? "no answer" :
+				    fby_log_reason(pr->reopen_error));
+	}
+	if (n > 0)
+		fby_str_puts(&s, "; tried again every second");
+	finish(lf, n == 0, s.p);
+	fby_str_fini(&s);
+}
+
+static void
+wait_for_workers(struct fby_log_file *lf)
+{
+	const struct timeval tv = fby_clock_tv(LOOK_MS);
+
+	if (all_have_answered(lf) || fby_clock_mono() >= lf->wait_until)
+		finish_with_workers(lf);
+	else
+		evtimer_add(&lf->ev_wait, &tv);
+}
+
+static void
+on_wait(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	wait_for_workers(arg);
+}
+
+static void
+add_waiter(struct fby_log_file *lf, fby_log_file_fn fn, void *arg)
+{
+	struct fby_log_file_waiter *w;
+
+	if (fn == NULL)
+		return;
+	w = fby_malloc(sizeof(*w));
+	w->fn = fn;
+	w->arg = arg;
+	w->next = lf->waiters;
+	lf->waiters = w;
+}
+
+void
+fby_log_file_forget(struct fby_log_file *lf, const void *arg)
+{
+	struct fby_log_file_waiter **list = &lf->waiters, *w;
+
+	while ((w = *list) != NULL) {
+		if (arg && w->arg != arg) {
+			list = &w->next;
+			continue;
+		}
+		*list = w->next;
+		free(w);
+	}
+}
+
+void
+fby_log_file_reopen(struct fby_log_file *lf, fby_log_file_fn fn, void *arg)
 {
 	const char *path = lf->ctx->manifest->host.log_file;
+	char text[512];
 
+	add_waiter(lf, fn, arg);
 	if (path == NULL) {
-		snprintf(text, size,
+		finish(lf, false,
 		    "there is no log.file: the log goes to standard error");
-		return false;
+	} else if (reopen(lf) == -1) {
+		snprintf(text, sizeof(text), "log %s: %s; the old one is kept",
+		    path, strerror(lf->reopen_error));
+		finish(lf, false, text);
+	} else {
+		lf->wait_until = fby_clock_mono() + WAIT_MS;
+		wait_for_workers(lf);
 	}
-	if (reopen(lf) == -1)
-		snprintf(text, size, "log %s: %s; the old one is kept", path,
-		    strerror(lf->reopen_error));
-	else
-		snprintf(text, size, "log reopened");
-	look(lf);
-	return lf->reopen_error == 0;
 }
+
+/* ---- every second ------------------------------------------------------ */
 
 void
 fby_log_file_tick(struct fby_log_file *lf)
@@ -102,7 +216,7 @@ fby_log_file_tick(struct fby_log_file *lf)
 		fby_notice("log reopened");
 	/* It may be that the last descriptor did not reach it. */
 	else if (lf->ctx->manifest->host.log_file && failing(lf))
-		fby_supervisor_tell(lf->sup, FBY_MSG_REOPEN, STDERR_FILENO);
+		fby_supervisor_reopen(lf->sup, STDERR_FILENO);
 	look(lf);
 }
 
@@ -111,4 +225,14 @@ fby_log_file_init(struct fby_log_file *lf, struct fby_context *ctx,
     struct fby_supervisor *sup, const struct fby_shm *shm)
 {
 	*lf = (struct fby_log_file){ .ctx = ctx, .sup = sup, .shm = shm };
+	evtimer_assign(&lf->ev_wait, ctx->base, on_wait, lf);
+}
+
+void
+fby_log_file_fini(struct fby_log_file *lf)
+{
+	if (lf->ctx == NULL)
+		return;
+	evtimer_del(&lf->ev_wait);
+	fby_log_file_forget(lf, NULL);
 }

@@ -10,25 +10,43 @@
 
 #include "shared/fby.h"
 
+#include <event2/event_struct.h>
+
 struct fby_context;
 struct fby_shm;
 struct fby_supervisor;
+
+typedef void (*fby_log_file_fn)(void *arg, bool ok, const char *text);
+
+struct fby_log_file_waiter {
+	fby_log_file_fn fn;
+	void *arg;
+	struct fby_log_file_waiter *next;
+};
 
 struct fby_log_file {
 	struct fby_context *ctx;
 	struct fby_supervisor *sup; /* whose workers open it, too */
 	const struct fby_shm *shm;  /* what they say of it */
 	int reopen_error; /* of the last try to open it anew; 0: none */
+	struct fby_log_file_waiter *waiters;
+	int64_t wait_until;   /* monotonic */
+	struct event ev_wait; /* pending: workers have not all answered */
 };
 
 void fby_log_file_init(struct fby_log_file *lf, struct fby_context *ctx,
     struct fby_supervisor *sup, const struct fby_shm *shm);
+void fby_log_file_fini(struct fby_log_file *lf);
 
 /*
- * Open the log file anew, here and in the workers.  False: it stays as it is,
- * and is tried again every second; text says why.
+ * Open the log file anew, here and in the workers.  `fn` is called, now or
+ * within some seconds, with what came of it; it is in the log as well.  Where
+ * it fails the old one is written to, and it is tried again every second.
  */
-bool fby_log_file_reopen(struct fby_log_file *lf, char *text, size_t size);
+void fby_log_file_reopen(struct fby_log_file *lf, fby_log_file_fn fn,
+    void *arg);
+/* What waits with this argument is not called any more. */
+void fby_log_file_forget(struct fby_log_file *lf, const void *arg);
 
 /* Every second. */
 void fby_log_file_tick(struct fby_log_file *lf);

@@ -43,12 +43,7 @@ act_stop(struct fby_master *mst)
 static void
 act_reopen(struct fby_master *mst)
 {
-	char text[512];
-
-	if (fby_log_file_reopen(&mst->log_file, text, sizeof(text)))
-		fby_notice("%s", text);
-	else
-		fby_error("%s", text);
+	fby_log_file_reopen(&mst->log_file, NULL, NULL);
 }
 
 /* nginx's signal for it; without a handler it would kill us. */

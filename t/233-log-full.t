@@ -125,6 +125,37 @@ scenario 'a file that cannot be opened' => sub {
 	$f->drain;
 };
 
+# A worker that may open no more descriptors cannot be sent one.
+scenario 'a worker that cannot go on in the new file' => sub {
+	my $dir = scratch();
+	my $f = Test::Forebay->new(broker => $broker, topic => $broker->topic(2),
+	    sink => 'blackhole',
+	    host => { log => { file => "$dir/log" }, workers => 2 });
+
+	$f->start_ready(2);
+	my ($pid) = $f->worker_pids;
+
+	is((run(['prlimit', "--pid=$pid", '--nofile=3:1024']))[0], 0,
+	    'no descriptor for it');
+	rename("$dir/log", "$dir/log.1") or die "rename: $!";
+	my ($status, $out, $err) = $f->cli('reopen');
+
+	is($status, 1, 'reopen: 1');
+	like($err, qr/but not by all: worker \d+ \(pid $pid\): Too many open/,
+	    'it says by which, and why');
+	is((run(['prlimit', "--pid=$pid", '--nofile=1024:1024']))[0], 0,
+	    'now there is one');
+	is_soon { readlink("/proc/$pid/fd/2") eq "$dir/log" }
+	    'it goes on in the new one without a second command';
+	is_soon { alarm_of($f) eq '' } 'and the alarm goes';
+	rename("$dir/log", "$dir/log.2") or die "rename: $!";
+	is(($f->cli('reopen'))[0], 0, 'reopen: 0');
+	# At once, and not some time.
+	is(readlink("/proc/$_/fd/2"), "$dir/log", 'all are there') for $f->{pid},
+	    $f->worker_pids;
+	$f->drain;
+};
+
 scenario 'nobody reads the log' => sub {
 	my $dir = scratch();
 

@@ -98,16 +98,21 @@ on_manifest(struct fby_worker *w, int fd)
 static void
 on_reopen(struct fby_worker *w, int fd)
 {
-	if (fd == -1 || dup2(fd, STDERR_FILENO) == -1) {
-		/* The master sends it again for as long as this is said. */
-		w->reopen_error = fd == -1 ? EMFILE : errno;
+	struct fby_msg_reopened msg = { .error = 0 };
+
+	if (fd == -1)
+		msg.error = EMFILE;
+	else if (dup2(fd, STDERR_FILENO) == -1)
+		msg.error = errno;
+	/* The master sends it again for as long as this is not 0. */
+	w->reopen_error = msg.error;
+	if (msg.error)
 		fby_error("log: cannot go on in the new file: %s",
-		    fd == -1 ? "no descriptor came" : strerror(errno));
-		return;
-	}
-	w->reopen_error = 0;
-	/* Is it a journal stream? */
-	fby_log_init(w->ident);
+		    fd == -1 ? "no descriptor came" : strerror(msg.error));
+	else
+		/* Is it a journal stream? */
+		fby_log_init(w->ident);
+	fby_channel_send(&w->ch, FBY_MSG_REOPENED, &msg.msg, sizeof(msg), -1);
 }
 
 static void

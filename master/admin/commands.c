@@ -60,18 +60,17 @@ cmd_stop(struct fby_master *mst, struct fby_control_conn *conn,
 }
 
 static void
+on_reopened(void *arg, bool ok, const char *text)
+{
+	fby_control_result(arg, ok, text);
+}
+
+static void
 cmd_reopen(struct fby_master *mst, struct fby_control_conn *conn,
     const char *args)
 {
-	char text[512];
-	bool ok = fby_log_file_reopen(&mst->log_file, text, sizeof(text));
-
 	(void)args;
-	if (ok)
-		fby_notice("%s", text);
-	else
-		fby_error("%s", text);
-	fby_control_result(conn, ok, text);
+	fby_log_file_reopen(&mst->log_file, on_reopened, conn);
 }
 
 static void
@@ -156,7 +155,8 @@ const struct fby_control_cmd fby_control_cmds[] = {
 	    "go on without the record TOPIC/PARTITION@OFFSET" },
 	{ "watermark", cmd_watermark, false,
 	    "reset: forget the watermarks of all partitions held" },
-	{ "reopen", cmd_reopen, false, "open the log file anew" },
+	{ "reopen", cmd_reopen, true,
+	    "open the log file anew; answers when all workers have" },
 	{ "version", cmd_version, false, "versions of forebay and its libraries" },
 	{ "help", cmd_help, false, "this list" },
 	{ 0 },

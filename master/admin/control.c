@@ -126,6 +126,7 @@ conn_free(struct fby_control_conn *conn)
 	fby_reload_forget(&conn->ctl->mst->reload, conn);
 	fby_quarantine_forget(&conn->ctl->mst->quarantine, conn);
 	fby_status_end(conn->pieces);
+	fby_log_file_forget(&conn->ctl->mst->log_file, conn);
 	LIST_REMOVE(conn, entry);
 	conn->ctl->nconns--;
 	leave_place(conn);

@@ -98,6 +98,11 @@ on_msg(void *arg, const struct fby_msg *msg, int fd)
 		    pr->slot, pr->pid);
 		kill(pr->pid, SIGKILL);
 		break;
+	case FBY_MSG_REOPENED:
+		pr->reopening = false;
+		pr->reopen_error = ((const struct fby_msg_reopened *)msg)
+				       ->error;
+		break;
 	default:
 		fby_error("worker %u (pid %d) sent a message of type %u, "
 			  "which is the master's to send; killed",
@@ -176,6 +181,17 @@ fby_proc_group(struct fby_proc *pr)
 	if (msg.size > 0)
 		fby_channel_send(&pr->ch, FBY_MSG_GROUP, &msg.msg, sizeof(msg),
 		    -1);
+}
+
+void
+fby_proc_reopen(struct fby_proc *pr, int fd)
+{
+	struct fby_msg msg;
+
+	if (pr->capture)
+		return;
+	pr->reopening = true;
+	fby_channel_send(&pr->ch, FBY_MSG_REOPEN, &msg, sizeof(msg), fd);
 }
 
 /* ---- starting --------------------------------------------------------- */
@@ -306,6 +322,8 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 	pr->spawned_at = pr->beat_at = fby_clock_mono();
 	pr->beat = 0;
 	pr->killed = pr->stopped = false;
+	pr->reopening = false;
+	pr->reopen_error = 0;
 	pr->exit_by = 0;
 	fby_proc_set_state(pr, FBY_PROC_STARTING);
 	pr->cpu = how->cpu;

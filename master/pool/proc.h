@@ -80,6 +80,8 @@ struct fby_proc {
 	char *runtime; /* of its last start, heap; NULL: none yet */
 	struct fby_channel ch;
 	struct fby_capture *capture; /* what it says; NULL: one of ours */
+	bool reopening;              /* has not said yet whether it could */
+	int32_t reopen_error;        /* of the last time; 0: it could */
 	struct event ev_spawn;       /* end of the back-off */
 	int cpu;                     /* -1: not pinned */
 	uint32_t spawns;             /* in this slot */
@@ -123,6 +125,12 @@ void fby_proc_grant(struct fby_proc *pr, const struct fby_part *pt);
 void fby_proc_revoke(struct fby_proc *pr, struct fby_part *pt,
     int64_t drain_ms);
 void fby_proc_drain(struct fby_proc *pr, int64_t drain_ms);
+
+/*
+ * The log goes on in that descriptor.  Ours only: what the others say is
+ * captured, and goes on by itself.
+ */
+void fby_proc_reopen(struct fby_proc *pr, int fd);
 
 /* The member's metadata, if there are any that may be used. */
 void fby_proc_group(struct fby_proc *pr);

@@ -160,9 +160,8 @@ void fby_supervisor_ready(struct fby_supervisor *sup, struct fby_proc *pr);
 /* A lane has been released: a retiring worker may be free to go. */
 void fby_supervisor_check(struct fby_supervisor *sup);
 
-/* To every live worker. */
-void fby_supervisor_tell(struct fby_supervisor *sup, enum fby_msg_type type,
-    int fd);
+/* To every live worker: the log goes on in that descriptor. */
+void fby_supervisor_reopen(struct fby_supervisor *sup, int fd);
 
 /*
  * Workers beside the others, not pinned, each for one partition that is

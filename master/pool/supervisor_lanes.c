@@ -11,15 +11,11 @@
 #include "master/pool/supervisor_own.h"
 
 void
-fby_supervisor_tell(struct fby_supervisor *sup, enum fby_msg_type type, int fd)
+fby_supervisor_reopen(struct fby_supervisor *sup, int fd)
 {
-	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++) {
-		struct fby_msg msg;
-
+	for (uint32_t i = 0; i < FBY_SLOTS_MAX; i++)
 		if (fby_proc_is_alive(&sup->procs[i]))
-			fby_channel_send(&sup->procs[i].ch, type, &msg,
-			    sizeof(msg), fd);
-	}
+			fby_proc_reopen(&sup->procs[i], fd);
 }
 
 void

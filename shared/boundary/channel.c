@@ -43,6 +43,8 @@ type_size(unsigned type)
 		return sizeof(struct fby_msg_failure);
 	case FBY_MSG_GROUP:
 		return sizeof(struct fby_msg_group);
+	case FBY_MSG_REOPENED:
+		return sizeof(struct fby_msg_reopened);
 	case FBY_MSG_MANIFEST:
 	case FBY_MSG_REOPEN:
 		return sizeof(struct fby_msg);

@@ -90,7 +90,8 @@ bool fby_exit_respawn(int code);
 	    "held and of all grants that follow")                              \
 	M(READY, 16, "worker", "set up; grants are welcome")                   \
 	M(RELEASED, 17, "worker", "nothing in flight, the row is yours again") \
-	M(FAILURE, 18, "worker", "refused or unreadable, and why")
+	M(FAILURE, 18, "worker", "refused or unreadable, and why")             \
+	M(REOPENED, 19, "worker", "what came of REOPEN")
 
 enum fby_msg_type {
 #define M(name, number, from, what) FBY_MSG_##name = number,
@@ -221,6 +222,12 @@ struct fby_msg_failure {
 	int32_t code;   /* librdkafka's; 0: not of it */
 	uint32_t reserved;
 	char text[FBY_FAILURE_TEXT]; /* ends with a NUL; what is behind: 0 */
+};
+
+struct fby_msg_reopened {
+	struct fby_msg msg;
+	int32_t error; /* errno; 0: the log goes on in the new one */
+	uint32_t reserved;
 };
 
 #define FBY_MSG_MAX 2056 /* no packet is larger */

@@ -86,12 +86,18 @@ end_reload(void)
 	}
 }
 
-bool
-fby_log_file_reopen(struct fby_log_file *lf, char *text, size_t size)
+void
+fby_log_file_reopen(struct fby_log_file *lf, fby_log_file_fn fn, void *arg)
 {
 	(void)lf;
-	snprintf(text, size, "log reopened");
-	return true;
+	fn(arg, true, "log reopened");
+}
+
+void
+fby_log_file_forget(struct fby_log_file *lf, const void *arg)
+{
+	(void)lf;
+	(void)arg;
 }
 
 bool

@@ -96,6 +96,13 @@ fby_proc_watch(struct fby_proc *pr, int64_t now, int64_t since)
 }
 
 void
+fby_proc_reopen(struct fby_proc *pr, int fd)
+{
+	(void)pr;
+	(void)fd;
+}
+
+void
 fby_proc_group(struct fby_proc *pr)
 {
 	(void)pr;
