@@ -31,6 +31,8 @@ void fby_cycle_start_moving(struct fby_master *mst);
 
 /* Lanes are back and committed, or time is up: out of the group. */
 void fby_cycle_leave(struct fby_master *mst, const char *why);
+/* The same: no partition is ours any more, drained or not. */
+void fby_cycle_leave_drained(struct fby_master *mst);
 
 /* Something that had to go has gone: was it the last? */
 void fby_cycle_check_out(struct fby_master *mst);

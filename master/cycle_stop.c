@@ -67,10 +67,17 @@ begin_to_stop(struct fby_master *mst, int64_t drain_ms)
 		return 0;
 	}
 	mst->stopping = true;
-	mst->commit.given_up = 0; /* before, it was for others */
 	mst->keep_foreign = false;
 	fby_notify_stopping(&mst->notify);
 	return drain_ms;
+}
+
+/* What was given back before went to other hosts, in the course of things. */
+static void
+begin_to_count(struct fby_master *mst)
+{
+	mst->commit.given_up = 0;
+	fby_unfinished_begin(&mst->unfinished);
 }
 
 void
@@ -83,6 +90,7 @@ fby_cycle_stop(struct fby_master *mst, int64_t drain_ms)
 		break;
 	case FBY_CYCLE_RUNNING:
 		drain_ms = begin_to_stop(mst, drain_ms);
+		begin_to_count(mst);
 		fby_cycle_set_state(mst, FBY_CYCLE_DRAINING, "asked to stop");
 		drain_all(mst, drain_ms);
 		fby_reload_cancel(&mst->reload);
@@ -105,6 +113,7 @@ void
 fby_cycle_switch(struct fby_master *mst, bool keep_foreign)
 {
 	mst->keep_foreign = keep_foreign;
+	begin_to_count(mst);
 	fby_cycle_set_state(mst, FBY_CYCLE_DRAINING,
 	    "going over to another runtime");
 	drain_all(mst, mst->ctx.manifest->host.drain_timeout_ms);
@@ -121,9 +130,48 @@ fby_cycle_leave(struct fby_master *mst, const char *why)
 	fby_group_leave(&mst->group);
 }
 
+void
+fby_cycle_leave_drained(struct fby_master *mst)
+{
+	struct fby_str s;
+
+	fby_str_init(&s);
+	if (mst->unfinished.nparts > 0)
+		fby_unfinished_print(&mst->unfinished, &s);
+	else
+		fby_str_puts(&s, "everything is drained");
+	fby_str_puts(&s,
+	    mst->commit.given_up       ? ", and not all is committed" :
+		mst->unfinished.nparts ? "" :
+					 " and committed");
+	fby_cycle_leave(mst, s.p);
+	fby_str_fini(&s);
+}
+
+/* What could not be given back in order; "": nothing. */
+static void
+print_rest(const struct fby_master *mst, struct fby_str *s)
+{
+	if (mst->unfinished.nparts > 0) {
+		fby_str_puts(s, "; ");
+		fby_unfinished_print(&mst->unfinished, s);
+	}
+	if (fby_handoff_ours(&mst->handoff) > 0) {
+		fby_str_puts(s, "; not given back: ");
+		fby_unfinished_print_held(&mst->handoff, s);
+	}
+	if (mst->commit.given_up > 0)
+		fby_str_printf(s,
+		    "; the last commit of %zu partition%s was "
+		    "refused",
+		    mst->commit.given_up, mst->commit.given_up == 1 ? "" : "s");
+}
+
 static void
 moved_out(struct fby_master *mst)
 {
+	struct fby_str rest, why;
+
 	if (mst->stopping) {
 		fby_cycle_set_state(mst, FBY_CYCLE_STOPPED, "stopped");
 		event_base_loopbreak(mst->ctx.base);
@@ -132,10 +180,16 @@ moved_out(struct fby_master *mst)
 	mst->keep_foreign = false;
 	fby_group_view_stop(&mst->group_view);
 	fby_scrape_stop(&mst->scrape);
+	fby_str_init(&rest);
+	fby_str_init(&why);
+	print_rest(mst, &rest);
+	fby_str_printf(&why, "runtime switched%s", rest.p);
 	/* Partitions that could not be given back in time are lost to us. */
 	fby_handoff_revoke_all(&mst->handoff, true, 0);
-	fby_cycle_set_state(mst, FBY_CYCLE_RUNNING, "runtime switched");
-	fby_reload_switched(&mst->reload);
+	fby_cycle_set_state(mst, FBY_CYCLE_RUNNING, why.p);
+	fby_reload_switched(&mst->reload, rest.p);
+	fby_str_fini(&why);
+	fby_str_fini(&rest);
 	fby_cycle_start_moving(mst);
 	fby_reload_continue(&mst->reload);
 }
@@ -187,16 +241,22 @@ give_up_foreign(struct fby_master *mst)
 static void
 end_draining(struct fby_master *mst)
 {
+	struct fby_str names;
+
 	if (!fby_manifest_has_workers(mst->ctx.manifest)) {
 		give_up_foreign(mst);
 		fby_cycle_check_out(mst);
 		return;
 	}
+	fby_str_init(&names);
+	fby_unfinished_print_held(&mst->handoff, &names);
 	fby_error(
 	    "not all could be drained and committed in time: %zu "
 	    "partitions left, %zu behind; the ledger is kept for the next "
-	    "start",
-	    fby_handoff_ours(&mst->handoff), fby_commit_behind(&mst->commit));
+	    "start: %s",
+	    fby_handoff_ours(&mst->handoff), fby_commit_behind(&mst->commit),
+	    names.p);
+	fby_str_fini(&names);
 	if (mst->stopping)
 		mst->exit_code = FBY_EXIT_FAIL;
 	fby_cycle_leave(mst, "time is up");
@@ -243,6 +303,8 @@ fby_cycle_say_end(struct fby_master *mst)
 		fby_str_printf(&s,
 		    "stopped with exit code %d; the log says why",
 		    mst->exit_code);
+	else if (mst->unfinished.nparts > 0)
+		fby_str_puts(&s, "stopped");
 	else if (n > 0)
 		fby_str_printf(&s,
 		    "stopped; the last commit of %zu partition%s was refused, "
@@ -253,7 +315,13 @@ fby_cycle_say_end(struct fby_master *mst)
 	else
 		fby_str_puts(&s,
 		    "stopped; everything that was acknowledged is committed");
+	if (mst->unfinished.nparts > 0) {
+		fby_str_puts(&s, "; ");
+		fby_unfinished_print(&mst->unfinished, &s);
+	}
 	fby_control_finished(mst->control,
-	    mst->exit_code == FBY_EXIT_OK && n == 0, s.p);
+	    mst->exit_code == FBY_EXIT_OK && n == 0 &&
+		mst->unfinished.nparts == 0,
+	    s.p);
 	fby_str_fini(&s);
 }

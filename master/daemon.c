@@ -97,6 +97,7 @@ open_all(struct fby_master *mst)
 	if (fby_calls_init(&mst->ctx.calls, mst->ctx.base) == -1)
 		return -1;
 	fby_supervisor_init(&mst->sup, &env, &fby_wiring_supervisor, mst);
+	fby_unfinished_init(&mst->unfinished);
 	fby_log_file_init(&mst->log_file, &mst->ctx, &mst->sup, &mst->shm);
 	fby_quarantine_init(&mst->quarantine, &mst->ctx, &mst->handoff,
 	    &mst->progress, fby_control_result);
@@ -247,6 +248,7 @@ close_all(struct fby_master *mst)
 		fby_cycle_say_end(mst);
 	fby_control_close(mst->control);
 	fby_quarantine_fini(&mst->quarantine);
+	fby_unfinished_fini(&mst->unfinished);
 	fby_http_close(mst->http);
 	fby_signal_fini(mst);
 	event_del(&mst->ev_tick);

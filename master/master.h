@@ -42,6 +42,7 @@
 #include "master/runtime/leftover.h"
 #include "master/runtime/foreign.h"
 #include "master/runtime/scrape.h"
+#include "master/unfinished.h"
 #include "shared/boundary/shm.h"
 
 struct fby_control;
@@ -73,6 +74,7 @@ struct fby_master {
 	struct fby_unassigned unassigned;
 	struct fby_denied denied;
 	struct fby_handoff handoff;
+	struct fby_unfinished unfinished;
 	struct fby_commit commit;
 	struct fby_event_time event_time;
 	struct fby_log_file log_file;

@@ -23,6 +23,7 @@
 #include "master/base/stdout.h"
 #include "master/pool/supervisor.h"
 
+#define SURVIVE_MS 1000  /* that a foreign runtime has to run */
 #define CALM_MS 100      /* without a request, before the next is obeyed */
 #define PATIENCE_MS 1000 /* but no longer than this after the first */
 
@@ -33,6 +34,7 @@ struct fby_reload_waiter {
 };
 
 static void on_calm(evutil_socket_t fd, short what, void *arg);
+static void on_survive(evutil_socket_t fd, short what, void *arg);
 
 void
 fby_reload_init(struct fby_reload *r, struct fby_context *ctx,
@@ -43,6 +45,7 @@ fby_reload_init(struct fby_reload *r, struct fby_context *ctx,
 	r->ops = ops;
 	r->arg = arg;
 	evtimer_assign(&r->ev_calm, ctx->base, on_calm, r);
+	evtimer_assign(&r->ev_survive, ctx->base, on_survive, r);
 	fby_loader_init(&r->loader, ctx->base);
 	r->next_fd = -1;
 	r->last_ok = true;
@@ -100,6 +103,9 @@ fby_reload_fini(struct fby_reload *r)
 	if (r->ctx == NULL)
 		return;
 	evtimer_del(&r->ev_calm);
+	evtimer_del(&r->ev_survive);
+	free(r->rest);
+	r->rest = NULL;
 	fby_loader_fini(&r->loader);
 	drop_waiters(&r->waiters, NULL);
 	drop_waiters(&r->later, NULL);
@@ -131,6 +137,9 @@ finish(struct fby_reload *r, bool ok, char *text)
 	struct fby_reload_waiter *w = r->waiters;
 
 	fby_loader_cancel(&r->loader);
+	evtimer_del(&r->ev_survive);
+	free(r->rest);
+	r->rest = NULL;
 	r->state = FBY_RELOAD_IDLE;
 	r->waiters = NULL;
 	drop_next(r);
@@ -239,9 +248,11 @@ go_switch(struct fby_reload *r, const struct changes *ch)
 }
 
 void
-fby_reload_switched(struct fby_reload *r)
+fby_reload_switched(struct fby_reload *r, const char *rest)
 {
 	FBY_BUG_ON(r->state != FBY_RELOAD_SWITCHING);
+	free(r->rest);
+	r->rest = fby_strdup(rest);
 	adopt(r);
 }
 
@@ -267,6 +278,39 @@ now_running(const struct fby_manifest *m)
 	    canary ? "\"" : "");
 }
 
+static void
+finish_switch(struct fby_reload *r)
+{
+	const char *fault = r->ops->fault(r->arg);
+	char *now = now_running(r->ctx->manifest);
+	bool ok = fault == NULL && (r->rest == NULL || *r->rest == '\0');
+
+	finish(r, ok,
+	    fby_asprintf("%s%s%s%s", now, fault ? "; " : "", fault ? fault : "",
+		r->rest ? r->rest : ""));
+	free(now);
+}
+
+static void
+on_survive(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	finish_switch(arg);
+}
+
+/* A program that cannot work ends soon, as a rule, and is no success. */
+static void
+watch_switch(struct fby_reload *r)
+{
+	const struct timeval tv = fby_clock_tv(SURVIVE_MS);
+
+	if (fby_manifest_foreign_runtime(r->ctx->manifest) == NULL)
+		finish_switch(r);
+	else if (!evtimer_pending(&r->ev_survive, NULL))
+		evtimer_add(&r->ev_survive, &tv);
+}
+
 /* Back to the manifest in force: who runs it already stays. */
 static void
 roll_back(struct fby_reload *r)
@@ -290,7 +334,7 @@ fby_reload_continue(struct fby_reload *r)
 	}
 	if (r->state == FBY_RELOAD_SWITCHING) {
 		if (r->next == NULL)
-			finish(r, true, now_running(r->ctx->manifest));
+			watch_switch(r);
 		return;
 	}
 	if (r->state != FBY_RELOAD_ROLLING)

@@ -56,6 +56,8 @@ struct fby_reload_ops {
 	 * fby_reload_continue().
 	 */
 	void (*leave)(void *arg, bool keep_foreign);
+	/* Why the foreign runtime is not running; NULL: it is, or is none. */
+	const char *(*fault)(void *arg);
 };
 
 struct fby_reload {
@@ -77,6 +79,8 @@ struct fby_reload {
 	unsigned generation; /* last given out; never twice */
 	bool rolling_back;
 	bool only_canary; /* the others stay */
+	char *rest;       /* SWITCHING: what the old runtime has left; NULL */
+	struct event ev_survive; /* pending: will the new one stay? */
 	struct fby_reload_waiter *waiters, *later;
 	int64_t started_at;   /* monotonic */
 	uint64_t ok, refused; /* counters */
@@ -95,8 +99,11 @@ void fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn, void *arg);
 /* Whoever asked has gone: do not call it. */
 void fby_reload_forget(struct fby_reload *r, void *arg);
 
-/* The old runtime has left: the new manifest is in force from here on. */
-void fby_reload_switched(struct fby_reload *r);
+/*
+ * The old runtime has left: the new manifest is in force from here on.  `rest`,
+ * "" or "; ...", is what the old one could not do; the result has it, too.
+ */
+void fby_reload_switched(struct fby_reload *r, const char *rest);
 
 /* The master stops: whoever waits is told so. */
 void fby_reload_cancel(struct fby_reload *r);

@@ -142,10 +142,7 @@ on_left(evutil_socket_t fd, short what, void *arg)
 	fby_group_unassign(&mst->group);
 	if (mst->ctx.state == FBY_CYCLE_DRAINING &&
 	    fby_handoff_ours(&mst->handoff) == 0)
-		fby_cycle_leave(mst,
-		    mst->commit.given_up ?
-			"everything is drained, and not all is committed" :
-			"everything is drained and committed");
+		fby_cycle_leave_drained(mst);
 }
 
 static void
@@ -246,6 +243,14 @@ const struct fby_group_ops fby_wiring_group = {
 	.closed = op_closed,
 };
 
+static void
+op_unfinished(void *arg, const struct fby_part *pt, uint64_t nrecords)
+{
+	struct fby_master *mst = arg;
+
+	fby_unfinished_add(&mst->unfinished, pt, nrecords);
+}
+
 const struct fby_handoff_ops fby_wiring_handoff = {
 	.grant = op_grant,
 	.revoke = op_revoke,
@@ -255,6 +260,7 @@ const struct fby_handoff_ops fby_wiring_handoff = {
 	.plan = op_plan,
 	.alarm = op_alarm,
 	.skipped = op_skipped,
+	.unfinished = op_unfinished,
 };
 
 static void
@@ -275,10 +281,21 @@ op_leave(void *arg, bool keep_foreign)
 	fby_cycle_switch(arg, keep_foreign);
 }
 
+static const char *
+op_fault(void *arg)
+{
+	const struct fby_master *mst = arg;
+
+	return mst->foreign.wanted && mst->foreign.is_down ?
+	    fby_alarm_text(&mst->ctx.alarms, FBY_ALARM_RUNTIME) :
+	    NULL;
+}
+
 const struct fby_reload_ops fby_wiring_reload = {
 	.adopt = op_adopt,
 	.update_foreign = op_update_foreign,
 	.leave = op_leave,
+	.fault = op_fault,
 };
 
 void

@@ -10,6 +10,7 @@ use Test::More;
 
 use Test::Forebay;
 use Test::Forebay::Mock;
+use Test::Forebay::Pipe;
 use Test::Forebay::Util;
 
 my $broker = Test::Forebay::Mock->new;
@@ -46,6 +47,60 @@ scenario 'a stop whose last commit is refused' => sub {
 	is($f->await_exit, 0, 'the process exits as always');
 	like($f->log_text, qr/given back without .*: records from 0 on will be repeated/,
 	    'the log says from where');
+};
+
+# Nobody takes what the sink writes, so the drain ends with its deadline.
+sub with_records_in_flight
+{
+	my (%opt) = @_;
+	my $topic = ($broker = Test::Forebay::Mock->new)->topic(2);
+	my $f = Test::Forebay->new(broker => $broker, topic => $topic,
+	    no_ledger => 'not all that is read is committed', %opt,
+	    host => { drainTimeout => '1s', memory => { maxRecords => 8000 },
+		%{$opt{host} // {}} });
+	my $pipe = Test::Forebay::Pipe->new($f);
+
+	$f->start_ready(2);
+	$broker->produce($topic, 20_000);
+	wait_until {
+		my $rows = $f->partitions;
+
+		return 2 == grep { $_->{in_flight} } values %$rows;
+	} 'records of both partitions are in flight';
+	return ($f, $pipe, $topic);
+}
+
+scenario 'a stop with records in flight' => sub {
+	my ($f, $pipe, $topic) = with_records_in_flight();
+	my ($status, $out, $err) = $f->cli('drain');
+
+	is($status, 1, 'drain: 1');
+	like($err, qr/2 partitions were given back with \d+ records in flight/,
+	    'how many');
+	like($err, qr{\b$topic/$_ from \w}, "partition $_, and from where")
+	    for 0, 1;
+	is($f->await_exit, 0, 'the process exits as always');
+	unlike($f->log_text, qr/everything is drained/,
+	    'nor does the log say otherwise');
+	my %repeated = $f->log_text =~
+	    m{partition $topic/(\d): given back with (\d+) records in flight: records from .* on will be repeated}g;
+	my ($sum) = $err =~ /given back with (\d+)/;
+
+	is($repeated{0} + $repeated{1}, $sum, 'which has both');
+};
+
+scenario 'going over to another runtime with records in flight' => sub {
+	my ($f, $pipe, $topic) = with_records_in_flight(host => {
+	    runtimes => { other => { command => ['/bin/sleep', '600'] } } });
+	my ($status, $text) = $f->reload(sub {
+		$_[0]{containerTemplate} = { env => [{
+		    name => 'NUMAFLOW_RUNTIME', value => 'other' }] };
+	});
+
+	is($status, 1, 'reload: 1');
+	like($text, qr/runtime is now "other"; 2 partitions were given back with/,
+	    'and what is repeated');
+	$f->stop;
 };
 
 # The sibling: an offset that nobody knows is no offset.

@@ -189,6 +189,35 @@ scenario 'what it says follows the log' => sub {
 	$f->stop;
 };
 
+# ---- the answer to a switch -------------------------------------------------
+
+scenario 'a runtime that ends at once is no success' => sub {
+	my $dir = scratch();
+	my $f = host($dir, "[ -e $dir/works ] || exit 3\n$UNTIL_TERM",
+	    no_ledger => 'nothing is read');
+	my $choose = sub {
+		my ($runtime) = @_;
+
+		return $f->reload(sub {
+			$_[0]{containerTemplate} = { env => [{
+			    name => 'NUMAFLOW_RUNTIME', value => $runtime }] };
+		});
+	};
+
+	$f->start_ready(1);
+	my ($status, $text) = $choose->('other');
+
+	is($status, 1, 'reload: 1');
+	like($text, qr/runtime is now "other"; runtime "other" is not running/,
+	    'it says so');
+	is(($choose->('c'))[0], 0, 'and back');
+	spew("$dir/works", '');
+	($status, $text) = $choose->('other');
+	is($status, 0, 'one that stays is one');
+	like($text, qr/runtime is now "other"$/m, 'and no more is said');
+	$f->stop;
+};
+
 # ---- what it is given -------------------------------------------------------
 
 # It looks about, says what it finds, and asks the master to stop.

@@ -77,6 +77,10 @@ resolve(struct fby_handoff *h, struct fby_part *pt, const char *why, bool soon)
 static void
 set_free(struct fby_handoff *h, struct fby_part *pt, const char *why)
 {
+	/* Of a topic that is another one by now nothing repeats. */
+	if (pt->unfinished > 0 && !pt->anew)
+		h->ops->unfinished(h->arg, pt, pt->unfinished);
+	pt->unfinished = 0;
 	fby_handoff_set_state(h, pt, FBY_ROW_FREE, why);
 	h->ops->left(h->arg);
 	pt->leaving = pt->lost = pt->again = pt->anew = false;
@@ -318,16 +322,19 @@ fby_handoff_resolved(struct fby_handoff *h, struct fby_part *pt, int64_t start,
 
 /* ---- from the workers ------------------------------------------------- */
 
-/* Whatever was read and is not done will be read again. */
-static void
+/* Whatever was read and is not done will be read again: how much of it now. */
+static uint64_t
 count_returned(struct fby_ledger_row *row)
 {
 	uint64_t done = fby_load(&row->delivered) + fby_load(&row->fallback) +
 	    fby_load(&row->dead_lettered) + fby_load(&row->dropped);
 	uint64_t read = fby_load(&row->read);
+	uint64_t before = fby_load(&row->returned);
 
-	if (!FBY_COUNT_IF(done > read))
-		fby_store(&row->returned, read - done);
+	if (FBY_COUNT_IF(done > read))
+		return 0;
+	fby_store(&row->returned, read - done);
+	return read - done > before ? read - done - before : 0;
 }
 
 /*
@@ -446,7 +453,7 @@ unhold(struct fby_handoff *h, struct fby_part *pt, bool is_cut, const char *why)
 	pt->isolated = false;
 	pt->granted_at = 0;
 	pt->release_by = 0;
-	count_returned(row);
+	pt->unfinished = count_returned(row);
 	finish_skip(h, pt);
 	if (pt->leaving) {
 		leave(h, pt, why);
@@ -566,6 +573,7 @@ fby_handoff_grant(struct fby_handoff *h, struct fby_part *pt, uint32_t slot)
 	struct fby_ledger_row *row = fby_handoff_row(h, pt);
 
 	h->grants++;
+	pt->unfinished = 0; /* whoever reads them again is ours */
 	pt->isolated = fby_poison_is_suspect(&pt->poison);
 	/* Before it there is no record, only a gap. */
 	if (pt->poison.condemned)

@@ -72,6 +72,7 @@ struct fby_part {
 	int64_t high;         /* end of the log, as the last holder knew it */
 	int64_t committed, committed_watermark; /* last that was confirmed */
 	int64_t log_start;    /* first offset the broker has */
+	uint64_t unfinished;  /* records its last holder had in flight */
 	bool leaving;         /* goes back to the group */
 	bool lost;            /* no commit for it any more */
 	bool wanted;          /* leaving, and ours again already */
@@ -122,6 +123,9 @@ struct fby_handoff_ops {
 	/* What a skip had to wait for is there: has it been done? */
 	void (*skipped)(void *arg, const struct fby_part *pt, int64_t offset,
 	    bool done);
+	/* It has left, and so many records that were in flight repeat. */
+	void (*unfinished)(void *arg, const struct fby_part *pt,
+	    uint64_t nrecords);
 };
 
 struct fby_handoff {

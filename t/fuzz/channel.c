@@ -87,6 +87,14 @@ op_skipped(void *arg, const struct fby_part *pt, int64_t offset, bool done)
 	(void)done;
 }
 
+static void
+op_unfinished(void *arg, const struct fby_part *pt, uint64_t nrecords)
+{
+	(void)arg;
+	(void)pt;
+	(void)nrecords;
+}
+
 static const struct fby_handoff_ops ops = {
 	.grant = op_grant,
 	.revoke = op_revoke,
@@ -96,6 +104,7 @@ static const struct fby_handoff_ops ops = {
 	.plan = op_nothing,
 	.alarm = op_nothing,
 	.skipped = op_skipped,
+	.unfinished = op_unfinished,
 };
 
 /* Rows 0 and 1 in slot 0, row 2 in slot 1: the plan balances them so. */

@@ -390,6 +390,8 @@ assert_end(bool ok, const char *part)
 static void
 the_last_word_says_what_is_the_case(void **state)
 {
+	static char topic[] = "t";
+
 	(void)state;
 	assert_end(true, "everything that was acknowledged is committed");
 	mst.commit.given_up = 1;
@@ -400,6 +402,16 @@ the_last_word_says_what_is_the_case(void **state)
 	assert_end(false, "exit code 1");
 	mst.exit_code = 0;
 	mst.commit.given_up = 0;
+	fby_unfinished_init(&mst.unfinished);
+	fby_unfinished_add(&mst.unfinished,
+	    &(struct fby_part){ .topic = topic,
+		.partition = 3,
+		.committed = 7 },
+	    5);
+	assert_end(false,
+	    "stopped; 1 partition was given back with 5 records in flight, "
+	    "which will be repeated: t/3 from 7");
+	fby_unfinished_begin(&mst.unfinished);
 	mst.ctx.manifest = &theirs;
 	assert_end(true, "the runtime has exited");
 }

@@ -239,9 +239,10 @@ void fby_reload_continue(struct fby_reload *r) { (void)r; note("continue"); }
 
 /* As reload.c does: the other manifest is in force. */
 void
-fby_reload_switched(struct fby_reload *r)
+fby_reload_switched(struct fby_reload *r, const char *rest)
 {
 	(void)r;
+	(void)rest;
 	note("switched");
 	mst.ctx.manifest = mst.ctx.manifest == &ours ? &theirs : &ours;
 	mst.ctx.generation++;

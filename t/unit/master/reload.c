@@ -236,11 +236,31 @@ a_foreign_runtime_needs_ours_to_leave(void **state)
 	is_up_to_date = true;
 	fby_reload_continue(&reload);
 	assert_int_equal(answers, 0);
-	fby_reload_switched(&reload);
+	fby_reload_switched(&reload, "");
 	assert_string_equal(ctx.manifest->runtime, "rust");
 	fby_reload_continue(&reload);
+	/* Not before it is seen whether its program stays. */
+	assert_int_equal(answers, 0);
+	wait_for_answers(1);
 	assert_answer(true, "runtime is now \"rust\"");
 	assert_int_equal(rolls, 0);
+}
+
+static void
+a_foreign_runtime_that_ends_is_no_success(void **state)
+{
+	(void)state;
+	write_manifest("rust", "");
+	ask();
+	wait_for_reading();
+	fby_reload_switched(&reload, "; not given back: t/0 (HELD)");
+	fault = "it is not running";
+	fby_reload_continue(&reload);
+	wait_for_answers(1);
+	fault = NULL;
+	assert_answer(false,
+	    "runtime is now \"rust\"; it is not running; "
+	    "not given back: t/0 (HELD)");
 }
 
 static void
@@ -275,6 +295,7 @@ main(int argc, char **argv)
 		TEST(what_is_of_the_canary_replaces_the_canary_alone),
 		TEST(workers_of_another_program_are_a_roll),
 		TEST(a_foreign_runtime_needs_ours_to_leave),
+		TEST(a_foreign_runtime_that_ends_is_no_success),
 		TEST(a_foreign_runtime_is_started_anew_for_what_it_is_given),
 	};
 

@@ -99,10 +99,20 @@ op_leave(void *arg, bool keep)
 	keep_foreign = keep;
 }
 
+static const char *fault; /* of the foreign runtime */
+
+static const char *
+op_fault(void *arg)
+{
+	(void)arg;
+	return fault;
+}
+
 static const struct fby_reload_ops ops = {
 	.adopt = op_adopt,
 	.update_foreign = op_update_foreign,
 	.leave = op_leave,
+	.fault = op_fault,
 };
 
 /* ---- who asks --------------------------------------------------------- */

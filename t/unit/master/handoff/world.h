@@ -31,6 +31,7 @@ struct world {
 	struct fby_part last; /* granted or revoked */
 	int64_t drain_ms, release_by;
 	unsigned skips, skipped;
+	uint64_t unfinished; /* records that were in flight at the end */
 	bool left_soon;
 	bool mirrors; /* a commit is done at once, as with exactly-once */
 };
@@ -114,6 +115,15 @@ on_skipped(void *arg, const struct fby_part *pt, int64_t offset, bool done)
 	w->skipped += done;
 }
 
+static inline void
+on_unfinished(void *arg, const struct fby_part *pt, uint64_t nrecords)
+{
+	struct world *w = arg;
+
+	(void)pt;
+	w->unfinished += nrecords;
+}
+
 static const struct fby_handoff_ops ops = {
 	on_grant,
 	on_revoke,
@@ -123,6 +133,7 @@ static const struct fby_handoff_ops ops = {
 	on_plan,
 	on_alarm,
 	on_skipped,
+	on_unfinished,
 };
 
 static inline int
