@@ -139,6 +139,42 @@ scenario 'a runtime that listens ends with its master' => sub {
 	is_soon { !pid_alive($pid) } 'and it ends at once';
 };
 
+# ---- what it starts -----------------------------------------------------------
+
+# It leaves a process in a session of its own and waits for a line on a FIFO.
+my $DAEMON = q{(setsid sh -c 'echo $$ >>$0/daemons; exec perl -MPOSIX -e pause'}
+    . ' $dir </dev/null >/dev/null 2>&1 &)';
+
+sub daemons { return split /\n/, slurp("$_[0]/daemons") // '' }
+
+scenario 'a process in a session of its own' => sub {
+	my $dir = scratch();
+	my $f;
+
+	mkfifo("$dir/end", 0600) or die "mkfifo: $!";
+	$f = host($dir, "dir=$dir\n$DAEMON\nread line <$dir/end\nexit 3",
+	    runtime => 'other', host => { drainTimeout => '1s' });
+	$f->start;
+	is_soon { daemons($dir) == 1 } 'it is started';
+	my ($first) = daemons($dir);
+
+	open(my $end, '>', "$dir/end") or die "$dir/end: $!";
+	close($end);
+	is_soon { daemons($dir) == 2 } 'the runtime exits, and is started again';
+	ok(!pid_alive($first), 'what it had started has exited before');
+	like($f->log_text, qr/had left 1 process of its own; killed/,
+	    'the log says so');
+	is($f->kill_master, 137, 'the master is killed');
+	my (undef, $second) = daemons($dir);
+
+	ok(pid_alive($second), 'it does not end by itself');
+	$f->start;
+	is_soon { daemons($dir) == 3 } 'the next master starts its own';
+	ok(!pid_alive($second), 'and has ended it before');
+	$f->stop;
+	is_soon { !pid_alive((daemons($dir))[2]) } 'a stop ends it, too';
+};
+
 # ---- what it says -----------------------------------------------------------
 
 my $ESCAPES = "printf '\\033]0;owned\\007 said\\n'";

@@ -7,8 +7,11 @@
 #include "master/base/procfs.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shared/base/file.h"
@@ -32,6 +35,25 @@ fby_procfs_stat(pid_t pid, struct fby_procfs_stat *st)
 	    "%*d %*d %" SCNu64,
 	    &st->state, &st->parent, &st->group, &st->session, &st->start);
 	return n == 5 ? 0 : -1;
+}
+
+void
+fby_procfs_signal(pid_t pid, uint64_t start, int signo)
+{
+	struct fby_procfs_stat st;
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd == -1 && errno != ENOSYS)
+		return;
+	/* The descriptor holds it; now it is seen whether it is the one. */
+	if (fby_procfs_stat(pid, &st) == 0 && st.start == start) {
+		if (fd == -1)
+			kill(pid, signo);
+		else
+			syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0);
+	}
+	if (fd != -1)
+		close(fd);
 }
 
 void

@@ -21,6 +21,9 @@ int fby_procfs_stat(pid_t pid, struct fby_procfs_stat *st) FBY_MUSTCHECK;
 typedef void (
     *fby_procfs_fn)(void *arg, pid_t pid, const struct fby_procfs_stat *st);
 
+/* To the process that was looked at, and to no other that has its pid now. */
+void fby_procfs_signal(pid_t pid, uint64_t start, int signo);
+
 /* Each process that we can see. */
 void fby_procfs_each(fby_procfs_fn fn, void *arg);
 

@@ -165,6 +165,21 @@ fby_spawn_env_foreign(const char *const *add, size_t nadd)
 	return make_env(add, nadd, anybodys, NULL);
 }
 
+char **
+fby_spawn_env_with(char **envp, const char *var)
+{
+	size_t n = 0;
+
+	if (*var == '\0')
+		return envp;
+	while (envp[n])
+		n++;
+	envp = fby_realloc(envp, (n + 2) * sizeof(*envp));
+	envp[n] = fby_strdup(var);
+	envp[n + 1] = NULL;
+	return envp;
+}
+
 void
 fby_spawn_env_free(char **envp)
 {

@@ -70,6 +70,9 @@ char **fby_spawn_env_worker(const char *const *add, size_t nadd);
  * what any program wants, PATH, HOME, LANG and the like.
  */
 char **fby_spawn_env_foreign(const char *const *add, size_t nadd);
+
+/* With one more, if it is not ""; takes envp. */
+char **fby_spawn_env_with(char **envp, const char *var);
 void fby_spawn_env_free(char **envp);
 
 #endif

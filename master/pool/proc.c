@@ -251,6 +251,8 @@ start_program(struct fby_proc *pr, const struct fby_proc_start *how,
 	sp.envp = sp.foreign ? fby_spawn_env_foreign(vars, p->nvars + 1) :
 			       fby_spawn_env_worker(vars, p->nvars + 1);
 	if (pr->capture) {
+		fby_helpers_mark(&pr->helpers);
+		sp.envp = fby_spawn_env_with(sp.envp, pr->helpers.mark);
 		sp.fds[2] = fby_capture_fd(pr->capture);
 		if (!fby_capture_is_data(pr->env->ctx->manifest))
 			sp.fds[1] = sp.fds[2];
@@ -261,10 +263,12 @@ start_program(struct fby_proc *pr, const struct fby_proc_start *how,
 	return pid;
 }
 
-/* The rest of what it has said is logged. */
+/* What it has started ends with it, and the rest of what it said is logged. */
 static void
 silence(struct fby_proc *pr)
 {
+	if (pr->capture)
+		fby_helpers_kill(&pr->helpers);
 	fby_capture_end(pr->capture);
 	pr->capture = NULL;
 }
@@ -311,8 +315,10 @@ fby_proc_start(struct fby_proc *pr, const struct fby_proc_start *how)
 		close(fds[0]);
 		return -1;
 	}
-	if (pr->capture)
+	if (pr->capture) {
+		fby_helpers_started(&pr->helpers, pr->pid);
 		fby_capture_started(pr->capture, pr->pid);
+	}
 	fby_channel_init(&pr->ch, pr->env->ctx->base, fds[0], on_msg, on_closed,
 	    pr);
 	free(pr->runtime);

@@ -21,6 +21,7 @@
 #include "shared/boundary/channel.h"
 
 #include "master/pool/runtime_stats.h"
+#include "master/runtime/helpers.h"
 
 struct fby_capture;
 struct fby_context;
@@ -79,6 +80,7 @@ struct fby_proc {
 	unsigned generation;
 	char *runtime; /* of its last start, heap; NULL: none yet */
 	struct fby_channel ch;
+	struct fby_helpers helpers;  /* of a program of others */
 	struct fby_capture *capture; /* what it says; NULL: one of ours */
 	bool reopening;              /* has not said yet whether it could */
 	int32_t reopen_error;        /* of the last time; 0: it could */

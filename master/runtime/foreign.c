@@ -31,7 +31,9 @@
 
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
-#define OLD_MS 60000 /* alive for so long: back-off forgotten */
+#define LOOK_MS 20
+#define HELPERS_MS 5000 /* after SIGKILL, for processes of a process */
+#define OLD_MS 60000    /* alive for so long: back-off forgotten */
 
 /* The manifest was checked. */
 static const struct fby_runtime *
@@ -153,7 +155,10 @@ spawn(struct fby_replica *r)
 		spawn_later(r);
 		return;
 	}
-	envp = fby_pod_env(f->ctx->manifest, rt, as, number_of(r));
+	fby_helpers_mark(&r->helpers);
+	envp = fby_spawn_env_with(fby_pod_env(f->ctx->manifest, rt, as,
+				      number_of(r)),
+	    r->helpers.mark);
 	r->capture = fby_capture_new(f->ctx->base, rt->name, as);
 	pid = r->capture ? start_one(r, rt, envp, mo, as) : -1;
 	if (pid == -1)
@@ -169,7 +174,8 @@ spawn(struct fby_replica *r)
 		return;
 	}
 	fby_capture_started(r->capture, pid);
-	fby_leftover_note(f->ctx->run_dir, pid);
+	fby_helpers_started(&r->helpers, pid);
+	fby_leftover_note(f->ctx->run_dir, pid, r->helpers.mark);
 	r->pid = pid;
 	r->spawned_at = fby_clock_mono();
 	f->spawns++;
@@ -184,8 +190,11 @@ on_spawn(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (r->f->wanted && r->pid == 0)
-		spawn(r);
+	if (!r->f->wanted || r->pid != 0)
+		return;
+	/* They were killed a second ago; it may be that one was just born. */
+	fby_helpers_kill(&r->helpers);
+	spawn(r);
 }
 
 /* That its secrets are in place without was seen by fby_mounts_check(). */
@@ -305,18 +314,49 @@ void
 fby_foreign_give_up(struct fby_foreign *f)
 {
 	evtimer_del(&f->ev_kill);
+	evtimer_del(&f->ev_look);
 	for (size_t i = 0; i < f->nreplicas; i++) {
 		int32_t pid = f->replicas[i].pid;
 
+		f->replicas[i].ends = false;
 		if (pid == 0)
 			continue;
 		fby_error("runtime (pid %d) was killed and has not exited; "
 			  "going on without",
 		    pid);
 		kill(-pid, SIGKILL);
+		fby_helpers_kill(&f->replicas[i].helpers);
 		silence(&f->replicas[i]);
 		f->replicas[i].pid = 0;
 	}
+}
+
+/* The next one is not started beside what the last one had started. */
+static void
+look(struct fby_foreign *f)
+{
+	const struct timeval tv = fby_clock_tv(LOOK_MS);
+
+	for (size_t i = 0; i < f->nreplicas; i++) {
+		struct fby_replica *r = &f->replicas[i];
+
+		r->ends = r->ends && fby_helpers_kill(&r->helpers) > 0 &&
+		    fby_clock_mono() < f->look_until;
+		if (r->ends)
+			evtimer_add(&f->ev_look, &tv);
+	}
+	if (fby_foreign_alive(f) > 0)
+		return;
+	evtimer_del(&f->ev_kill);
+	all_gone(f);
+}
+
+static void
+on_look(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	look(arg);
 }
 
 static struct fby_replica *
@@ -364,22 +404,29 @@ bool
 fby_foreign_reaped(struct fby_foreign *f, int32_t pid, int status)
 {
 	struct fby_replica *r = find(f, pid);
+	size_t n;
 
 	if (r == NULL)
 		return false;
 	r->pid = 0;
 	fby_leftover_forget(f->ctx->run_dir, pid);
+	n = fby_helpers_kill(&r->helpers);
 	silence(r);
 	say(f, pid, status);
+	if (n > 0)
+		fby_warn("runtime (pid %d) had left %zu process%s of its own; "
+			 "killed",
+		    pid, n, n == 1 ? "" : "es");
 	if (f->wanted) {
 		f->deaths++;
 		f->died_of = status;
 		if (fby_clock_mono() - r->spawned_at >= OLD_MS)
 			r->backoff_ms = 0;
 		spawn_later(r);
-	} else if (fby_foreign_alive(f) == 0) {
-		evtimer_del(&f->ev_kill);
-		all_gone(f);
+	} else {
+		r->ends = n > 0;
+		f->look_until = fby_clock_mono() + HELPERS_MS;
+		look(f);
 	}
 	return true;
 }
@@ -432,6 +479,7 @@ fby_foreign_init(struct fby_foreign *f, struct fby_context *ctx,
 		    &f->replicas[i]);
 	}
 	evtimer_assign(&f->ev_kill, ctx->base, on_kill, f);
+	evtimer_assign(&f->ev_look, ctx->base, on_look, f);
 }
 
 void
@@ -440,6 +488,7 @@ fby_foreign_fini(struct fby_foreign *f)
 	if (f->ctx == NULL)
 		return;
 	evtimer_del(&f->ev_kill);
+	evtimer_del(&f->ev_look);
 	fby_probe_cancel(&f->probe);
 	for (size_t i = 0; i < f->nreplicas; i++) {
 		struct fby_replica *r = &f->replicas[i];
@@ -449,6 +498,7 @@ fby_foreign_fini(struct fby_foreign *f)
 			fby_spawn_end(r->pid, true);
 			fby_leftover_forget(f->ctx->run_dir, r->pid);
 		}
+		fby_helpers_kill(&r->helpers);
 		silence(r);
 	}
 	free(f->runtime);

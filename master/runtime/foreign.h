@@ -17,6 +17,7 @@
 #include <event2/event_struct.h>
 
 #include "master/base/alarm.h"
+#include "master/runtime/helpers.h"
 #include "master/runtime/probe.h"
 
 struct fby_capture;
@@ -34,6 +35,8 @@ struct fby_replica {
 	int64_t spawned_at; /* monotonic */
 	int64_t backoff_ms;
 	struct event ev_spawn;
+	struct fby_helpers helpers;
+	bool ends; /* not all of what it had started has exited yet */
 	struct fby_capture *capture; /* what it says; NULL: no process */
 };
 
@@ -50,6 +53,8 @@ struct fby_foreign {
 	struct fby_replica replicas[FBY_REPLICAS_MAX];
 	size_t nreplicas;
 	struct event ev_kill;
+	struct event ev_look; /* has what they had started exited? */
+	int64_t look_until;   /* monotonic */
 	struct fby_probe probe;
 	uint64_t spawns, deaths;
 	int died_of; /* the last death's, as wait(2) has it */
@@ -61,7 +66,7 @@ fby_foreign_alive(const struct fby_foreign *f)
 	size_t n = 0;
 
 	for (size_t i = 0; i < f->nreplicas; i++)
-		n += f->replicas[i].pid > 0;
+		n += f->replicas[i].pid > 0 || f->replicas[i].ends;
 	return n;
 }
 

@@ -18,7 +18,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shared/base/clock.h"
@@ -29,6 +28,7 @@
 #include "shared/base/units.h"
 
 #include "master/base/procfs.h"
+#include "master/runtime/helpers.h"
 
 #define LOOK_MS 100
 #define GIVE_UP_MS 10000 /* after SIGKILL */
@@ -45,7 +45,7 @@ boot_id(char id[BOOT_ID])
 }
 
 void
-fby_leftover_note(const char *run_dir, pid_t pid)
+fby_leftover_note(const char *run_dir, pid_t pid, const char *mark)
 {
 	char *dir = fby_asprintf("%s/runtimes", run_dir);
 	char *path = fby_asprintf("%s/%d", dir, (int)pid);
@@ -60,8 +60,8 @@ fby_leftover_note(const char *run_dir, pid_t pid)
 	    ((fd = open(path,
 		  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
 		  0600)) == -1 ||
-		dprintf(fd, "%" PRIu64 " %d %s\n", st.start, (int)st.session,
-		    id) < 0))
+		dprintf(fd, "%" PRIu64 " %d %s %s\n", st.start, (int)st.session,
+		    id, mark) < 0))
 		fby_error("%s: %s", path, strerror(errno));
 	if (fd != -1)
 		close(fd);
@@ -97,7 +97,9 @@ read_note(int dir, const char *name, struct fby_leftover_group *g)
 	if (fby_units_int(name, &leader) != NULL || leader > INT32_MAX)
 		leader = 0;
 	*g = (struct fby_leftover_group){ .leader = (pid_t)leader };
-	ok = fscanf(f, "%" SCNu64 " %d %39s", &g->start, &session, noted) == 3;
+	/* Without a mark there is no fourth. */
+	ok = fscanf(f, "%" SCNu64 " %d %39s %79s", &g->start, &session, noted,
+		 g->mark) >= 3;
 	fclose(f);
 	g->session = ok ? session : 0;
 	return ok && g->leader > 1 && strcmp(id, noted) == 0;
@@ -129,23 +131,11 @@ read_notes(struct fby_leftover *l)
 
 /* ---- ending them ------------------------------------------------------ */
 
-/* By a descriptor, so that it is the process that was looked at. */
-static void
-send_signal(pid_t pid, uint64_t start, int signo)
+static bool
+is_of_group(const struct fby_leftover_group *g,
+    const struct fby_procfs_stat *st)
 {
-	struct fby_procfs_stat st;
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-	if (fd == -1 && errno != ENOSYS)
-		return;
-	if (fby_procfs_stat(pid, &st) == 0 && st.start == start) {
-		if (fd == -1)
-			kill(pid, signo);
-		else
-			syscall(SYS_pidfd_send_signal, fd, signo, NULL, 0);
-	}
-	if (fd != -1)
-		close(fd);
+	return st->group == g->leader && st->session == g->session;
 }
 
 static void
@@ -156,15 +146,16 @@ on_process(void *arg, pid_t pid, const struct fby_procfs_stat *st)
 	for (size_t i = 0; i < l->ngroups; i++) {
 		struct fby_leftover_group *g = &l->groups[i];
 
-		if (st->group != g->leader || st->session != g->session ||
-		    st->start < g->start || st->state == 'Z')
+		if (st->start < g->start || st->state == 'Z' ||
+		    (!is_of_group(g, st) &&
+			!fby_helpers_is_marked(pid, g->mark)))
 			continue;
 		/* The number is another group's by now. */
 		if (pid == g->leader && st->start != g->start)
 			continue;
 		g->alive++;
 		if (l->signo)
-			send_signal(pid, st->start, l->signo);
+			fby_procfs_signal(pid, st->start, l->signo);
 	}
 }
 

@@ -5,8 +5,9 @@
  *
  * Each process group is noted in the run directory when it is started, by the
  * pid and the start time of its leader, since a pid alone may be another's by
- * now.  The next master ends what is there of it before it starts its own, so
- * that nothing runs twice.
+ * now, and by the mark of those that have left it (helpers.h).  The next master
+ * ends what is there of it before it starts its own, so that nothing runs
+ * twice.
  */
 #ifndef FBY_LEFTOVER_H
 #define FBY_LEFTOVER_H
@@ -21,7 +22,8 @@ struct event_base;
 struct fby_leftover_group {
 	pid_t leader, session;
 	uint64_t start;
-	size_t alive; /* processes, as last seen */
+	char mark[80]; /* helpers.h; "": none */
+	size_t alive;  /* processes, as last seen */
 };
 
 struct fby_leftover {
@@ -36,8 +38,8 @@ struct fby_leftover {
 	void *arg;
 };
 
-/* This process has just been started, and leads a group. */
-void fby_leftover_note(const char *run_dir, pid_t pid);
+/* This process has just been started, leads a group, and has that mark. */
+void fby_leftover_note(const char *run_dir, pid_t pid, const char *mark);
 /* waitpid(2) is about to return it. */
 void fby_leftover_forget(const char *run_dir, pid_t pid);
 

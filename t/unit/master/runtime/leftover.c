@@ -102,7 +102,7 @@ what_is_noted_is_ended(void **state)
 	pid_t pid = start("exec tail -f /dev/null");
 
 	(void)state;
-	fby_leftover_note(dir, pid);
+	fby_leftover_note(dir, pid, "");
 	end_all(60000, true);
 	assert_false(is_there(pid));
 	waitpid(pid, NULL, 0);
@@ -136,7 +136,7 @@ a_group_without_its_leader_is_ended(void **state)
 	siginfo_t si;
 
 	(void)state;
-	fby_leftover_note(dir, pid);
+	fby_leftover_note(dir, pid, "");
 	assert_int_equal(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT), 0);
 	assert_int_equal(members(pid), 1);
 	end_all(0, true);
@@ -154,7 +154,7 @@ what_was_not_noted_is_left_alone(void **state)
 	FILE *f;
 
 	(void)state;
-	fby_leftover_note(dir, pid);
+	fby_leftover_note(dir, pid, "");
 	snprintf(path, sizeof(path), "%s/runtimes/%d", dir, (int)pid);
 	assert_non_null(f = fopen(path, "r+"));
 	first = fgetc(f);
@@ -164,7 +164,7 @@ what_was_not_noted_is_left_alone(void **state)
 	fclose(f);
 	end_all(0, false);
 	assert_true(is_there(pid));
-	fby_leftover_note(dir, pid);
+	fby_leftover_note(dir, pid, "");
 	assert_non_null(f = fopen(path, "a"));
 	fclose(f);
 	fby_leftover_forget(dir, pid);
