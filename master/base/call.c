@@ -331,8 +331,8 @@ say_what_hangs(struct fby_calls *c)
 		[FBY_CALL_COMMITTED] = "asks for committed offsets",
 		[FBY_CALL_METADATA] = "asks for metadata",
 		[FBY_CALL_MEMBERS] = "asks for the group's members",
-		[FBY_CALL_DESTROY] = "closes a client of Kafka, which waits "
-				     "for a resolver or a connection",
+		[FBY_CALL_DESTROY] =
+		    "ends a client that waits for a resolver or a broker",
 	};
 	enum fby_call_kind kind;
 

@@ -274,7 +274,7 @@ all_drained(void)
 	turn();
 }
 
-static int
+FBY_UNUSED static int
 set_up(void **state)
 {
 	static char c[] = "c", rust[] = "rust";
@@ -303,7 +303,7 @@ set_up(void **state)
 	return 0;
 }
 
-static int
+FBY_UNUSED static int
 tear_down(void **state)
 {
 	(void)state;

@@ -202,7 +202,7 @@ put_in_force(const char *runtime, const char *host)
 	ctx.manifest_fd = fby_manifest_pack(ctx.manifest);
 }
 
-static int
+FBY_UNUSED static int
 set_up(void **state)
 {
 	(void)state;
@@ -228,7 +228,7 @@ set_up(void **state)
 	return 0;
 }
 
-static int
+FBY_UNUSED static int
 tear_down(void **state)
 {
 	(void)state;
@@ -255,7 +255,7 @@ roll(void)
 
 /* ---- the process that reads ------------------------------------------- */
 
-static int
+FBY_UNUSED static int
 load(int argc, char **argv)
 {
 	char *one[] = { argc == 4 ? argv[3] : NULL };

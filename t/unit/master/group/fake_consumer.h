@@ -60,7 +60,7 @@ FBY_PRINTF(1, 2) static void note(const char *fmt, ...)
 }
 
 /* What was called since the last time. */
-static void
+FBY_UNUSED static void
 assert_calls(const char *expected)
 {
 	assert_string_equal(calls, expected);
@@ -68,7 +68,7 @@ assert_calls(const char *expected)
 }
 
 /* An event that the next poll of a queue has; `partitions` of topic t. */
-static void
+FBY_UNUSED static void
 comes(rd_kafka_event_type_t type, rd_kafka_resp_err_t err, int partitions)
 {
 	struct rd_kafka_op_s *ev = fby_calloc(1, sizeof(*ev));

@@ -292,7 +292,7 @@ back_off_is_over(void)
 	event_base_loop(mst.ctx.base, EVLOOP_NONBLOCK);
 }
 
-static int
+FBY_UNUSED static int
 set_up(void **state)
 {
 	static char c[] = "c";
@@ -321,7 +321,7 @@ set_up(void **state)
 	return 0;
 }
 
-static int
+FBY_UNUSED static int
 tear_down(void **state)
 {
 	(void)state;
