@@ -332,7 +332,7 @@ say_what_hangs(struct fby_calls *c)
 		[FBY_CALL_METADATA] = "asks for metadata",
 		[FBY_CALL_MEMBERS] = "asks for the group's members",
 		[FBY_CALL_DESTROY] =
-		    "ends a client that waits for a resolver or a broker",
+		    "closes a client that waits for a resolver or a broker",
 	};
 	enum fby_call_kind kind;
 
