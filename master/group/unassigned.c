@@ -103,13 +103,14 @@ by_name(const void *va, const void *vb)
 	return strcmp(a->topic->name, b->topic->name);
 }
 
-/* As strcmp, with a name that has a length and no end. */
+/* As strcmp, with a name of other members: any bytes, and no end. */
 static int
 compare(const char *name, size_t len, const char *with)
 {
-	int order = strncmp(name, with, len);
+	const size_t with_len = strlen(with);
+	int order = memcmp(name, with, FBY_MIN(len, with_len));
 
-	return order ? order : -(with[len] != '\0');
+	return order ? order : (len > with_len) - (len < with_len);
 }
 
 static struct had *
