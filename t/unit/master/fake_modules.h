@@ -308,6 +308,7 @@ tear_down(void **state)
 {
 	(void)state;
 	fby_alarm_fini(&mst.ctx.alarms);
+	fby_unfinished_fini(&mst.unfinished);
 	fby_notify_fini(&mst.notify);
 	event_base_free(mst.ctx.base);
 	return 0;

@@ -137,6 +137,7 @@ is_asked(struct fby_compare_child *ch, int64_t age, int64_t looked)
 	asked = ch->is_asking;
 	if (asked) {
 		close(ch->ask_fd);
+		fby_str_fini(&ch->answer);
 		close(masters_end);
 	}
 	return asked;
