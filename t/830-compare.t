@@ -80,6 +80,7 @@ sub is_well_formed
 
 	$html =~ s/^<!DOCTYPE html>//;
 	$html =~ s{<style>.*?</style>}{}s;
+	$html =~ s{<!--.*?-->}{}gs;
 	while ($html =~ m{<(/?)([a-z0-9]+)((?:\s+[\w:-]+="[^"<]*")*)\s*(/?)>
 	    |(<)|&(?!(?:lt|gt|amp|quot|\#\d+);)(.{10})}gsx) {
 		my ($close, $name, undef, $empty, $stray, $amp) =
