@@ -8,6 +8,7 @@
 #include "shared/fby.h"
 
 #include "master/admin/status.h"
+#include "master/base/order.h"
 #include "master/base/status_ledger.h"
 
 #include <sys/wait.h>
@@ -145,11 +146,8 @@ compare_parts(const void *a, const void *b)
 {
 	const struct fby_part *x = *(const struct fby_part *const *)a;
 	const struct fby_part *y = *(const struct fby_part *const *)b;
-	int order = strcmp(x->topic, y->topic);
 
-	return order ?
-	    order :
-	    (x->partition > y->partition) - (x->partition < y->partition);
+	return fby_order(x->topic, x->partition, y->topic, y->partition);
 }
 
 /* Where it ends, whether it gets on, and what a worker says of that. */

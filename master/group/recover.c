@@ -22,6 +22,7 @@
 #include "shared/manifest/manifest.h"
 
 #include "master/base/context.h"
+#include "master/base/order.h"
 #include "master/group/ledger_lock.h"
 #include "master/handoff/handoff.h"
 
@@ -60,11 +61,8 @@ static int
 by_name(const void *va, const void *vb)
 {
 	const struct fby_recover_item *a = va, *b = vb;
-	int order = strcmp(a->topic, b->topic);
 
-	return order ?
-	    order :
-	    (a->partition > b->partition) - (a->partition < b->partition);
+	return fby_order(a->topic, a->partition, b->topic, b->partition);
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "shared/base/mem.h"
 #include "shared/boundary/metadata.h"
 
+#include "master/base/order.h"
 #include "master/group/listing.h"
 
 #define REQUEST_MS 10000
@@ -30,11 +31,8 @@ static int
 by_name(const void *a, const void *b)
 {
 	const struct fby_survey_part *x = a, *y = b;
-	int order = strcmp(x->topic, y->topic);
 
-	return order ?
-	    order :
-	    (x->partition > y->partition) - (x->partition < y->partition);
+	return fby_order(x->topic, x->partition, y->topic, y->partition);
 }
 
 struct fby_survey_part *

@@ -23,6 +23,7 @@
 #include "shared/manifest/manifest.h"
 
 #include "master/base/context.h"
+#include "master/base/order.h"
 
 #define LOOK_MS 3000
 #define LOOK_FIRST_MS 1000 /* until something is known */
@@ -47,11 +48,8 @@ static int
 by_name(const void *a, const void *b)
 {
 	const struct fby_group_view_part *x = a, *y = b;
-	int order = strcmp(x->topic, y->topic);
 
-	return order ?
-	    order :
-	    (x->partition > y->partition) - (x->partition < y->partition);
+	return fby_order(x->topic, x->partition, y->topic, y->partition);
 }
 
 /* Among the first n, which are in order. */
