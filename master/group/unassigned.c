@@ -103,43 +103,33 @@ by_name(const void *va, const void *vb)
 	return strcmp(a->topic->name, b->topic->name);
 }
 
-/* As strcmp, with a name of other members: any bytes, and no end. */
+/* A topic's name as other members have sent it: any bytes, and no end. */
+struct name {
+	const char *p;
+	size_t len;
+};
+
 static int
-compare(const char *name, size_t len, const char *with)
+compare(const void *key, const void *with)
 {
-	const size_t with_len = strlen(with);
-	int order = memcmp(name, with, FBY_MIN(len, with_len));
+	const struct name *name = key;
+	const char *ours = ((const struct had *)with)->topic->name;
+	const size_t len = strlen(ours);
+	int order = memcmp(name->p, ours, FBY_MIN(name->len, len));
 
-	return order ? order : (len > with_len) - (len < with_len);
-}
-
-static struct had *
-find(const struct tally *t, const char *topic, size_t len)
-{
-	size_t low = 0, high = t->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		int order = compare(topic, len, t->topics[mid].topic->name);
-
-		if (order == 0)
-			return &t->topics[mid];
-		if (order < 0)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return NULL;
+	return order ? order : (name->len > len) - (name->len < len);
 }
 
 /* One after the other of the same topic. */
 static void
 mark(void *arg, const char *topic, size_t len, int32_t partition)
 {
+	const struct name name = { topic, len };
 	struct tally *t = arg;
 
-	if (t->last == NULL || compare(topic, len, t->last->topic->name) != 0)
-		t->last = find(t, topic, len);
+	if (t->last == NULL || compare(&name, t->last) != 0)
+		t->last = bsearch(&name, t->topics, t->n, sizeof(t->topics[0]),
+		    compare);
 	if (t->last && partition >= 0 && partition < t->last->topic->partitions)
 		t->last->is_had[partition] = true;
 }
