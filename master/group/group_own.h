@@ -9,9 +9,9 @@
 
 #include "master/group/group.h"
 
-void fby_group_set_state(struct fby_group *g, enum fby_group_state to);
-
 /* ---- group.c ---------------------------------------------------------- */
+
+void fby_group_set_state(struct fby_group *g, enum fby_group_state to);
 
 /* Takes the event. */
 void fby_group_on_rebalance(struct fby_group *g, rd_kafka_event_t *ev);

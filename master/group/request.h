@@ -2,8 +2,8 @@
 /*
  * A request of ours to the broker, through the group member's client.  It is
  * embedded in who asks, who has at most one of each kind under way; the reply
- * comes back through the member's queue (group.c).  One that is sent in slices
- * (listing.h) has as many replies.
+ * comes back through the member's queue (group_events.c).  One that is sent in
+ * slices (listing.h) has as many replies.
  */
 #ifndef FBY_REQUEST_H
 #define FBY_REQUEST_H
