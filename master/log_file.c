@@ -117,7 +117,7 @@ static void
 finish_with_workers(struct fby_log_file *lf)
 {
 	struct fby_str s;
-	size_t n = 0;
+	size_t n = 0, refused = 0;
 
 	fby_str_init(&s);
 	fby_str_puts(&s, "log reopened");
@@ -129,10 +129,13 @@ finish_with_workers(struct fby_log_file *lf)
 			continue;
 		fby_str_printf(&s, "%sworker %u (pid %d): %s",
 		    n++ ? ", " : ", but not by all: ", pr->slot, (int)pr->pid,
-		    pr->reopening ? "no answer" :
+		    pr->reopening ? "no answer yet" :
 				    fby_log_reason(pr->reopen_error));
+		refused += !pr->reopening;
 	}
-	if (n > 0)
+	/* What has no answer is in the channel: it is obeyed when it is read.
+	 */
+	if (refused > 0)
 		fby_str_puts(&s, "; tried again every second");
 	finish(lf, n == 0, s.p);
 	fby_str_fini(&s);
