@@ -16,24 +16,12 @@
 #include <unistd.h>
 
 #include "shared/base/file.h"
+#include "t/fuzz/files.h"
 #include "t/fuzz/fuzz.h"
 
-static struct fuzz_texts files;
 static bool is_link; /* the number's file is none */
 
 /* ---- the files -------------------------------------------------------- */
-
-static int
-open_next(void)
-{
-	size_t len;
-	const char *text = fuzz_next(&files, &len);
-
-	if (text)
-		return fuzz_file(text, len);
-	errno = ENOENT;
-	return -1;
-}
 
 /* The number is read as it is, and its new file is written to nowhere. */
 static int
@@ -73,32 +61,6 @@ fake_stat(const char *path, struct stat *st)
 {
 	FBY_BUG_ON(*path != '/');
 	return stat("/", st);
-}
-
-static FILE *
-fake_fopen(const char *path, const char *mode)
-{
-	int fd;
-
-	FBY_BUG_ON(*path != '/');
-	fd = open_next();
-	return fd == -1 ? NULL : fdopen(fd, mode);
-}
-
-static ssize_t
-fake_file_read(const char *path, char *buf, size_t size)
-{
-	int fd;
-	ssize_t n = -1;
-
-	FBY_BUG_ON(*path != '/');
-	fd = open_next();
-	if (fd != -1) {
-		n = read(fd, buf, size - 1);
-		close(fd);
-	}
-	buf[n > 0 ? n : 0] = '\0';
-	return n;
 }
 
 #define fby_file_read fake_file_read

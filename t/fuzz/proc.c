@@ -16,25 +16,12 @@
 #include <unistd.h>
 
 #include "shared/base/file.h"
+#include "t/fuzz/files.h"
 #include "t/fuzz/fuzz.h"
 
 #define NAME_MAX_BYTES 15 /* of a program, as the kernel keeps it */
 
-static struct fuzz_texts files;
-
 /* ---- the files -------------------------------------------------------- */
-
-static int
-open_next(void)
-{
-	size_t len;
-	const char *text = fuzz_next(&files, &len);
-
-	if (text)
-		return fuzz_file(text, len);
-	errno = ENOENT;
-	return -1;
-}
 
 static int
 fake_open(const char *path, int flags)
@@ -51,32 +38,6 @@ fake_openat(int dir, const char *name, int flags)
 	(void)flags;
 	FBY_BUG_ON(strchr(name, '/') != NULL);
 	return open_next();
-}
-
-static FILE *
-fake_fopen(const char *path, const char *mode)
-{
-	int fd;
-
-	FBY_BUG_ON(*path != '/');
-	fd = open_next();
-	return fd == -1 ? NULL : fdopen(fd, mode);
-}
-
-static ssize_t
-fake_file_read(const char *path, char *buf, size_t size)
-{
-	int fd;
-	ssize_t n = -1;
-
-	FBY_BUG_ON(*path != '/');
-	fd = open_next();
-	if (fd != -1) {
-		n = read(fd, buf, size - 1);
-		close(fd);
-	}
-	buf[n > 0 ? n : 0] = '\0';
-	return n;
 }
 
 #define fby_file_read fake_file_read

@@ -8,6 +8,8 @@
 
 #include "t/unit/unit.h"
 
+#include "t/unit/calls.h"
+
 #include <event2/event.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -29,31 +31,10 @@
 
 static struct fby_master mst;
 static struct fby_manifest ours, theirs; /* workers; a foreign runtime */
-static char calls[4096];
 static size_t nleaving, nours, nalive, nbehind;
 static bool are_ready, is_same;
 static char said[256];
 static bool said_ok;
-
-FBY_PRINTF(1, 2) static void note(const char *fmt, ...)
-{
-	size_t len = strlen(calls);
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (len > 0)
-		len += (size_t)snprintf(calls + len, sizeof(calls) - len, " ");
-	vsnprintf(calls + len, sizeof(calls) - len, fmt, ap);
-	va_end(ap);
-}
-
-/* What was called since the last time. */
-FBY_UNUSED static void
-assert_calls(const char *expected)
-{
-	assert_string_equal(calls, expected);
-	*calls = '\0';
-}
 
 /* ---- foreign runtimes ------------------------------------------------- */
 

@@ -8,6 +8,8 @@
 
 #include "t/unit/unit.h"
 
+#include "t/unit/calls.h"
+
 #include <event2/event.h>
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -34,7 +36,6 @@ struct rd_kafka_consumer_group_metadata_s {
 	char unused;
 };
 
-static char calls[2048];
 static struct rd_kafka_op_s *pending[16]; /* events to come, in order */
 static size_t npending, nevents;          /* nevents: not destroyed yet */
 static bool is_incremental, is_lost, is_closed, cannot_open, has_no_member_id;
@@ -46,26 +47,6 @@ static size_t nheld; /* partitions that are ours */
 static const char *setting_protocol, *setting_instance;
 static rd_kafka_error_t an_error;
 static rd_kafka_consumer_group_metadata_t metadata;
-
-FBY_PRINTF(1, 2) static void note(const char *fmt, ...)
-{
-	size_t len = strlen(calls);
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (len > 0)
-		len += (size_t)snprintf(calls + len, sizeof(calls) - len, " ");
-	vsnprintf(calls + len, sizeof(calls) - len, fmt, ap);
-	va_end(ap);
-}
-
-/* What was called since the last time. */
-FBY_UNUSED static void
-assert_calls(const char *expected)
-{
-	assert_string_equal(calls, expected);
-	*calls = '\0';
-}
 
 /* An event that the next poll of a queue has; `partitions` of topic t. */
 FBY_UNUSED static void
