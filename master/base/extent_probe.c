@@ -7,7 +7,13 @@
 
 #include "master/base/extent.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
 
@@ -99,18 +105,15 @@ client(const struct fby_manifest *m)
 	return rk;
 }
 
-static void
-end_client(rd_kafka_t *rk)
-{
-	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-}
-
 /* ---- the questions ---------------------------------------------------- */
+
+struct answer;
 
 struct reader {
 	const struct fby_manifest *m;
 	const char *topic;
 	int32_t partition;
+	struct answer *answer; /* shared with the children */
 };
 
 /* Those that name the batch by its first offset. */
@@ -161,29 +164,54 @@ first_answer(rd_kafka_t *rk, int64_t *base, char *why, size_t size)
 	return rc;
 }
 
+/* What the child of a question leaves; rc is -1 until it has one. */
+struct answer {
+	int rc;
+	int64_t base;
+};
+
+static void
+ask(const struct reader *r, int64_t offset, struct answer *answer)
+{
+	rd_kafka_t *rk = client(r->m);
+	char why[512];
+
+	if (rk == NULL)
+		return;
+	begin_at(r, rk, offset);
+	answer->rc = first_answer(rk, &answer->base, why, sizeof(why));
+	if (answer->rc == -1)
+		printf("what is at offset %" PRId64 " cannot be told: %s\n",
+		    offset, why);
+}
+
 /*
- * Each time with a new client.  What librdkafka makes of the bytes behind a
- * wrong checksum is not to be used (2.14 takes a length for a position): it
- * may be an offset that it asks for next, and the answer that this is out of
- * range would stop a client that has begun elsewhere meanwhile.
+ * Each time with a new client, and in a process of its own, which ends without
+ * destroying it.  What librdkafka makes of the bytes behind a wrong checksum is
+ * not to be used (2.14 takes a length for a position): it may be an offset that
+ * it asks for next.  The answer that this is out of range would stop a client
+ * that has begun elsewhere meanwhile; and one that comes while the client is
+ * destroyed lets a broker's thread wait for itself (its issue 4514).
  */
 static int
 look(void *arg, int64_t offset, int64_t *base)
 {
 	const struct reader *r = arg;
-	rd_kafka_t *rk = client(r->m);
-	char why[512];
-	int rc;
+	pid_t pid;
 
-	if (rk == NULL)
-		return -1;
-	begin_at(r, rk, offset);
-	rc = first_answer(rk, base, why, sizeof(why));
-	end_client(rk);
-	if (rc == -1)
-		printf("what is at offset %" PRId64 " cannot be told: %s\n",
-		    offset, why);
-	return rc;
+	*r->answer = (struct answer){ .rc = -1 };
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		ask(r, offset, r->answer);
+		fflush(stdout);
+		_exit(0);
+	}
+	if (pid == -1 || waitpid(pid, NULL, 0) == -1)
+		printf("fork: %s\n", strerror(errno));
+	*base = r->answer->base;
+	return r->answer->rc;
 }
 
 /* Where the log ends; -1: why not has been printed. */
@@ -198,7 +226,7 @@ log_end(const struct reader *r)
 		return -1;
 	err = rd_kafka_query_watermark_offsets(rk, r->topic, r->partition,
 	    &first, &end, END_MS);
-	end_client(rk);
+	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return end;
 	printf("where its log ends cannot be told: %s\n",
@@ -210,11 +238,17 @@ int
 fby_extent_print(const struct fby_manifest *m, const char *topic,
     int32_t partition, int64_t offset)
 {
-	struct reader r = { m, topic, partition };
+	struct reader r = { m, topic, partition, NULL };
 	int64_t end = log_end(&r), last;
 
 	if (end == -1)
 		return 1;
+	r.answer = mmap(NULL, sizeof(*r.answer), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (r.answer == MAP_FAILED) {
+		printf("mmap: %s\n", strerror(errno));
+		return 1;
+	}
 	switch (fby_extent_find(look, &r, offset, end, &last)) {
 	case 1:
 		printf("%" PRId64 "\n", last);
