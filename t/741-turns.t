@@ -12,7 +12,7 @@ use Test::Forebay;
 use Test::Forebay::Mock;
 use Test::Forebay::Util;
 
-my $RATIO = 20;
+my $RATIO = 12;
 my $TRIES = 3;
 
 # Of a first start, some looks at the ends of logs, `status` and a stop.
