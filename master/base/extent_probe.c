@@ -234,22 +234,12 @@ log_end(const struct reader *r)
 	return -1;
 }
 
-int
-fby_extent_print(const struct fby_manifest *m, const char *topic,
-    int32_t partition, int64_t offset)
+static int
+print_last(struct reader *r, int64_t offset, int64_t end)
 {
-	struct reader r = { m, topic, partition, NULL };
-	int64_t end = log_end(&r), last;
+	int64_t last;
 
-	if (end == -1)
-		return 1;
-	r.answer = mmap(NULL, sizeof(*r.answer), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (r.answer == MAP_FAILED) {
-		printf("mmap: %s\n", strerror(errno));
-		return 1;
-	}
-	switch (fby_extent_find(look, &r, offset, end, &last)) {
+	switch (fby_extent_find(look, r, offset, end, &last)) {
 	case 1:
 		printf("%" PRId64 "\n", last);
 		return 0;
@@ -260,4 +250,27 @@ fby_extent_print(const struct fby_manifest *m, const char *topic,
 	default:
 		return 1;
 	}
+}
+
+int
+fby_extent_print(const struct fby_manifest *m, const char *topic,
+    int32_t partition, int64_t offset)
+{
+	struct reader r = { m, topic, partition, NULL };
+	int64_t end = log_end(&r);
+	struct answer *answer;
+	int rc;
+
+	if (end == -1)
+		return 1;
+	answer = mmap(NULL, sizeof(*answer), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (answer == MAP_FAILED) {
+		printf("mmap: %s\n", strerror(errno));
+		return 1;
+	}
+	r.answer = answer;
+	rc = print_last(&r, offset, end);
+	munmap(answer, sizeof(*answer));
+	return rc;
 }
