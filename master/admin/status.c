@@ -311,8 +311,9 @@ foreign(const struct fby_foreign *f)
 	pids = json_array();
 	for (size_t i = 0; i < f->nreplicas; i++)
 		json_array_append_new(pids,
-		    fby_json_known(
-			f->replicas[i].pid > 0 ? f->replicas[i].pid : -1));
+		    fby_json_known(f->replicas[i].process.pid > 0 ?
+			    f->replicas[i].process.pid :
+			    -1));
 	fby_json_set(o, "pid", json_incref(json_array_get(pids, 0)));
 	fby_json_set(o, "pids", pids);
 	fby_json_set(o, "spawns", fby_json_count(f->spawns));

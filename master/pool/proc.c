@@ -277,9 +277,13 @@ silence(struct fby_proc *pr)
 static int
 listen_to(struct fby_proc *pr, const struct fby_program *p)
 {
+	char *name;
+
 	if (p->exec_fd != -1)
 		return 0;
-	pr->capture = fby_capture_new(pr->env->ctx->base, p->name, p->account);
+	name = fby_asprintf("runtime \"%s\"", p->name);
+	pr->capture = fby_capture_new(pr->env->ctx->base, name, p->account);
+	free(name);
 	return pr->capture ? 0 : -1;
 }
 

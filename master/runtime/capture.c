@@ -192,7 +192,7 @@ fby_capture_new(struct event_base *base, const char *name,
 	int saved;
 
 	c->read_fd = c->fd = -1;
-	c->name = fby_asprintf("runtime \"%s\"", name);
+	c->name = fby_strdup(name);
 	c->credit = (int64_t)FBY_CAPTURE_BURST * 1000;
 	c->given_at = fby_clock_mono();
 	evtimer_assign(&c->ev_say, base, on_say, c);

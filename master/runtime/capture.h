@@ -26,7 +26,10 @@ struct fby_manifest;
 #define FBY_CAPTURE_LINE 4096  /* bytes; longer ones become several */
 #define FBY_CAPTURE_PIPE (256 * 1024)
 
-/* `as`: whose program it is, NULL: ours.  NULL with errno. */
+/*
+ * `name` is before each line; `as`: whose program it is, NULL: ours.  NULL with
+ * errno.
+ */
 struct fby_capture *fby_capture_new(struct event_base *base, const char *name,
     const struct fby_account *as) FBY_MUSTCHECK;
 

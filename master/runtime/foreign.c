@@ -6,11 +6,8 @@
 
 #include "master/runtime/foreign.h"
 
-#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "shared/base/clock.h"
 #include "shared/base/err.h"
@@ -24,16 +21,11 @@
 #include "master/base/context.h"
 #include "master/base/spawn.h"
 #include "master/runtime/capture.h"
-#include "master/runtime/leftover.h"
 #include "master/runtime/mounts.h"
 #include "master/runtime/pod.h"
 #include "master/runtime/program.h"
 
-#define BACKOFF_MIN_MS 1000
-#define BACKOFF_MAX_MS 60000
 #define LOOK_MS 20
-#define HELPERS_MS 5000 /* after SIGKILL, for processes of a process */
-#define OLD_MS 60000    /* alive for so long: back-off forgotten */
 
 /* The manifest was checked. */
 static const struct fby_runtime *
@@ -59,25 +51,12 @@ static void
 spawn_later(struct fby_replica *r)
 {
 	struct fby_foreign *f = r->f;
-	struct timeval tv;
+	int64_t ms = fby_subprocess_later(&r->process);
 
-	r->backoff_ms = r->backoff_ms == 0 ?
-	    BACKOFF_MIN_MS :
-	    FBY_MIN(r->backoff_ms * 2, BACKOFF_MAX_MS);
-	tv = fby_clock_tv(r->backoff_ms);
-	evtimer_add(&r->ev_spawn, &tv);
 	f->is_down = true;
 	fby_alarm_set(&f->ctx->alarms, f->alarm,
 	    "runtime \"%s\" is not running; started again in %" PRId64 " s",
-	    f->runtime, r->backoff_ms / 1000);
-}
-
-/* The rest of what it has said is logged. */
-static void
-silence(struct fby_replica *r)
-{
-	fby_capture_end(r->capture);
-	r->capture = NULL;
+	    f->runtime, ms / 1000);
 }
 
 /* NULL: said in the log. */
@@ -103,40 +82,27 @@ make_mounts(struct fby_replica *r, const struct fby_account *as)
 	return mo;
 }
 
-/* -1 with errno. */
-static pid_t
-start_one(const struct fby_replica *r, const struct fby_runtime *rt,
-    char **envp, struct fby_mounts *mo, const struct fby_account *as)
+/* -1: said in the log. */
+static int
+start_one(struct fby_replica *r, const struct fby_runtime *rt,
+    struct fby_mounts *mo, const struct fby_account *as)
 {
-	const int said = fby_capture_fd(r->capture);
-	struct fby_spawn sp = {
-		.exec_fd = -1,
-		.fds = { -1,
-		    fby_capture_is_data(r->f->ctx->manifest) ? STDOUT_FILENO :
-							       said,
-		    said },
-		.nfds = 3,
-		.cpu = -1,
-		.own_group = true,
-		/* Else two of them would run when the next master starts. */
-		.on_orphan = SIGTERM,
-		.oom_above = FBY_SPAWN_OOM_ABOVE,
-		.foreign = true,
+	const struct fby_manifest *m = r->f->ctx->manifest;
+	char *name = fby_asprintf("runtime \"%s\"", rt->name);
+	const struct fby_subprocess_start how = {
+		.name = name,
+		.argv = rt->command.v,
+		.nargv = rt->command.n,
+		.envp = fby_pod_env(m, rt, as, number_of(r)),
 		.as = as,
+		.is_data = fby_capture_is_data(m),
 		.prepare = mo ? fby_mounts_enter : NULL,
 		.arg = mo,
-		.envp = envp,
 	};
-	pid_t pid;
+	int rc = fby_subprocess_start(&r->process, &how);
 
-	sp.argv = fby_calloc(rt->command.n + 1, sizeof(*sp.argv));
-	for (size_t i = 0; i < rt->command.n; i++)
-		sp.argv[i] = fby_strdup(rt->command.v[i]);
-	pid = fby_spawn(&sp);
-	for (size_t i = 0; i < rt->command.n; i++)
-		free(sp.argv[i]);
-	free(sp.argv);
-	return pid;
+	free(name);
+	return rc;
 }
 
 static void
@@ -146,41 +112,15 @@ spawn(struct fby_replica *r)
 	const struct fby_runtime *rt = chosen(f);
 	struct fby_account *as = fby_program_account(rt);
 	struct fby_mounts *mo = NULL;
-	char **envp;
-	pid_t pid;
 
 	if ((rt->user && as == NULL) ||
-	    (f->is_private && (mo = make_mounts(r, as)) == NULL)) {
-		fby_account_free(as);
+	    (f->is_private && (mo = make_mounts(r, as)) == NULL) ||
+	    start_one(r, rt, mo, as) == -1)
 		spawn_later(r);
-		return;
-	}
-	fby_helpers_mark(&r->helpers);
-	envp = fby_spawn_env_with(fby_pod_env(f->ctx->manifest, rt, as,
-				      number_of(r)),
-	    r->helpers.mark);
-	r->capture = fby_capture_new(f->ctx->base, rt->name, as);
-	pid = r->capture ? start_one(r, rt, envp, mo, as) : -1;
-	if (pid == -1)
-		fby_error("runtime \"%s\": %s: %s", rt->name,
-		    r->capture ? "fork" : "a pipe for what it says",
-		    strerror(errno));
-	fby_spawn_env_free(envp);
+	else
+		f->spawns++;
 	fby_mounts_free(mo);
 	fby_account_free(as);
-	if (pid == -1) {
-		silence(r);
-		spawn_later(r);
-		return;
-	}
-	fby_capture_started(r->capture, pid);
-	fby_helpers_started(&r->helpers, pid);
-	fby_leftover_note(f->ctx->run_dir, pid, r->helpers.mark);
-	r->pid = pid;
-	r->spawned_at = fby_clock_mono();
-	f->spawns++;
-	fby_notice("runtime \"%s\" started: %s (pid %d)", rt->name,
-	    rt->command.v[0], pid);
 }
 
 static void
@@ -190,11 +130,8 @@ on_spawn(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!r->f->wanted || r->pid != 0)
-		return;
-	/* They were killed a second ago; it may be that one was just born. */
-	fby_helpers_kill(&r->helpers);
-	spawn(r);
+	if (r->f->wanted && r->process.pid == 0)
+		spawn(r);
 }
 
 /* That its secrets are in place without was seen by fby_mounts_check(). */
@@ -253,7 +190,7 @@ fby_foreign_start(struct fby_foreign *f, const char *runtime)
 	f->nreplicas = (size_t)chosen(f)->replicas;
 	FBY_BUG_ON(f->nreplicas > FBY_REPLICAS_MAX);
 	for (size_t i = 0; i < f->nreplicas; i++) {
-		f->replicas[i].backoff_ms = 0;
+		f->replicas[i].process.backoff_ms = 0;
 		spawn(&f->replicas[i]);
 	}
 }
@@ -268,12 +205,13 @@ on_kill(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (size_t i = 0; i < f->nreplicas; i++) {
-		int32_t pid = f->replicas[i].pid;
+		const struct fby_subprocess *sp = &f->replicas[i].process;
 
-		if (pid == 0)
+		if (sp->pid == 0)
 			continue;
-		fby_error("runtime (pid %d) did not stop in time; killed", pid);
-		kill(-pid, SIGKILL);
+		fby_error("runtime (pid %d) did not stop in time; killed",
+		    sp->pid);
+		fby_subprocess_signal(sp, SIGKILL);
 	}
 }
 
@@ -300,9 +238,8 @@ fby_foreign_stop(struct fby_foreign *f, int64_t drain_ms)
 	f->wanted = false;
 	fby_probe_cancel(&f->probe);
 	for (size_t i = 0; i < f->nreplicas; i++) {
-		evtimer_del(&f->replicas[i].ev_spawn);
-		if (f->replicas[i].pid > 0)
-			kill(-f->replicas[i].pid, SIGTERM);
+		evtimer_del(&f->replicas[i].process.ev_again);
+		fby_subprocess_signal(&f->replicas[i].process, SIGTERM);
 	}
 	if (fby_foreign_alive(f) == 0)
 		recovered(f);
@@ -315,20 +252,8 @@ fby_foreign_give_up(struct fby_foreign *f)
 {
 	evtimer_del(&f->ev_kill);
 	evtimer_del(&f->ev_look);
-	for (size_t i = 0; i < f->nreplicas; i++) {
-		int32_t pid = f->replicas[i].pid;
-
-		f->replicas[i].ends = false;
-		if (pid == 0)
-			continue;
-		fby_error("runtime (pid %d) was killed and has not exited; "
-			  "going on without",
-		    pid);
-		kill(-pid, SIGKILL);
-		fby_helpers_kill(&f->replicas[i].helpers);
-		silence(&f->replicas[i]);
-		f->replicas[i].pid = 0;
-	}
+	for (size_t i = 0; i < f->nreplicas; i++)
+		fby_subprocess_give_up(&f->replicas[i].process, "runtime");
 }
 
 /* The next one is not started beside what the last one had started. */
@@ -337,14 +262,9 @@ look(struct fby_foreign *f)
 {
 	const struct timeval tv = fby_clock_tv(LOOK_MS);
 
-	for (size_t i = 0; i < f->nreplicas; i++) {
-		struct fby_replica *r = &f->replicas[i];
-
-		r->ends = r->ends && fby_helpers_kill(&r->helpers) > 0 &&
-		    fby_clock_mono() < f->look_until;
-		if (r->ends)
+	for (size_t i = 0; i < f->nreplicas; i++)
+		if (fby_subprocess_lingers(&f->replicas[i].process))
 			evtimer_add(&f->ev_look, &tv);
-	}
 	if (fby_foreign_alive(f) > 0)
 		return;
 	evtimer_del(&f->ev_kill);
@@ -363,39 +283,16 @@ static struct fby_replica *
 find(struct fby_foreign *f, int32_t pid)
 {
 	for (size_t i = 0; i < f->nreplicas; i++)
-		if (f->replicas[i].pid == pid)
+		if (f->replicas[i].process.pid == pid)
 			return &f->replicas[i];
 	return NULL;
-}
-
-static void
-say(const struct fby_foreign *f, int32_t pid, int status)
-{
-	const enum fby_log_level level = f->wanted ? FBY_LOG_ERR :
-						     FBY_LOG_NOTICE;
-
-	if (WIFSIGNALED(status))
-		fby_log(level, "runtime (pid %d) was ended by signal %d", pid,
-		    WTERMSIG(status));
-	else if (WEXITSTATUS(status) == FBY_SPAWN_FAILED)
-		fby_error("runtime (pid %d) could not be executed", pid);
-	else if (WEXITSTATUS(status) == FBY_SPAWN_UNPREPARED)
-		fby_error("runtime (pid %d) could not be given directories "
-			  "or a user of its own; standard error says why",
-		    pid);
-	else
-		fby_log(level, "runtime (pid %d) exited with code %d%s", pid,
-		    WEXITSTATUS(status),
-		    f->wanted && WEXITSTATUS(status) == 0 ?
-			"; nobody had asked it to" :
-			"");
 }
 
 bool
 fby_foreign_has(const struct fby_foreign *f, int32_t pid)
 {
 	for (size_t i = 0; i < f->nreplicas; i++)
-		if (f->replicas[i].pid == pid)
+		if (f->replicas[i].process.pid == pid)
 			return true;
 	return false;
 }
@@ -404,28 +301,15 @@ bool
 fby_foreign_reaped(struct fby_foreign *f, int32_t pid, int status)
 {
 	struct fby_replica *r = find(f, pid);
-	size_t n;
 
 	if (r == NULL)
 		return false;
-	r->pid = 0;
-	fby_leftover_forget(f->ctx->run_dir, pid);
-	n = fby_helpers_kill(&r->helpers);
-	silence(r);
-	say(f, pid, status);
-	if (n > 0)
-		fby_warn("runtime (pid %d) had left %zu process%s of its own; "
-			 "killed",
-		    pid, n, n == 1 ? "" : "es");
+	fby_subprocess_reaped(&r->process, "runtime", status, !f->wanted);
 	if (f->wanted) {
 		f->deaths++;
 		f->died_of = status;
-		if (fby_clock_mono() - r->spawned_at >= OLD_MS)
-			r->backoff_ms = 0;
 		spawn_later(r);
 	} else {
-		r->ends = n > 0;
-		f->look_until = fby_clock_mono() + HELPERS_MS;
 		look(f);
 	}
 	return true;
@@ -475,7 +359,7 @@ fby_foreign_init(struct fby_foreign *f, struct fby_context *ctx,
 	f->alarm = alarm;
 	for (size_t i = 0; i < FBY_REPLICAS_MAX; i++) {
 		f->replicas[i].f = f;
-		evtimer_assign(&f->replicas[i].ev_spawn, ctx->base, on_spawn,
+		fby_subprocess_init(&f->replicas[i].process, ctx, on_spawn,
 		    &f->replicas[i]);
 	}
 	evtimer_assign(&f->ev_kill, ctx->base, on_kill, f);
@@ -490,17 +374,8 @@ fby_foreign_fini(struct fby_foreign *f)
 	evtimer_del(&f->ev_kill);
 	evtimer_del(&f->ev_look);
 	fby_probe_cancel(&f->probe);
-	for (size_t i = 0; i < f->nreplicas; i++) {
-		struct fby_replica *r = &f->replicas[i];
-
-		evtimer_del(&r->ev_spawn);
-		if (r->pid > 0) {
-			fby_spawn_end(r->pid, true);
-			fby_leftover_forget(f->ctx->run_dir, r->pid);
-		}
-		fby_helpers_kill(&r->helpers);
-		silence(r);
-	}
+	for (size_t i = 0; i < f->nreplicas; i++)
+		fby_subprocess_fini(&f->replicas[i].process);
 	free(f->runtime);
 	free(f->given);
 	f->runtime = f->given = NULL;

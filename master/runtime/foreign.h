@@ -17,10 +17,9 @@
 #include <event2/event_struct.h>
 
 #include "master/base/alarm.h"
-#include "master/runtime/helpers.h"
 #include "master/runtime/probe.h"
+#include "master/runtime/subprocess.h"
 
-struct fby_capture;
 struct fby_context;
 struct fby_manifest;
 
@@ -31,13 +30,7 @@ struct fby_foreign;
 /* One process of it. */
 struct fby_replica {
 	struct fby_foreign *f;
-	int32_t pid;        /* 0: none */
-	int64_t spawned_at; /* monotonic */
-	int64_t backoff_ms;
-	struct event ev_spawn;
-	struct fby_helpers helpers;
-	bool ends; /* not all of what it had started has exited yet */
-	struct fby_capture *capture; /* what it says; NULL: no process */
+	struct fby_subprocess process;
 };
 
 struct fby_foreign {
@@ -54,7 +47,6 @@ struct fby_foreign {
 	size_t nreplicas;
 	struct event ev_kill;
 	struct event ev_look; /* has what they had started exited? */
-	int64_t look_until;   /* monotonic */
 	struct fby_probe probe;
 	uint64_t spawns, deaths;
 	int died_of; /* the last death's, as wait(2) has it */
@@ -66,7 +58,8 @@ fby_foreign_alive(const struct fby_foreign *f)
 	size_t n = 0;
 
 	for (size_t i = 0; i < f->nreplicas; i++)
-		n += f->replicas[i].pid > 0 || f->replicas[i].ends;
+		n += f->replicas[i].process.pid > 0 ||
+		    f->replicas[i].process.ends;
 	return n;
 }
 

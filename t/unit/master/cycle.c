@@ -294,14 +294,15 @@ each_process_that_has_exited_is_told_to_its_owner(void **state)
 	siginfo_t si;
 
 	(void)state;
-	mst.foreign.replicas[0].pid = exited(3);
-	assert_int_equal(waitid(P_PID, (id_t)mst.foreign.replicas[0].pid, &si,
+	mst.foreign.replicas[0].process.pid = exited(3);
+	assert_int_equal(waitid(P_PID,
+			     (id_t)mst.foreign.replicas[0].process.pid, &si,
 			     WEXITED | WNOWAIT),
 	    0);
 	fby_cycle_reap(&mst);
 	assert_calls("runtime-reaped(768)");
-	mst.foreign_canary.replicas[0].pid = exited(4);
-	waitid(P_PID, (id_t)mst.foreign_canary.replicas[0].pid, &si,
+	mst.foreign_canary.replicas[0].process.pid = exited(4);
+	waitid(P_PID, (id_t)mst.foreign_canary.replicas[0].process.pid, &si,
 	    WEXITED | WNOWAIT);
 	fby_cycle_reap(&mst);
 	assert_calls("canary-reaped(1024)");

@@ -50,7 +50,7 @@ fby_foreign_start(struct fby_foreign *f, const char *runtime)
 	note("%s-start(%s)", which(f), runtime);
 	f->wanted = true;
 	f->nreplicas = 1;
-	f->replicas[0].pid = 1;
+	f->replicas[0].process.pid = 1;
 }
 
 void
@@ -66,7 +66,7 @@ fby_foreign_give_up(struct fby_foreign *f)
 {
 	if (fby_foreign_alive(f) > 0)
 		note("%s-give-up", which(f));
-	f->replicas[0].pid = 0;
+	f->replicas[0].process.pid = 0;
 }
 
 bool
@@ -80,16 +80,16 @@ fby_foreign_is_same(const struct fby_foreign *f, const char *runtime)
 bool
 fby_foreign_has(const struct fby_foreign *f, int32_t pid)
 {
-	return f->replicas[0].pid == pid;
+	return f->replicas[0].process.pid == pid;
 }
 
 bool
 fby_foreign_reaped(struct fby_foreign *f, int32_t pid, int status)
 {
-	if (f->replicas[0].pid != pid)
+	if (f->replicas[0].process.pid != pid)
 		return false;
 	note("%s-reaped(%d)", which(f), status);
-	f->replicas[0].pid = 0;
+	f->replicas[0].process.pid = 0;
 	return true;
 }
 
@@ -103,7 +103,7 @@ fby_foreign_unready(const struct fby_foreign *f)
 FBY_UNUSED static void
 foreign_exits(struct fby_foreign *f)
 {
-	f->replicas[0].pid = 0;
+	f->replicas[0].process.pid = 0;
 	fby_wiring_foreign_gone(&mst);
 }
 

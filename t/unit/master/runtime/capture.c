@@ -35,7 +35,7 @@ begin(void **state)
 		return -1;
 	fby_log_init("unit");
 	base = event_base_new();
-	capture = fby_capture_new(base, "other", NULL);
+	capture = fby_capture_new(base, "runtime \"other\"", NULL);
 	said_fd = capture ? dup(fby_capture_fd(capture)) : -1;
 	if (said_fd == -1)
 		return -1;
