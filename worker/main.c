@@ -27,6 +27,7 @@
 #include "shared/manifest/manifest.h"
 
 #include "worker/budget.h"
+#include "worker/flight.h"
 #include "worker/grant.h"
 #include "worker/loop.h"
 #include "worker/pipeline.h"
@@ -173,6 +174,7 @@ run(struct fby_worker *w)
 	    (code = read_manifest(w)) != FBY_EXIT_OK)
 		return code;
 	fby_loop_init(w);
+	fby_flight_init(w->flight);
 	fby_pipeline_init(w);
 	if (fby_source_open(w) == -1)
 		return FBY_EXIT_KAFKA;
@@ -189,7 +191,7 @@ tear_down(struct fby_worker *w)
 	fby_worker_activity(w, FBY_ACTIVITY_EXITING, FBY_NOROW, FBY_NONE);
 	alarm(EXIT_SECONDS);
 	fby_sink_close(w);
-	fby_pipeline_fini(w);
+	fby_flight_fini(w->flight);
 	fby_source_close(w);
 	fby_loop_fini(w);
 	fby_manifest_free(w->m);
@@ -205,11 +207,13 @@ main(int argc, char **argv)
 		.fail = fby_grant_drain,
 	};
 	static struct fby_budget budget = { .wake = fby_source_wake };
-	static struct fby_pipeline pl = { .drained = fby_grant_check };
+	static struct fby_flight flight = { .drained = fby_grant_check };
+	static struct fby_pipeline pl;
 	static struct fby_worker w = {
 		.shm = FBY_SHM_INIT,
 		.src = &src,
 		.budget = &budget,
+		.flight = &flight,
 		.pl = &pl,
 	};
 	int64_t slot;

@@ -24,7 +24,10 @@
 #include "shared/boundary/hist.h"
 #include "shared/manifest/manifest.h"
 
+#include "worker/aside.h"
+#include "worker/batch.h"
 #include "worker/budget.h"
+#include "worker/flight.h"
 #include "worker/lane.h"
 #include "worker/outcome.h"
 #include "worker/outlet.h"
@@ -33,37 +36,6 @@
 #include "worker/worker.h"
 
 static void feed(struct fby_lane *ln);
-
-/* What it costs while a sink has it. */
-static uint64_t
-record_bytes(const struct fby_record *rec)
-{
-	return (rec->msg->len + rec->msg->key_len + FBY_RECORD_OVERHEAD) *
-	    rec->b->ln->w->budget->weight;
-}
-
-static void
-batch_unhold(struct fby_batch *b)
-{
-	struct fby_lane *ln = b->ln;
-	struct fby_worker *w = ln->w;
-
-	if (--b->open > 0)
-		return;
-	fby_outcome_batch(b);
-	fby_batch_put(&w->pl->batches, b);
-	ln->nbatches--;
-	/* Its last batch frees a released lane. */
-	if (ln->state == FBY_LANE_DRAINED)
-		w->pl->drained(ln);
-}
-
-static void
-count_in_flight(struct fby_worker *w)
-{
-	fby_store(&w->slot->in_flight, w->budget->records);
-	fby_store(&w->slot->in_flight_bytes, w->budget->open_bytes);
-}
 
 /* May report records; the caller settles. */
 static void
@@ -75,82 +47,6 @@ flush(struct fby_worker *w)
 }
 
 /* ---- completion ------------------------------------------------------- */
-
-static void
-touch(struct fby_lane *ln)
-{
-	if (ln->is_touched)
-		return;
-	ln->is_touched = true;
-	STAILQ_INSERT_TAIL(&ln->w->pl->touched, ln, touched);
-}
-
-/* The sink and the retries are done with it. */
-static void
-drop_message(struct fby_record *rec)
-{
-	struct fby_lane *ln = rec->b->ln;
-	uint64_t bytes = record_bytes(rec);
-
-	rd_kafka_message_destroy(rec->msg);
-	rec->msg = NULL;
-	ln->w->budget->open_bytes -= bytes;
-	ln->open_bytes -= bytes;
-	ln->open--;
-	if (rec->suspect)
-		ln->suspects--;
-}
-
-/* May free the batch, and its lane if that is released. */
-static void
-complete(struct fby_record *rec)
-{
-	struct fby_batch *b = rec->b;
-	struct fby_lane *ln = b->ln;
-
-	drop_message(rec);
-	if (ln->state != FBY_LANE_DRAINED) {
-		fby_acks_done(&ln->acks, fby_record_seq(rec));
-		touch(ln);
-	} else {
-		fby_outcome_stale(ln);
-	}
-	batch_unhold(b);
-}
-
-static void
-suspect(struct fby_record *rec)
-{
-	if (rec->suspect)
-		return;
-	rec->suspect = true;
-	rec->b->ln->suspects++;
-}
-
-/* To be handed over again: after the delay, or when there is room. */
-static void
-set_aside(struct fby_record *rec)
-{
-	struct fby_lane *ln = rec->b->ln;
-
-	suspect(rec);
-	if (ln->nfailed == ln->failed_cap) {
-		ln->failed_cap = FBY_MAX(2 * ln->failed_cap, 16);
-		ln->failed = fby_realloc(ln->failed,
-		    ln->failed_cap * sizeof(ln->failed[0]));
-	}
-	ln->failed[ln->nfailed++] = rec;
-}
-
-static void
-retry_in(struct fby_lane *ln, int64_t ms)
-{
-	struct timeval tv = fby_clock_tv(ms);
-
-	/* One timer for all: they were refused together, mostly. */
-	if (!event_pending(&ln->ev_retry, EV_TIMEOUT, NULL))
-		event_add(&ln->ev_retry, &tv);
-}
 
 static bool hand_over(struct fby_lane *ln, struct fby_record *rec);
 
@@ -166,7 +62,7 @@ route(struct fby_record *rec, enum fby_sink_role role)
 	rec->tries = 0;
 	rec->mark = 0;
 	if (!hand_over(rec->b->ln, rec))
-		set_aside(rec);
+		fby_aside_add(rec);
 }
 
 /* It is where it was bound for, and bound for no other sink. */
@@ -174,7 +70,7 @@ static void
 finish(struct fby_record *rec)
 {
 	fby_outcome_final(rec);
-	complete(rec);
+	fby_flight_complete(rec);
 }
 
 void
@@ -195,7 +91,7 @@ void
 fby_pipeline_dropped(struct fby_record *rec)
 {
 	fby_outcome_dropped(rec);
-	complete(rec);
+	fby_flight_complete(rec);
 }
 
 static void
@@ -215,11 +111,11 @@ fby_pipeline_again(struct fby_record *rec)
 	struct fby_lane *ln = rec->b->ln;
 
 	if (ln->state == FBY_LANE_DRAINED) {
-		complete(rec);
+		fby_flight_complete(rec);
 		return;
 	}
-	set_aside(rec);
-	retry_in(ln, 0);
+	fby_aside_add(rec);
+	fby_aside_wait(ln, 0);
 }
 
 void
@@ -232,7 +128,7 @@ fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 
 	fby_bump(&w->slot->sink_errors, 1);
 	if (ln->state == FBY_LANE_DRAINED) {
-		complete(rec);
+		fby_flight_complete(rec);
 		return;
 	}
 	rec->tries++;
@@ -243,15 +139,15 @@ fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 		rec->why = why;
 		rec->attempts++;
 	}
-	suspect(rec);
+	fby_aside_suspect(rec);
 	verdict = fby_retry_judge(w->m, role, rec->tries, permanent);
 	if (verdict != FBY_RETRY_AGAIN)
 		fby_outcome_moved(rec, verdict);
 	switch (verdict) {
 	case FBY_RETRY_AGAIN:
 		fby_outcome_waits(rec, why);
-		set_aside(rec);
-		retry_in(ln,
+		fby_aside_add(rec);
+		fby_aside_wait(ln,
 		    fby_retry_delay(w->m, role, rec->tries, permanent,
 			drand48()));
 		break;
@@ -288,7 +184,7 @@ settle_lane(struct fby_lane *ln)
 	fby_lane_publish(ln);
 	fby_hist_add(&w->slot->hist[FBY_HIST_ACK], fby_clock_mono_us() - began);
 	if (ln->state == FBY_LANE_DRAINING)
-		w->pl->drained(ln);
+		w->flight->drained(ln);
 	else if (ln->pending != NULL && ln->suspects == 0 && !ln->is_blocked)
 		feed(ln);
 	else
@@ -302,14 +198,14 @@ fby_pipeline_settle(struct fby_worker *w)
 
 	/* Settling feeds sinks, and flushing them touches more. */
 	do {
-		while ((ln = STAILQ_FIRST(&w->pl->touched)) != NULL) {
-			STAILQ_REMOVE_HEAD(&w->pl->touched, touched);
+		while ((ln = STAILQ_FIRST(&w->flight->touched)) != NULL) {
+			STAILQ_REMOVE_HEAD(&w->flight->touched, touched);
 			ln->is_touched = false;
 			settle_lane(ln);
 		}
 		flush(w);
-	} while (!STAILQ_EMPTY(&w->pl->touched));
-	count_in_flight(w);
+	} while (!STAILQ_EMPTY(&w->flight->touched));
+	fby_flight_publish(w);
 	fby_budget_check(w);
 	fby_store(&w->slot->activity, FBY_ACTIVITY_WAITING);
 }
@@ -356,7 +252,7 @@ feed(struct fby_lane *ln)
 
 	fby_worker_activity(ln->w, FBY_ACTIVITY_SINK, ln->row_no,
 	    b->rec[b->next].msg->offset);
-	b->open++;
+	fby_flight_hold(b);
 	while (b->next < b->n && ln->suspects == 0) {
 		if (!hand_over(ln, &b->rec[b->next]))
 			break;
@@ -366,7 +262,7 @@ feed(struct fby_lane *ln)
 		ln->pending = NULL;
 		fby_budget_offer(ln);
 	}
-	batch_unhold(b);
+	fby_flight_unhold(b);
 }
 
 static void
@@ -413,33 +309,12 @@ static void
 submit_batch(struct fby_lane *ln, const struct fby_run *run)
 {
 	struct fby_worker *w = ln->w;
-	uint64_t bytes = (run->bytes + run->n * FBY_RECORD_OVERHEAD) *
-	    w->budget->weight;
-	struct fby_batch *b;
+	struct fby_batch *b = fby_flight_begin(ln, run);
 
-	b = fby_batch_get(&w->pl->batches, ln, run->msgs, run->n);
-	b->read_us = run->began_us;
-	b->sink_us = run->read_us;
-	b->seq = ln->acks.tail;
-	for (size_t i = 0; i < run->n; i++) {
-		const rd_kafka_message_t *msg = run->msgs[i];
-		int64_t ms = FBY_MIN(fby_run_event_time(msg, run->read_at),
-		    run->limit);
-
-		fby_eventtime_add(&ln->et,
-		    fby_acks_add(&ln->acks, msg->offset,
-			rd_kafka_message_leader_epoch(msg), ms, run->read_at),
-		    ms);
+	for (size_t i = 0; i < b->n; i++)
 		b->rec[i].role = (uint8_t)w->pl->first;
-	}
 	if (ln->poison != FBY_NONE)
 		quarantine(ln, &b->rec[0]);
-	ln->nbatches++;
-	ln->open += run->n;
-	ln->open_bytes += bytes;
-	w->budget->records += run->n;
-	w->budget->open_bytes += bytes;
-	count_in_flight(w);
 	FBY_BUG_ON(ln->pending != NULL);
 	ln->pending = b;
 	fby_lane_publish(ln);
@@ -460,15 +335,6 @@ fby_pipeline_submit(struct fby_lane *ln, const struct fby_run *run)
 
 /* ---- trying again ----------------------------------------------------- */
 
-static int
-by_seq(const void *a, const void *b)
-{
-	const struct fby_record *const *x = a, *const *y = b;
-	uint64_t sx = fby_record_seq(*x), sy = fby_record_seq(*y);
-
-	return (sx > sy) - (sx < sy);
-}
-
 /* Must it wait, because one before it does? */
 static bool
 is_behind(const struct fby_lane *ln, const struct fby_record *rec)
@@ -481,23 +347,19 @@ is_behind(const struct fby_lane *ln, const struct fby_record *rec)
 static void
 retry(struct fby_lane *ln)
 {
-	struct fby_record **recs = ln->failed;
-	size_t n = ln->nfailed;
+	size_t n;
+	struct fby_record **recs = fby_aside_take(ln, &n);
 
-	qsort(recs, n, sizeof(recs[0]), by_seq);
-	/* Those that fail again go to a list of their own. */
-	ln->failed = NULL;
-	ln->nfailed = ln->failed_cap = 0;
 	for (size_t i = 0; i < n; i++)
 		if (is_behind(ln, recs[i]) || !hand_over(ln, recs[i]))
-			set_aside(recs[i]);
+			fby_aside_add(recs[i]);
 	free(recs);
 }
 
 static void
 resume(struct fby_lane *ln)
 {
-	if (ln->nfailed > 0 && !event_pending(&ln->ev_retry, EV_TIMEOUT, NULL))
+	if (ln->nfailed > 0 && !fby_aside_is_waiting(ln))
 		retry(ln);
 	if (!ln->is_blocked && ln->suspects == 0 && ln->pending != NULL)
 		feed(ln);
@@ -547,16 +409,6 @@ fby_pipeline_lane_init(struct fby_lane *ln)
 	evtimer_assign(&ln->ev_retry, ln->w->base, on_retry, ln);
 }
 
-/* Completes without having been delivered. */
-static void
-give_back(struct fby_record *rec)
-{
-	struct fby_batch *b = rec->b;
-
-	drop_message(rec);
-	batch_unhold(b);
-}
-
 void
 fby_pipeline_stop(struct fby_lane *ln)
 {
@@ -578,11 +430,11 @@ fby_pipeline_stop(struct fby_lane *ln)
 	FBY_BUG_ON(cut != b->seq + b->next);
 	w->budget->records -= ln->acks.tail - cut;
 	fby_acks_cut(&ln->acks, cut);
-	b->open++;
+	fby_flight_hold(b);
 	for (size_t i = b->next; i < b->n; i++)
-		give_back(&b->rec[i]);
-	batch_unhold(b);
-	count_in_flight(w);
+		fby_flight_give_back(&b->rec[i]);
+	fby_flight_unhold(b);
+	fby_flight_publish(w);
 }
 
 void
@@ -593,18 +445,18 @@ fby_pipeline_forget(struct fby_lane *ln)
 	event_del(&ln->ev_retry);
 	ln->w->budget->records -= fby_acks_in_flight(&ln->acks);
 	for (size_t i = 0; i < ln->nfailed; i++)
-		give_back(ln->failed[i]);
+		fby_flight_give_back(ln->failed[i]);
 	ln->nfailed = 0;
 	for (size_t i = 0; i < FBY_SINK_N; i++)
 		if (ln->w->outs[i] != NULL &&
 		    ln->w->outs[i]->ops->forget != NULL)
 			ln->w->outs[i]->ops->forget(ln->w->outs[i], ln);
 	if (ln->is_touched)
-		STAILQ_REMOVE(&pl->touched, ln, fby_lane, touched);
+		STAILQ_REMOVE(&ln->w->flight->touched, ln, fby_lane, touched);
 	if (ln->is_blocked)
 		STAILQ_REMOVE(&pl->blocked, ln, fby_lane, blocked);
 	ln->is_touched = ln->is_blocked = false;
-	count_in_flight(ln->w);
+	fby_flight_publish(ln->w);
 }
 
 /* ---- worker ----------------------------------------------------------- */
@@ -614,8 +466,6 @@ fby_pipeline_init(struct fby_worker *w)
 {
 	struct timespec ts;
 
-	fby_batches_init(&w->pl->batches);
-	STAILQ_INIT(&w->pl->touched);
 	STAILQ_INIT(&w->pl->blocked);
 	/* For the jitter of retries only. */
 	clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -637,22 +487,4 @@ fby_pipeline_start(struct fby_worker *w)
 		if (w->outs[i] != NULL)
 			copies = FBY_MAX(copies, w->outs[i]->ops->copies);
 	w->budget->weight = 1 + copies;
-}
-
-void
-fby_pipeline_fini(struct fby_worker *w)
-{
-	struct fby_batch *b;
-
-	/* All lanes are released; what lives is what sinks did not return. */
-	while ((b = LIST_FIRST(&w->pl->batches.live)) != NULL) {
-		size_t n = b->n;
-
-		b->open++;
-		for (size_t i = 0; i < n; i++)
-			if (b->rec[i].msg != NULL)
-				give_back(&b->rec[i]);
-		batch_unhold(b);
-	}
-	fby_batches_fini(&w->pl->batches);
 }

@@ -19,22 +19,14 @@
 
 #include "shared/manifest/manifest.h"
 
-#include "worker/batch.h"
-
 struct fby_lane;
+struct fby_record;
 struct fby_run;
 struct fby_worker;
 
 struct fby_pipeline {
-	/*
-	 * main.c's: nothing of a lane that drains may be left, or no batch of
-	 * one that is released.  May free the lane.
-	 */
-	void (*drained)(struct fby_lane *ln);
-	struct fby_batches batches;
 	bool by_run;                     /* whole runs, one sink only */
 	enum fby_sink_role first;        /* where records go at first */
-	STAILQ_HEAD(, fby_lane) touched; /* have completions to settle */
 	STAILQ_HEAD(, fby_lane) blocked; /* the sink had no room */
 };
 
@@ -42,9 +34,6 @@ void fby_pipeline_init(struct fby_worker *w);
 
 /* The sinks are open. */
 void fby_pipeline_start(struct fby_worker *w);
-
-/* After the sink is closed: frees what never completed. */
-void fby_pipeline_fini(struct fby_worker *w);
 
 /* The messages are the pipeline's from here on. */
 void fby_pipeline_submit(struct fby_lane *ln, const struct fby_run *run);

@@ -31,6 +31,7 @@
 
 struct fby_budget;
 struct fby_err;
+struct fby_flight;
 struct fby_lane;
 struct fby_outlet;
 struct fby_pipeline;
@@ -59,6 +60,7 @@ struct fby_worker {
 	struct fby_source *src;
 	struct fby_outlet *outs[FBY_SINK_N]; /* by role; NULL: none */
 	struct fby_budget *budget;
+	struct fby_flight *flight;
 	struct fby_pipeline *pl;
 	TAILQ_HEAD(fby_lanes, fby_lane) lanes; /* not released yet */
 	uint32_t nlanes;

@@ -16,6 +16,7 @@
 
 #include "worker/batch.h"
 #include "worker/budget.h"
+#include "worker/flight.h"
 #include "worker/lane.h"
 #include "worker/outlet.h"
 #include "worker/pipeline.h"
@@ -29,6 +30,7 @@ static struct fby_manifest manifest;
 static struct fby_ledger_row rows[ROWS];
 static struct fby_ledger_slot slot;
 static struct fby_budget budget;
+static struct fby_flight flight;
 static struct fby_pipeline pipeline;
 static struct fby_worker w;
 static unsigned destroyed; /* messages */
@@ -190,6 +192,7 @@ worker_init(void)
 	memset(rows, 0, sizeof(rows));
 	memset(&slot, 0, sizeof(slot));
 	memset(&budget, 0, sizeof(budget));
+	memset(&flight, 0, sizeof(flight));
 	memset(&pipeline, 0, sizeof(pipeline));
 	memset(&w, 0, sizeof(w));
 	w.base = event_base_new();
@@ -200,6 +203,7 @@ worker_init(void)
 	w.shm.nrows = ROWS;
 	w.slot = &slot;
 	w.budget = &budget;
+	w.flight = &flight;
 	w.pl = &pipeline;
 	TAILQ_INIT(&w.lanes);
 	destroyed = 0;

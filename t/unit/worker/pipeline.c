@@ -58,7 +58,8 @@ setup(void **state)
 	w.failures.ch = &w.ch;
 	woken = drained = 0;
 	budget.wake = on_wake;
-	pipeline.drained = on_drained;
+	flight.drained = on_drained;
+	fby_flight_init(&flight);
 	fby_pipeline_init(&w);
 	sink = add_outlet(FBY_SINK_PRIMARY, &record_ops);
 	lane = add_lane(0);
@@ -79,7 +80,7 @@ teardown(void **state)
 		fby_lane_free(ln);
 	}
 	assert_int_equal(budget.open_bytes, 0);
-	fby_pipeline_fini(&w);
+	fby_flight_fini(&flight);
 	worker_fini();
 	return 0;
 }
@@ -431,8 +432,8 @@ what_a_sink_never_returned_is_freed_in_the_end(void **state)
 	fby_pipeline_stop(lane);
 	fby_pipeline_forget(lane);
 	fby_lane_set_state(lane, FBY_LANE_DRAINED, "deadline");
-	fby_pipeline_fini(&w);
-	fby_pipeline_init(&w);
+	fby_flight_fini(&flight);
+	fby_flight_init(&flight);
 	assert_int_equal(destroyed, 3);
 	assert_int_equal(drained, 1);
 }

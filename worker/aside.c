@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records that are set aside; see aside.h.
+ */
+#include "shared/fby.h"
+
+#include "worker/aside.h"
+
+#include <event2/event.h>
+
+#include "shared/base/clock.h"
+#include "shared/base/mem.h"
+
+#include "worker/batch.h"
+#include "worker/lane.h"
+
+void
+fby_aside_suspect(struct fby_record *rec)
+{
+	if (rec->suspect)
+		return;
+	rec->suspect = true;
+	rec->b->ln->suspects++;
+}
+
+void
+fby_aside_add(struct fby_record *rec)
+{
+	struct fby_lane *ln = rec->b->ln;
+
+	fby_aside_suspect(rec);
+	if (ln->nfailed == ln->failed_cap) {
+		ln->failed_cap = FBY_MAX(2 * ln->failed_cap, 16);
+		ln->failed = fby_realloc(ln->failed,
+		    ln->failed_cap * sizeof(ln->failed[0]));
+	}
+	ln->failed[ln->nfailed++] = rec;
+}
+
+bool
+fby_aside_is_waiting(const struct fby_lane *ln)
+{
+	return event_pending(&ln->ev_retry, EV_TIMEOUT, NULL);
+}
+
+void
+fby_aside_wait(struct fby_lane *ln, int64_t ms)
+{
+	struct timeval tv = fby_clock_tv(ms);
+
+	/* One timer for all: they were refused together, mostly. */
+	if (!fby_aside_is_waiting(ln))
+		event_add(&ln->ev_retry, &tv);
+}
+
+static int
+by_seq(const void *a, const void *b)
+{
+	const struct fby_record *const *x = a, *const *y = b;
+	uint64_t sx = fby_record_seq(*x), sy = fby_record_seq(*y);
+
+	return (sx > sy) - (sx < sy);
+}
+
+struct fby_record **
+fby_aside_take(struct fby_lane *ln, size_t *n)
+{
+	struct fby_record **recs = ln->failed;
+
+	*n = ln->nfailed;
+	qsort(recs, *n, sizeof(recs[0]), by_seq);
+	ln->failed = NULL;
+	ln->nfailed = ln->failed_cap = 0;
+	return recs;
+}
