@@ -40,8 +40,9 @@ my %may = (
 	    master/runtime master/pool master/admin master/cli
 	    master/compare)],
 
-	'worker' => [@shared, 'worker/sink'],
-	'worker/sink' => [@shared, 'worker'],
+	# The last is what protoc-c makes.
+	'worker' => [@shared, qw(worker/sink worker/function/proto)],
+	'worker/sink' => [@shared, qw(worker worker/function/proto)],
 );
 
 my @arrows = arrows();

@@ -10,7 +10,7 @@ use lib 't/lint';
 use Test::More;
 use Tree;
 
-my $source = qr{\.(?:[chtl]|p[lm]|sh|mk)$|^GNUmakefile$|^deps/|^\.ci/
+my $source = qr{\.(?:[chtl]|p[lm]|sh|mk|proto)$|^GNUmakefile$|^deps/|^\.ci/
     |^Containerfile$|^t/bench/run$|^systemd/.*\.(?:service|conf)$}x;
 
 for my $path (files($source)) {
