@@ -205,19 +205,27 @@ check_streaming(const struct check *c)
 
 /* ---- Kafka ------------------------------------------------------------ */
 
+void
+fby_manifest_check_secret(struct fby_pos pos, const char *path,
+    const struct fby_secret *secret, struct fby_err *err)
+{
+	const char *words[] = { secret->name, secret->key };
+
+	for (size_t i = 0; i < FBY_NELEM(words); i++)
+		if (words[i] && (strchr(words[i], '/') || words[i][0] == '.'))
+			fby_err_add(err, pos,
+			    "%s: found \"%s\", "
+			    "allowed is a file name: no slash, no dot first",
+			    path, words[i]);
+}
+
 static void
 check_secret(const struct check *c, const char *path, const char *name,
     const struct fby_secret *secret)
 {
 	const char *at = fby_psprintf(c->m->pool, "%s.%s", path, name);
-	const char *words[] = { secret->name, secret->key };
 
-	for (size_t i = 0; i < FBY_NELEM(words); i++)
-		if (words[i] && (strchr(words[i], '/') || words[i][0] == '.'))
-			fby_err_add(c->err, place(c, at),
-			    "%s: found \"%s\", "
-			    "allowed is a file name: no slash, no dot first",
-			    at, words[i]);
+	fby_manifest_check_secret(place(c, at), at, secret, c->err);
 }
 
 static void
@@ -415,16 +423,6 @@ check_phase(const struct check *c)
 		    node->text);
 }
 
-static void
-check_group_by(const struct check *c)
-{
-	const struct fby_node *node = mvtx_node(c, "spec.udf.groupBy");
-
-	if (node && !c->is_c)
-		fby_err_add(c->err, node->pos,
-		    "spec.udf.groupBy: a MonoVertex cannot reduce");
-}
-
 void
 fby_manifest_check(struct fby_manifest *m, struct fby_err *err)
 {
@@ -442,7 +440,6 @@ fby_manifest_check(struct fby_manifest *m, struct fby_err *err)
 	check_containers(&c, "spec.initContainers");
 	check_update(&c);
 	check_phase(&c);
-	check_group_by(&c);
 	read_topics(&c);
 	check_kafka(&c, "spec.source.kafka", &m->source);
 	for (int i = FBY_SINK_PRIMARY; i < FBY_SINK_DEAD_LETTER; i++)
@@ -454,6 +451,7 @@ fby_manifest_check(struct fby_manifest *m, struct fby_err *err)
 	check_brokers(&c, "spec.deadLetter",
 	    &m->sinks[FBY_SINK_DEAD_LETTER].kafka);
 	check_host_kafka(&c);
+	fby_manifest_check_functions(m, err);
 	fby_manifest_check_sinks(m, err);
 	check_drain(&c);
 	check_idle(&c);

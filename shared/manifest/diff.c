@@ -100,16 +100,18 @@ changed_runtime(const struct fby_manifest *a, const struct fby_manifest *b)
 
 static bool
 is_own_equal(const struct fby_directive *d, const struct side *a,
-    const struct side *b)
+    const struct side *b, const char *path)
 {
 	const struct fby_own *own = d->arg;
 
 	if (own->like != FBY_T_ANY)
 		return fby_conf_is_equal(d, a->base, b->base);
-	if (strcmp(d->name, "env") == 0)
+	if (strcmp(path, "spec.containerTemplate.env") == 0)
 		return is_env_equal(a->m, b->m);
-	FBY_BUG_ON(strcmp(d->name, "runtimes") != 0);
-	return changed_runtime(a->m, b->m) == NULL;
+	if (strcmp(path, "spec.runtimes") == 0)
+		return changed_runtime(a->m, b->m) == NULL;
+	return fby_yaml_is_equal(fby_yaml_find(a->node, d->name),
+	    fby_yaml_find(b->node, d->name));
 }
 
 static void
@@ -138,11 +140,13 @@ diff_table(struct diff *diff, const struct fby_directive *table,
 			if (is_equal && fby_conf_is_present(d, a->base))
 				diff_table(diff, d->arg, &va, &vb, at, policy);
 		} else if (d->type == FBY_T_OWN) {
-			is_equal = is_own_equal(d, a, b);
+			is_equal = is_own_equal(d, a, b, at);
 		} else if (d->flags & FBY_D_REFUSED) {
 			is_equal = fby_yaml_is_equal(va.node, vb.node);
 		} else {
-			is_equal = fby_conf_is_equal(d, a->base, b->base);
+			is_equal = fby_conf_is_present(d, a->base) ==
+				fby_conf_is_present(d, b->base) &&
+			    fby_conf_is_equal(d, a->base, b->base);
 		}
 		if (!is_equal && strcmp(d->name, "runtimes") == 0)
 			at = fby_psprintf(diff->pool, "%s.%s", at,

@@ -47,8 +47,11 @@ dump_strings(struct fby_str *s, const struct fby_directive *d, const void *base,
 	const struct fby_strings *list = (const void *)((const char *)base +
 	    d->offset);
 
-	if (list->n == 0)
+	if (list->n == 0) {
+		if (d->present && fby_conf_is_present(d, base))
+			fby_str_printf(s, "%*s%s: []\n", indent, "", d->name);
 		return;
+	}
 	fby_str_printf(s, "%*s%s:\n", indent, "", d->name);
 	for (size_t i = 0; i < list->n; i++) {
 		fby_str_printf(s, "%*s- ", indent + 2, "");
@@ -87,7 +90,8 @@ is_unset_number(const struct fby_directive *d, const void *base)
 	const void *field = (const char *)base + d->offset;
 
 	return d->dflt == NULL &&
-	    (d->type == FBY_T_INT || d->type == FBY_T_MSEC) &&
+	    (d->type == FBY_T_INT || d->type == FBY_T_MSEC ||
+		d->type == FBY_T_BYTES) &&
 	    *(const int64_t *)field == 0;
 }
 

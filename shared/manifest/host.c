@@ -582,6 +582,11 @@ static const struct fby_directive spec_table[] = {
 		sinks[FBY_SINK_DEAD_LETTER].present),
 	    .flags = FBY_D_ROLL, .arg = dead_letter_table,
 	    .help = "The topic for records that cannot be delivered."),
+	D("functions", BLOCK, .flags = FBY_D_ROLL,
+	    .arg = fby_manifest_host_functions,
+	    .help = "How this machine runs the user-defined functions of the "
+		"MonoVertex. What is set here replaces the same of the "
+		"container section."),
 	D("kafka", BLOCK, .flags = FBY_D_RESTART, .arg = kafka_table,
 	    .help = "Connections to Kafka."),
 	D("poisonPill", BLOCK, .flags = FBY_D_LIVE, .arg = poison_table,

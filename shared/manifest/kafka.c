@@ -28,7 +28,7 @@ static const struct fby_enum gssapi_auth_names[] = { { "KRB5_USER_AUTH", 0 },
 	{ "KRB5_KEYTAB_AUTH", 1 }, { 0 } };
 
 /* clang-format off */
-static const struct fby_directive secret_table[] = {
+const struct fby_directive fby_manifest_secret_table[] = {
 	D("name", STR, F(fby_secret, name), .flags = FBY_D_REQUIRED,
 	    .help = "Secret: a directory in secretsDirectory."),
 	D("key", STR, F(fby_secret, key), .flags = FBY_D_REQUIRED,
@@ -39,7 +39,7 @@ static const struct fby_directive secret_table[] = {
 };
 
 #define SECRET(n, type, field, ...)                                           \
-	D(n, BLOCK, F(type, field), .arg = secret_table, __VA_ARGS__)
+	D(n, BLOCK, F(type, field), .arg = fby_manifest_secret_table, __VA_ARGS__)
 
 static const struct fby_directive tls_table[] = {
 	D("insecureSkipVerify", BOOL, F(fby_tls, insecure_skip_verify),

@@ -26,6 +26,8 @@ fby_manifest_run_dir(const struct fby_manifest *m)
 {
 	const char *env = getenv("RUNTIME_DIRECTORY");
 
+	if (m->run_dir)
+		return m->run_dir;
 	if (m->host.run_directory)
 		return m->host.run_directory;
 	/* systemd lists several with colons; the first is ours. */

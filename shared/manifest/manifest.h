@@ -20,27 +20,14 @@
 
 #include "shared/base/err.h"
 #include "shared/manifest/conf.h"
+#include "shared/manifest/function.h"
+#include "shared/manifest/retry.h"
 #include "shared/settings/settings.h"
 
 struct fby_node;
 struct fby_pool;
 
 /* ---- MonoVertex ------------------------------------------------------- */
-
-enum fby_on_failure {
-	FBY_ON_FAILURE_RETRY,
-	FBY_ON_FAILURE_FALLBACK,
-	FBY_ON_FAILURE_DROP
-};
-
-struct fby_retry_strategy {
-	int64_t interval_ms;
-	int64_t cap_ms;
-	double factor;
-	double jitter;
-	int64_t steps;  /* 0: without end */
-	int on_failure; /* enum fby_on_failure */
-};
 
 /* Where a record may go; the first is the only one that must be there. */
 #define FBY_SINK_ROLES(R)                              \
@@ -58,6 +45,7 @@ enum fby_sink_role {
 
 struct fby_sink {
 	bool present, log, blackhole;
+	bool function; /* of the same name in m->functions */
 	struct fby_kafka kafka;
 };
 
@@ -143,6 +131,7 @@ struct fby_host {
 	size_t nruntimes;
 	/* config and settings alone: how all clients connect */
 	struct fby_kafka kafka;
+	struct fby_function_host functions[FBY_FUNCTION_N];
 };
 
 /* ---- both ------------------------------------------------------------- */
@@ -162,11 +151,13 @@ struct fby_manifest {
 	size_t npassed;
 	const char *name, *namespace_; /* namespace "default" if unset */
 	const char *host_id;    /* the master's to set; fby_kafka_host_id */
+	const char *run_dir;    /* unpacked: the master's; NULL */
 	const char *runtime;    /* NUMAFLOW_RUNTIME; "c" if unset */
 	struct fby_strings env; /* containerTemplate.env: NAME=value */
 	struct fby_kafka source;
 	struct fby_strings topics; /* of the source, trimmed, unique */
 	struct fby_sink sinks[FBY_SINK_N];
+	struct fby_function functions[FBY_FUNCTION_N];
 	struct fby_retry_strategy retry;
 	struct fby_tags bypass[FBY_SINK_N]; /* DEAD_LETTER: never */
 	bool streaming;
@@ -201,10 +192,11 @@ struct fby_manifest *fby_manifest_parse(const struct fby_manifest_text *texts,
 void fby_manifest_free(struct fby_manifest *m);
 
 /*
- * Pack the texts and host_id into a sealed, close-on-exec memfd, and back.
- * Format: the line "forebay-manifest 2 N HOST-ID", then N times the line
- * "LEN NAME", or "LEN NAME", a tab and the one that is picked, and LEN
- * bytes.  -1 with errno; NULL with `err` filled.
+ * Pack the texts, host_id and run directory into a sealed, close-on-exec
+ * memfd, and back.  Format: the line "forebay-manifest 3 N LEN HOST-ID" and
+ * LEN bytes, the run directory; then N times the line "LEN NAME", or "LEN
+ * NAME", a tab and the one that is picked, and LEN bytes.  -1 with errno; NULL
+ * with `err` filled.
  */
 int fby_manifest_pack(const struct fby_manifest *m) FBY_MUSTCHECK;
 /* Into a memfd that is there, and empty; sealed if all went well. */
@@ -212,7 +204,10 @@ int fby_manifest_pack_into(const struct fby_manifest *m, int fd) FBY_MUSTCHECK;
 struct fby_manifest *fby_manifest_unpack(int fd,
     struct fby_err *err) FBY_MUSTCHECK;
 
-/* Where run files lie: runDirectory, $RUNTIME_DIRECTORY, /run/forebay/NAME. */
+/*
+ * Where run files lie: runDirectory, $RUNTIME_DIRECTORY, /run/forebay/NAME.  In
+ * a worker it is the master's, whatever its own environment is.
+ */
 const char *fby_manifest_run_dir(const struct fby_manifest *m);
 
 /* Registered, or known without that; NULL for "c" and for the unknown. */
@@ -255,6 +250,21 @@ const char *fby_manifest_protocol_word(int protocol);
 /* "sink", "fallback", ... for the log; "spec.sink", ... */
 const char *fby_manifest_sink_word(enum fby_sink_role role);
 const char *fby_manifest_sink_path(enum fby_sink_role role);
+
+/* Has the manifest any function? */
+bool fby_manifest_has_functions(const struct fby_manifest *m);
+
+/* The instance that the worker in that slot speaks to. */
+int64_t fby_manifest_function_instance(const struct fby_manifest *m,
+    enum fby_function_role role, uint32_t slot);
+
+/*
+ * "RUN-DIRECTORY/functions/WORD-INSTANCE", of the instance that the worker in
+ * that slot speaks to: the directory of socket and info file.  Returns buf.
+ */
+#define FBY_FUNCTION_DIR 4096
+const char *fby_manifest_function_dir(const struct fby_manifest *m,
+    enum fby_function_role role, uint32_t slot, char buf[FBY_FUNCTION_DIR]);
 
 /* Is it a topic of the source, going by its name alone? */
 bool fby_manifest_is_read(const struct fby_manifest *m, const char *topic);

@@ -100,10 +100,6 @@ static const char other_source[] = "the C workers read from Kafka only; "
     "another runtime may read from this (NUMAFLOW_RUNTIME)";
 static const char other_sink[] = "the C workers do not write to this yet; "
     "another runtime may (NUMAFLOW_RUNTIME)";
-static const char no_transformer[] = "the C workers run no transformer yet; "
-    "another runtime may (NUMAFLOW_RUNTIME)";
-static const char no_udf[] = "the C workers run no map function yet; "
-    "another runtime may (NUMAFLOW_RUNTIME)";
 static const char no_rate_limit[] = "the C workers have no rate limit yet; "
     "another runtime may (NUMAFLOW_RUNTIME)";
 
@@ -111,7 +107,12 @@ static const struct fby_directive source_table[] = {
 	D("kafka", BLOCK, F(fby_manifest, source),
 	    P(fby_manifest, source.present), .flags = FBY_D_RESTART,
 	    .arg = fby_manifest_kafka_source, .help = "Read from Kafka."),
-	REFUSED("transformer", no_transformer),
+	D("transformer", BLOCK, F(fby_manifest, functions[FBY_FUNCTION_TRANSFORMER]),
+	    P(fby_manifest, functions[FBY_FUNCTION_TRANSFORMER].present),
+	    .flags = FBY_D_ROLL, .arg = fby_manifest_transformer,
+	    .help = "A user-defined function that each record passes first. "
+		"It may change the record and its event time, drop it, or "
+		"make several of it."),
 	REFUSED("generator", other_source),
 	REFUSED("http", other_source),
 	REFUSED("nats", other_source),
@@ -164,41 +165,61 @@ static const struct fby_directive retry_table[] = {
 	{ 0 }
 };
 
-/* Base: struct fby_sink. */
-#define ABSTRACT_SINK(F, P)                                                   \
-	D("log", BLOCK, P(log), .arg = no_table,                              \
+static const struct fby_enum stage_failure_names[] = {
+	{ "retry", FBY_ON_FAILURE_RETRY },
+	{ "drop", FBY_ON_FAILURE_DROP },
+	{ 0 }
+};
+
+const struct fby_directive fby_manifest_stage_retry[] = {
+	D("backoff", BLOCK, .arg = backoff_table,
+	    .help = "Waits between repetitions of a failed call."),
+	D("onFailure", ENUM, F(fby_retry_strategy, on_failure),
+	    .dflt = "retry", .arg = stage_failure_names,
+	    .help = "After the last attempt: `retry` goes on without end, "
+		"`drop` counts the record as dropped and goes on with the "
+		"next."),
+	{ 0 }
+};
+
+/* Base: the manifest, so that a sink and its function are in reach. */
+#define ABSTRACT_SINK(S, R)                                                   \
+	D("log", BLOCK, P(fby_manifest, sinks[FBY_SINK_##S].log),             \
+	    .arg = no_table,                                                  \
 	    .help = "Write each record as a line to standard output."),       \
-	D("blackhole", BLOCK, P(blackhole), .arg = no_table,                  \
-	    .help = "Count and forget each record."),                         \
-	D("kafka", BLOCK, F(kafka), P(kafka.present),                         \
+	D("blackhole", BLOCK, P(fby_manifest, sinks[FBY_SINK_##S].blackhole), \
+	    .arg = no_table, .help = "Count and forget each record."),        \
+	D("kafka", BLOCK, F(fby_manifest, sinks[FBY_SINK_##S].kafka),         \
+	    P(fby_manifest, sinks[FBY_SINK_##S].kafka.present),               \
 	    .arg = fby_manifest_kafka_sink, .help = "Write to Kafka."),       \
-	REFUSED("udsink", other_sink),                                        \
+	D("udsink", BLOCK, F(fby_manifest, functions[FBY_FUNCTION_##R]),      \
+	    P(fby_manifest, functions[FBY_FUNCTION_##R].present),             \
+	    .arg = fby_manifest_udsink,                                       \
+	    .help = "Call a user-defined function."),                         \
 	REFUSED("serve", other_sink),                                         \
 	REFUSED("sqs", other_sink),                                           \
 	REFUSED("pulsar", other_sink)
 
-#define SECOND_F(field) F(fby_sink, field)
-#define SECOND_P(field) P(fby_sink, field)
-#define PRIMARY_F(field) F(fby_manifest, sinks[FBY_SINK_PRIMARY].field)
-#define PRIMARY_P(field) P(fby_manifest, sinks[FBY_SINK_PRIMARY].field)
-
-static const struct fby_directive second_sink_table[] = {
-	ABSTRACT_SINK(SECOND_F, SECOND_P),
+static const struct fby_directive fallback_table[] = {
+	ABSTRACT_SINK(FALLBACK, FALLBACK),
 	{ 0 }
 };
 
-static const struct fby_directive sink_table[] = {	/* base: the manifest */
-	ABSTRACT_SINK(PRIMARY_F, PRIMARY_P),
-	D("fallback", BLOCK, F(fby_manifest, sinks[FBY_SINK_FALLBACK]),
-	    P(fby_manifest, sinks[FBY_SINK_FALLBACK].present),
-	    .arg = second_sink_table,
+static const struct fby_directive success_table[] = {
+	ABSTRACT_SINK(SUCCESS, SUCCESS),
+	{ 0 }
+};
+
+static const struct fby_directive sink_table[] = {
+	ABSTRACT_SINK(PRIMARY, SINK),
+	D("fallback", BLOCK, P(fby_manifest, sinks[FBY_SINK_FALLBACK].present),
+	    .arg = fallback_table,
 	    .help = "`onFailure: fallback` writes here the records that the "
 		"sink refuses. The same strategy applies to this sink; a "
 		"record that it refuses, too, goes to the dead-letter topic "
 		"or is tried without end."),
-	D("onSuccess", BLOCK, F(fby_manifest, sinks[FBY_SINK_SUCCESS]),
-	    P(fby_manifest, sinks[FBY_SINK_SUCCESS].present),
-	    .arg = second_sink_table,
+	D("onSuccess", BLOCK, P(fby_manifest, sinks[FBY_SINK_SUCCESS].present),
+	    .arg = success_table,
 	    .help = "This sink gets a copy of each record that the sink has "
 		"accepted. A record counts as delivered when both have it."),
 	D("retryStrategy", BLOCK, F(fby_manifest, retry), .arg = retry_table,
@@ -334,12 +355,17 @@ static const struct fby_directive spec_table[] = {
 	    .help = "The source of the records."),
 	D("sink", BLOCK,
 	    .flags = FBY_D_REQUIRED | FBY_D_ROLL, .arg = sink_table,
-	    .help = "The sink: exactly one of log, blackhole and kafka."),
+	    .help = "The sink: exactly one of log, blackhole, kafka and "
+		"udsink."),
 	D("limits", BLOCK, .arg = limits_table,
 	    .help = "How many records a worker reads and writes at once."),
 	D("containerTemplate", BLOCK, .arg = container_table,
 	    .help = "The container that moves the records."),
-	REFUSED("udf", no_udf),
+	D("udf", BLOCK, F(fby_manifest, functions[FBY_FUNCTION_MAP]),
+	    P(fby_manifest, functions[FBY_FUNCTION_MAP].present),
+	    .flags = FBY_D_ROLL, .arg = fby_manifest_map,
+	    .help = "A user-defined function between source and sink, which "
+		"may change each record, drop it, or make several of it."),
 	D("bypass", BLOCK, .flags = FBY_D_ROLL, .arg = bypass_table,
 	    .help = "Sends a record with certain tags straight to one sink. "
 		"User-defined functions set the tags."),

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,19 +19,20 @@
 #include "shared/base/mem.h"
 #include "shared/base/str.h"
 
-#define MAGIC "forebay-manifest 2 "
+#define MAGIC "forebay-manifest 3 "
 #define MAX_TEXTS 1000
 #define MAX_BYTES (INT64_C(1) << 30)
 
 int
 fby_manifest_pack_into(const struct fby_manifest *m, int fd)
 {
+	const char *dir = fby_manifest_run_dir(m);
 	struct fby_str s;
 	int rc = -1;
 
 	fby_str_init(&s);
-	fby_str_printf(&s, MAGIC "%zu %s\n", m->ntexts,
-	    m->host_id ? m->host_id : "");
+	fby_str_printf(&s, MAGIC "%zu %zu %s\n%s", m->ntexts, strlen(dir),
+	    m->host_id ? m->host_id : "", dir);
 	for (size_t i = 0; i < m->ntexts; i++) {
 		fby_str_printf(&s, "%zu ", m->texts[i].len);
 		/* The name ends at the line's end, so it may hold none. */
@@ -101,21 +103,31 @@ unpack_text(struct fby_pool *pool, const char **p, const char *limit,
 	return 0;
 }
 
-/* "N HOST-ID\n" */
+struct head {
+	size_t ntexts;
+	const char *host_id, *run_dir;
+};
+
+/* "N LEN HOST-ID\n", and LEN bytes */
 static int
-unpack_head(struct fby_pool *pool, const char **p, const char *limit, size_t *n,
-    const char **host_id)
+unpack_head(struct fby_pool *pool, const char **p, const char *limit,
+    struct head *head)
 {
 	const char *eol;
+	size_t len;
 
-	if (read_number(p, limit, ' ', MAX_TEXTS, n) == -1)
+	if (read_number(p, limit, ' ', MAX_TEXTS, &head->ntexts) == -1 ||
+	    read_number(p, limit, ' ', PATH_MAX, &len) == -1)
 		return -1;
 	eol = memchr(*p, '\n', (size_t)(limit - *p));
-	if (eol == NULL)
+	if (eol == NULL || (size_t)(limit - eol - 1) < len)
 		return -1;
 	if (eol > *p)
-		*host_id = fby_pstrndup(pool, *p, (size_t)(eol - *p));
-	*p = eol + 1;
+		head->host_id = fby_pstrndup(pool, *p, (size_t)(eol - *p));
+	*p = eol + 1 + len;
+	if (len == 0 || eol[1] != '/' || memchr(eol + 1, '\0', len))
+		return -1;
+	head->run_dir = fby_pstrndup(pool, eol + 1, len);
 	return 0;
 }
 
@@ -127,23 +139,24 @@ unpack(const char *p, size_t len, struct fby_err *err)
 	const char *limit = p + len;
 	struct fby_manifest_text *texts;
 	struct fby_manifest *m = NULL;
-	const char *host_id = NULL;
-	size_t n = 0;
+	struct head head = { .ntexts = 0 };
 	int rc = -1;
 
 	if (len > strlen(MAGIC) && memcmp(p, MAGIC, strlen(MAGIC)) == 0) {
 		p += strlen(MAGIC);
-		rc = unpack_head(pool, &p, limit, &n, &host_id);
+		rc = unpack_head(pool, &p, limit, &head);
 	}
-	texts = fby_pcalloc(pool, (n + 1) * sizeof(*texts));
-	for (size_t i = 0; i < n && rc == 0; i++)
+	texts = fby_pcalloc(pool, (head.ntexts + 1) * sizeof(*texts));
+	for (size_t i = 0; i < head.ntexts && rc == 0; i++)
 		rc = unpack_text(pool, &p, limit, &texts[i]);
 	if (rc == -1 || p != limit)
 		fby_err_add(err, pos, "not a packed manifest");
 	else
-		m = fby_manifest_parse(texts, n, err);
-	if (m && host_id)
-		m->host_id = fby_pstrdup(m->pool, host_id);
+		m = fby_manifest_parse(texts, head.ntexts, err);
+	if (m && head.host_id)
+		m->host_id = fby_pstrdup(m->pool, head.host_id);
+	if (m)
+		m->run_dir = fby_pstrdup(m->pool, head.run_dir);
 	fby_pool_free(pool);
 	return m;
 }

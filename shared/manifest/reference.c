@@ -149,6 +149,8 @@ walk(struct printer *p, const struct fby_directive *table, const char *path,
 		    !(d->flags & FBY_D_SECRET);
 		const struct fby_directive *sub = is_block ? d->arg : NULL;
 
+		if (fby_manifest_is_refused(at))
+			continue;
 		if (sub && sub->name && (d->flags & p->mask) == p->want)
 			twin = seen_before(p, sub, at);
 		if (twin)
@@ -206,6 +208,21 @@ md_short_row(struct printer *p, const struct fby_directive *d, const char *path,
 	(void)type;
 	(void)policy;
 	fby_str_printf(&p->s, "| `%s` | %s |\n", path, d->help);
+}
+
+static void
+md_refused_roles(struct printer *p)
+{
+	for (int i = 0; i < FBY_FUNCTION_N; i++) {
+		const enum fby_function_role role = (enum fby_function_role)i;
+		const char *why = fby_manifest_function_refused(role);
+
+		if (why)
+			fby_str_printf(&p->s,
+			    "| `%s` | %s; another runtime may "
+			    "(NUMAFLOW_RUNTIME) |\n",
+			    fby_function_path(role), why);
+	}
 }
 
 static void
@@ -337,6 +354,7 @@ fby_manifest_reference(void)
 	md_short_head(&p, "MonoVertex: refused with the runtime `c`",
 	    "Other runtimes get these settings unchanged.");
 	section(&p, not_ours, FBY_D_REFUSED, fby_manifest_mvtx_table);
+	md_refused_roles(&p);
 	md_short_head(&p, "MonoVertex: settings for Kubernetes",
 	    "Accepted, and without effect here.");
 	section(&p, not_ours, FBY_D_K8S, fby_manifest_mvtx_table);

@@ -131,7 +131,7 @@ check_sink(const struct fby_manifest *m, const char *path, bool is_c,
 	if (n == 0 && !has_null_sink(sink, path, err))
 		fby_err_add(err, sink->pos,
 		    "%s: found none, "
-		    "required is log, blackhole or kafka%s",
+		    "required is log, blackhole, kafka or udsink%s",
 		    path, is_c ? "" : ", or what the runtime writes to");
 	/* Upstream takes the first of them, in an order of its own. */
 	if (n > 1)
@@ -140,14 +140,13 @@ check_sink(const struct fby_manifest *m, const char *path, bool is_c,
 	fby_str_fini(&names);
 }
 
-static void
-check_retry(const struct fby_manifest *m, struct fby_err *err)
+void
+fby_manifest_check_retry(const struct fby_manifest *m,
+    const struct fby_retry_strategy *retry, const char *path,
+    struct fby_err *err)
 {
-	static const char path[] = "spec.sink.retryStrategy";
-	static const char cap[] = "spec.sink.retryStrategy.backoff.cap";
-	static const char jitter[] = "spec.sink.retryStrategy.backoff.jitter";
-	static const char failure[] = "spec.sink.retryStrategy.onFailure";
-	const struct fby_retry_strategy *retry = &m->retry;
+	const char *cap = fby_psprintf(m->pool, "%s.backoff.cap", path);
+	const char *jitter = fby_psprintf(m->pool, "%s.backoff.jitter", path);
 
 	if (retry->cap_ms < retry->interval_ms)
 		fby_err_add(err, fby_manifest_pos(m, cap),
@@ -157,12 +156,19 @@ check_retry(const struct fby_manifest *m, struct fby_err *err)
 		    fby_units_duration_text(m->pool, retry->interval_ms));
 	if (!(retry->jitter < 1))
 		fby_err_add(err, fby_manifest_pos(m, jitter),
-		    "%s.backoff.jitter: found %g, allowed is less than 1", path,
+		    "%s: found %g, allowed is less than 1", jitter,
 		    retry->jitter);
-	if (retry->on_failure == FBY_ON_FAILURE_FALLBACK &&
+}
+
+static void
+check_fallback(const struct fby_manifest *m, struct fby_err *err)
+{
+	static const char path[] = "spec.sink.retryStrategy.onFailure";
+
+	if (m->retry.on_failure == FBY_ON_FAILURE_FALLBACK &&
 	    fby_manifest_node(m->mvtx, "spec.sink.fallback") == NULL)
-		fby_err_add(err, fby_manifest_pos(m, failure),
-		    "%s.onFailure: fallback needs sink.fallback", path);
+		fby_err_add(err, fby_manifest_pos(m, path),
+		    "%s: fallback needs sink.fallback", path);
 }
 
 /* ---- dead-letter topic ------------------------------------------------ */
@@ -285,14 +291,22 @@ note_keys(const struct fby_manifest *m, enum fby_sink_role role)
 void
 fby_manifest_check_sinks(struct fby_manifest *m, struct fby_err *err)
 {
+	static const enum fby_function_role functions[] = {
+		[FBY_SINK_PRIMARY] = FBY_FUNCTION_SINK,
+		[FBY_SINK_FALLBACK] = FBY_FUNCTION_FALLBACK,
+		[FBY_SINK_SUCCESS] = FBY_FUNCTION_SUCCESS,
+	};
 	const bool is_c = fby_manifest_uses(m, "c");
 
 	m->sinks[FBY_SINK_PRIMARY].present = true;
+	for (size_t i = 0; i < FBY_NELEM(functions); i++)
+		m->sinks[i].function = m->functions[functions[i]].present;
 	for (int i = FBY_SINK_PRIMARY; i < FBY_SINK_DEAD_LETTER; i++)
 		check_sink(m, roles[i].path, is_c, err);
 	for (int i = FBY_SINK_PRIMARY; i < FBY_SINK_DEAD_LETTER; i++)
 		note_keys(m, (enum fby_sink_role)i);
-	check_retry(m, err);
+	fby_manifest_check_retry(m, &m->retry, "spec.sink.retryStrategy", err);
+	check_fallback(m, err);
 	check_bypass(m, err);
 	complete_dead_letter(m);
 	for (int i = 0; i < FBY_SINK_N; i++)

@@ -12,6 +12,7 @@
 
 #include "shared/base/err.h"
 #include "shared/manifest/conf.h"
+#include "shared/manifest/function.h"
 
 struct fby_kafka;
 struct fby_manifest;
@@ -31,6 +32,18 @@ extern const struct fby_directive fby_manifest_host_table[];
 extern const struct fby_directive fby_manifest_kafka_source[];
 extern const struct fby_directive fby_manifest_kafka_sink[];
 
+/* {name, key, optional}; base: struct fby_secret. */
+extern const struct fby_directive fby_manifest_secret_table[];
+
+/* Of functions; base: struct fby_function, but for the last. */
+extern const struct fby_directive fby_manifest_transformer[];
+extern const struct fby_directive fby_manifest_map[];
+extern const struct fby_directive fby_manifest_udsink[];
+extern const struct fby_directive fby_manifest_host_functions[];
+
+/* retryStrategy of functions; base: struct fby_retry_strategy. */
+extern const struct fby_directive fby_manifest_stage_retry[];
+
 /* A document of a text takes its place in the manifest. */
 void fby_manifest_place(struct fby_manifest *m,
     const struct fby_manifest_text *text, struct fby_node *doc,
@@ -43,6 +56,23 @@ void fby_manifest_check(struct fby_manifest *m, struct fby_err *err);
 
 /* The part of it that concerns sinks, delivery and the dead-letter topic. */
 void fby_manifest_check_sinks(struct fby_manifest *m, struct fby_err *err);
+
+/* One retryStrategy; `path` is its own. */
+void fby_manifest_check_retry(const struct fby_manifest *m,
+    const struct fby_retry_strategy *retry, const char *path,
+    struct fby_err *err);
+
+/* A secret's name and key are names of files; `path` says whose. */
+void fby_manifest_check_secret(struct fby_pos pos, const char *path,
+    const struct fby_secret *secret, struct fby_err *err);
+
+/* Functions: what both documents say, put together and checked. */
+void fby_manifest_check_functions(struct fby_manifest *m, struct fby_err *err);
+
+/* Why the C workers cannot do the role yet, in words; NULL: they can. */
+const char *fby_manifest_function_refused(enum fby_function_role role);
+/* Is the setting, of either document, of such a role? */
+bool fby_manifest_is_refused(const char *path);
 
 /* What is wrong with an entry of `brokers`, in words; NULL: nothing. */
 const char *fby_manifest_broker_fault(const char *broker);

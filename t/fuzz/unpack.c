@@ -52,6 +52,7 @@ hand_on(const struct fby_manifest *m)
 	FBY_BUG_ON(fby_manifest_diff(m, again, on_difference, NULL) !=
 	    FBY_POLICY_NONE);
 	FBY_BUG_ON(!is_same(m->host_id, again->host_id));
+	FBY_BUG_ON(!is_same(m->run_dir, again->run_dir));
 	fby_manifest_free(again);
 	close(fd);
 }

@@ -99,8 +99,9 @@ a_change_of_runtime_takes_a_roll(void **state)
 	    MVTX RUST HOST "  runtimes: {rust: "
 			   "{command: [/bin/other]}}\n",
 	    FBY_POLICY_ROLL, "2 spec.runtimes.rust;");
-	assert_diff(MVTX RUST RUST_HOST, MVTX RUST "  udf: {}\n" RUST_HOST,
-	    FBY_POLICY_ROLL, "2 spec.udf;");
+	assert_diff(MVTX RUST RUST_HOST,
+	    MVTX RUST "  udf: {container: {}}\n" RUST_HOST, FBY_POLICY_ROLL,
+	    "2 spec.udf;");
 	assert_diff(MVTX RUST RUST_HOST,
 	    MVTX RUST "  scale: {lookbackSeconds: 5}\n" RUST_HOST,
 	    FBY_POLICY_ROLL, "2 spec;");

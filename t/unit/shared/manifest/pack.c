@@ -24,7 +24,9 @@ a_packed_manifest_is_the_same_and_cannot_be_changed(void **state)
 	m = fby_manifest_load(names, 2, &err);
 	assert_non_null(m);
 	m->host_id = "forebay-0123-minimal";
+	setenv("RUNTIME_DIRECTORY", "/run/of the master", 1);
 	fd = fby_manifest_pack(m);
+	unsetenv("RUNTIME_DIRECTORY");
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "x", 1), -1);
 	assert_int_equal(ftruncate(fd, 0), -1);
@@ -33,6 +35,7 @@ a_packed_manifest_is_the_same_and_cannot_be_changed(void **state)
 	assert_non_null(copy);
 	assert_int_equal(copy->ntexts, 2);
 	assert_string_equal(copy->host_id, "forebay-0123-minimal");
+	assert_string_equal(fby_manifest_run_dir(copy), "/run/of the master");
 	assert_string_equal(copy->texts[1].name, "t/conf/host.yaml");
 	assert_int_equal(copy->host.workers, 3);
 	assert_int_equal(fby_manifest_diff(m, copy, NULL, NULL),
@@ -47,15 +50,19 @@ a_packed_manifest_is_the_same_and_cannot_be_changed(void **state)
 static void
 what_is_no_packed_manifest_is_refused(void **state)
 {
-	static const char *const bad[] = { "", "x", "forebay-manifest 2 ",
-		"forebay-manifest 1 0\n", "forebay-manifest 2 \n",
-		"forebay-manifest 2 1\n", "forebay-manifest 2 0",
-		"forebay-manifest 2 2 \n", "forebay-manifest 2 1 \n",
-		"forebay-manifest 2 1 \n5 a\n1234",
-		"forebay-manifest 2 1 \n3 a\n1234",
-		"forebay-manifest 2 9999999999999999999999 \n",
-		"forebay-manifest 2 1 \n99999999999999999999 a\n",
-		"forebay-manifest 2 1 \n3a\n123", "forebay-manifest 2 0 \n" };
+	static const char *const bad[] = { "", "x", "forebay-manifest 3 ",
+		"forebay-manifest 2 0\n", "forebay-manifest 3 \n",
+		"forebay-manifest 3 1\n", "forebay-manifest 3 0",
+		"forebay-manifest 3 0 \n", "forebay-manifest 3 0 2\n",
+		"forebay-manifest 3 0 2 \n/", "forebay-manifest 3 0 0 \n",
+		"forebay-manifest 3 0 1 \na", "forebay-manifest 3 2 2 \n/r",
+		"forebay-manifest 3 0 9999 \n/r", "forebay-manifest 3 1 2 \n/r",
+		"forebay-manifest 3 1 2 \n/r5 a\n1234",
+		"forebay-manifest 3 1 2 \n/r3 a\n1234",
+		"forebay-manifest 3 9999999999999999999999 2 \n/r",
+		"forebay-manifest 3 1 2 \n/r99999999999999999999 a\n",
+		"forebay-manifest 3 1 2 \n/r3a\n123",
+		"forebay-manifest 3 0 2 \n/r" };
 	struct fby_err err;
 
 	(void)state;

@@ -120,9 +120,9 @@ refusals_hold_for_a_canary_of_ours(void **state)
 	char *errors;
 
 	(void)state;
-	assert_null(
-	    parse(MVTX RUST "  udf: {}\n" HOST "  canary: {runtime: c}\n",
-		&errors));
+	assert_null(parse(MVTX RUST "  udf: {container: {}}\n" HOST
+				    "  canary: {runtime: c}\n",
+	    &errors));
 	assert_string_equal(errors,
 	    "t:10:3: spec.udf: the C workers run no map function yet; another "
 	    "runtime may (NUMAFLOW_RUNTIME)\n");
