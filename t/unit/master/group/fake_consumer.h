@@ -9,6 +9,7 @@
 #include "t/unit/unit.h"
 
 #include "t/unit/calls.h"
+#include "t/unit/master/group/fake_rdkafka.h"
 
 #include <event2/event.h>
 #include <librdkafka/rdkafka.h>
@@ -22,13 +23,6 @@
 #include "shared/base/mem.h"
 #include "shared/kafka/kafka.h"
 
-struct rd_kafka_op_s {
-	rd_kafka_event_type_t type;
-	rd_kafka_resp_err_t err;
-	const char *text;
-	void *opaque;
-	rd_kafka_topic_partition_list_t *list;
-};
 struct rd_kafka_error_s {
 	char unused;
 };
@@ -259,12 +253,6 @@ rd_kafka_err2name(rd_kafka_resp_err_t err)
 	(void)err;
 	return "SOME_ERROR";
 }
-const char *
-rd_kafka_err2str(rd_kafka_resp_err_t err)
-{
-	(void)err;
-	return "some error";
-}
 void
 rd_kafka_error_destroy(rd_kafka_error_t *error)
 {
@@ -342,19 +330,12 @@ rd_kafka_event_destroy(rd_kafka_event_t *ev)
 /* clang-format off */
 rd_kafka_event_type_t rd_kafka_event_type(const rd_kafka_event_t *ev)
 	{ return ev->type; }
-rd_kafka_resp_err_t rd_kafka_event_error(rd_kafka_event_t *ev)
-	{ return ev->err; }
-const char *rd_kafka_event_error_string(rd_kafka_event_t *ev)
-	{ return ev->text; }
 int rd_kafka_event_error_is_fatal(rd_kafka_event_t *ev)
 	{ return ev->err == RD_KAFKA_RESP_ERR__FATAL; }
 int rd_kafka_event_log(rd_kafka_event_t *ev, const char **fac,
     const char **text, int *level)
 	{ (void)ev; (void)fac; (void)text; (void)level; return -1; }
 void *rd_kafka_event_opaque(rd_kafka_event_t *ev) { return ev->opaque; }
-rd_kafka_topic_partition_list_t *
-rd_kafka_event_topic_partition_list(rd_kafka_event_t *ev)
-	{ return ev->list; }
 const rd_kafka_ListOffsets_result_t *
 rd_kafka_event_ListOffsets_result(rd_kafka_event_t *ev)
 	{ return (const void *)ev; }
@@ -379,36 +360,6 @@ rd_kafka_ListOffsetsResultInfo_topic_partition(
     const rd_kafka_ListOffsetsResultInfo_t *info)
 {
 	return (const void *)info;
-}
-
-rd_kafka_topic_partition_list_t *
-rd_kafka_topic_partition_list_new(int size)
-{
-	rd_kafka_topic_partition_list_t *list = fby_calloc(1, sizeof(*list));
-
-	list->elems = fby_calloc((size_t)size + 8, sizeof(*list->elems));
-	list->size = size + 8;
-	return list;
-}
-
-rd_kafka_topic_partition_t *
-rd_kafka_topic_partition_list_add(rd_kafka_topic_partition_list_t *list,
-    const char *topic, int32_t partition)
-{
-	rd_kafka_topic_partition_t *tp = &list->elems[list->cnt++];
-
-	assert_true(list->cnt <= list->size);
-	tp->topic = (char *)(uintptr_t)topic;
-	tp->partition = partition;
-	tp->offset = RD_KAFKA_OFFSET_INVALID;
-	return tp;
-}
-
-void
-rd_kafka_topic_partition_list_destroy(rd_kafka_topic_partition_list_t *list)
-{
-	free(list->elems);
-	free(list);
 }
 
 /* ---- the hand-over, and standing by ------------------------------------ */
