@@ -109,7 +109,7 @@ let_go(struct fby_commit *c, const struct fby_part *pt, const char *why)
 	    pt->topic, pt->partition, why, what);
 	free(what);
 	c->given_up += fby_handoff_acked(c->handoff, pt) >
-	    FBY_MAX(pt->start, pt->committed);
+	    (pt->committed < 0 ? pt->start : pt->committed);
 	fby_handoff_let_go(c->handoff, pt->row);
 }
 
