@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Between offsets.c, which asks and decides, and offsets_latest.c, which has
- * what only auto.offset.reset: latest needs.
+ * Between offsets.c, which asks in rounds, offsets_start.c, which decides where
+ * one partition starts, and offsets_latest.c, which has what only
+ * auto.offset.reset: latest needs.
  */
 #ifndef FBY_OFFSETS_OWN_H
 #define FBY_OFFSETS_OWN_H
@@ -36,6 +37,20 @@ size_t fby_offsets_end_of_topic(const struct fby_offsets *o, size_t i);
 /* How many partitions has the topic of [i, end), as far as we know? */
 int fby_offsets_size_of(const struct fby_offsets *o, size_t i, size_t end);
 
+/* All answers are there. */
+void fby_offsets_decide(struct fby_offsets *o);
+
+/* Nothing is under way any more; `all`: nothing has to be asked anew. */
+void fby_offsets_end_round(struct fby_offsets *o, bool all);
+
+/* ---- offsets_start.c -------------------------------------------------- */
+
+/*
+ * Of a partition whose answers are there: where it starts, or why it does not.
+ * Then it is asked for again.
+ */
+void fby_offsets_choose(struct fby_offsets *o, struct fby_offsets_part *op);
+
 /* How many there were when the group began with it, for its metadata. */
 void fby_offsets_keep_size(struct fby_offsets *o,
     const struct fby_offsets_part *op);
@@ -44,12 +59,6 @@ void fby_offsets_keep_size(struct fby_offsets *o,
 void fby_offsets_resolved(struct fby_offsets *o,
     const struct fby_offsets_part *op, uint64_t topic_id, int64_t committed,
     int64_t start, int32_t epoch, int64_t watermark);
-
-/* All answers are there. */
-void fby_offsets_decide(struct fby_offsets *o);
-
-/* Nothing is under way any more; `all`: nothing has to be asked anew. */
-void fby_offsets_end_round(struct fby_offsets *o, bool all);
 
 /* ---- offsets_latest.c ------------------------------------------------- */
 
