@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files that make up the hand-over share: handoff.c, suspicion.c,
- * skip.c.  Private to them.
+ * What the files that make up the hand-over share: handoff.c, part.c,
+ * release.c, plan.c, suspicion.c, skip.c.  Private to them.
  */
 #ifndef FBY_HANDOFF_OWN_H
 #define FBY_HANDOFF_OWN_H
@@ -33,6 +33,14 @@ void fby_handoff_grant(struct fby_handoff *h, struct fby_part *pt,
     uint32_t slot);
 void fby_handoff_move(struct fby_handoff *h, struct fby_part *pt, uint32_t to,
     int64_t drain_ms);
+
+/* Its start is asked for; soon, or after a while. */
+void fby_handoff_resolve(struct fby_handoff *h, struct fby_part *pt,
+    const char *why, bool soon);
+
+/* Nobody holds it and it is to go: at once, or after its last commit. */
+void fby_handoff_leave(struct fby_handoff *h, struct fby_part *pt,
+    const char *why);
 
 /* It is held back no more. */
 void fby_handoff_go_on(struct fby_handoff *h, struct fby_part *pt,
