@@ -70,6 +70,8 @@ fby_batch_get(struct fby_batches *bs, struct fby_lane *ln,
 	b->next = 0;
 	b->read_us = b->sink_us = 0;
 	b->fallback_us = b->success_us = 0;
+	b->pool = NULL;
+	b->pool_bytes = 0;
 	for (size_t i = 0; i < n; i++)
 		b->rec[i] = (struct fby_record){
 			.b = b,
@@ -88,6 +90,7 @@ fby_batch_put(struct fby_batches *bs, struct fby_batch *b)
 	FBY_BUG_ON(b->magic != FBY_BATCH_MAGIC);
 	LIST_REMOVE(b, entry);
 	b->magic = 0;
+	fby_pool_free(b->pool);
 	if ((bs->nfree[class_] + 1) * class_bytes(class_) > FREE_BYTES) {
 		fby_mem_put(b);
 		return;

@@ -5,7 +5,8 @@
  *
  * It borrows the messages from librdkafka and never copies one.  A record
  * has its message until it is complete, so that memory goes back one record
- * at a time; pipeline.c destroys the message when it completes the record.
+ * at a time; flight.c destroys the message when it completes the record.  What
+ * functions have made of its records is in a pool of the batch.
  * Batches come from free lists by size, since a trickle makes batches of one
  * and a backlog batches of hundreds.
  *
@@ -20,20 +21,23 @@
 
 typedef struct rd_kafka_message_s rd_kafka_message_t;
 struct fby_batch;
+struct fby_content;
 struct fby_lane;
+struct fby_pool;
 
 struct fby_record {
 	struct fby_batch *b;
-	rd_kafka_message_t *msg; /* NULL: complete */
-	const char *why;         /* it was refused last; static, or NULL */
-	uint32_t index;          /* in its batch */
-	uint32_t tries;          /* failed attempts at this sink */
-	uint32_t attempts;       /* and at all */
-	uint8_t role;            /* enum fby_sink_role: where it is bound */
-	uint8_t refused_by;      /* the one that refused it last */
-	bool suspect;            /* later ones of its lane wait for it */
-	uint8_t mark;            /* its sink's own */
-	uint8_t lacks;           /* as a dead letter: dead_letter.h */
+	rd_kafka_message_t *msg;     /* NULL: complete */
+	struct fby_content *content; /* of functions; NULL: none's */
+	const char *why;             /* it was refused last; static, or NULL */
+	uint32_t index;              /* in its batch */
+	uint32_t tries;              /* failed attempts at this sink */
+	uint32_t attempts;           /* and at all */
+	uint8_t role;                /* enum fby_sink_role: where it is bound */
+	uint8_t refused_by;          /* the one that refused it last */
+	bool suspect;                /* later ones of its lane wait for it */
+	uint8_t mark;                /* its sink's own */
+	uint8_t lacks;               /* as a dead letter: dead_letter.h */
 };
 
 #define FBY_BATCH_MAGIC 0x62617463u
@@ -50,6 +54,8 @@ struct fby_batch {
 	int64_t read_us, sink_us; /* monotonic */
 	/* Monotonic: the first record goes there; 0: none has. */
 	int64_t fallback_us, success_us;
+	struct fby_pool *pool; /* what functions have made; or NULL */
+	uint64_t pool_bytes;
 	struct fby_record rec[];
 };
 

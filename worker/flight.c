@@ -8,6 +8,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "shared/base/mem.h"
+
 #include "worker/budget.h"
 #include "worker/lane.h"
 #include "worker/outcome.h"
@@ -75,6 +77,30 @@ fby_flight_hold(struct fby_batch *b)
 	b->open++;
 }
 
+/* What its pool has, as the budget knows it. */
+static void
+charge(struct fby_batch *b, uint64_t bytes)
+{
+	struct fby_lane *ln = b->ln;
+
+	bytes *= ln->w->budget->weight;
+	ln->open_bytes += bytes - b->pool_bytes;
+	ln->w->budget->open_bytes += bytes - b->pool_bytes;
+	b->pool_bytes = bytes;
+}
+
+void *
+fby_flight_alloc(struct fby_batch *b, size_t size)
+{
+	void *p;
+
+	if (b->pool == NULL)
+		b->pool = fby_pool_new(FBY_ARENA_BATCH);
+	p = fby_palloc(b->pool, size);
+	charge(b, fby_pool_bytes(b->pool));
+	return p;
+}
+
 void
 fby_flight_unhold(struct fby_batch *b)
 {
@@ -84,6 +110,7 @@ fby_flight_unhold(struct fby_batch *b)
 	if (--b->open > 0)
 		return;
 	fby_outcome_batch(b);
+	charge(b, 0);
 	fby_batch_put(&fl->batches, b);
 	ln->nbatches--;
 	/* Its last batch frees a released lane. */

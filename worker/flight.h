@@ -41,6 +41,9 @@ struct fby_batch *fby_flight_begin(struct fby_lane *ln,
 void fby_flight_hold(struct fby_batch *b);
 void fby_flight_unhold(struct fby_batch *b); /* may free it, and its lane */
 
+/* Of the batch's pool, not cleared; the budget counts it. */
+void *fby_flight_alloc(struct fby_batch *b, size_t size);
+
 /* It is complete: the acks may pass it.  May free its batch, and the lane. */
 void fby_flight_complete(struct fby_record *rec);
 

@@ -19,6 +19,7 @@
 #include "shared/base/str.h"
 
 #define CHUNK_BYTES 4096
+#define CHUNK_MAX (256 * 1024) /* of what is taken in advance */
 
 const char *const fby_arena_names[FBY_ARENA_N] = {
 	"main",
@@ -220,6 +221,7 @@ struct cleanup {
 struct fby_pool {
 	struct chunk *chunks; /* newest first */
 	struct cleanup *cleanups;
+	uint64_t bytes; /* of all chunks */
 	enum fby_arena arena;
 };
 
@@ -241,6 +243,7 @@ fby_pool_new(enum fby_arena arena)
 
 	pool->arena = arena;
 	pool->chunks = chunk_new(arena, CHUNK_BYTES - sizeof(struct chunk));
+	pool->bytes = CHUNK_BYTES;
 	return pool;
 }
 
@@ -254,9 +257,16 @@ fby_pool_reset(struct fby_pool *pool)
 	pool->cleanups = NULL;
 	while ((c = pool->chunks)->next != NULL) {
 		pool->chunks = c->next;
+		pool->bytes -= sizeof(*c) + c->size;
 		fby_mem_put(c);
 	}
 	c->used = 0;
+}
+
+uint64_t
+fby_pool_bytes(const struct fby_pool *pool)
+{
+	return pool->bytes;
 }
 
 void
@@ -278,9 +288,11 @@ fby_palloc(struct fby_pool *pool, size_t size)
 
 	size = (size + align - 1) & ~(align - 1);
 	if (c->size - c->used < size) {
-		c = chunk_new(pool->arena, FBY_MAX(size, c->size * 2));
+		c = chunk_new(pool->arena,
+		    FBY_MAX(size, FBY_MIN(c->size * 2, CHUNK_MAX)));
 		c->next = pool->chunks;
 		pool->chunks = c;
+		pool->bytes += sizeof(*c) + c->size;
 	}
 	p = c->data + c->used;
 	c->used += size;

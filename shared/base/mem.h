@@ -59,6 +59,7 @@ typedef void (*fby_cleanup_fn)(void *arg);
 struct fby_pool *fby_pool_new(enum fby_arena arena);
 void fby_pool_free(struct fby_pool *pool);
 void fby_pool_reset(struct fby_pool *pool); /* keeps the first chunk */
+uint64_t fby_pool_bytes(const struct fby_pool *pool); /* all its chunks */
 void fby_pool_cleanup(struct fby_pool *pool, fby_cleanup_fn fn, void *arg);
 void *fby_palloc(struct fby_pool *pool, size_t size);  /* not cleared */
 void *fby_pcalloc(struct fby_pool *pool, size_t size); /* cleared */

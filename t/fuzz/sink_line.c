@@ -161,14 +161,16 @@ put_together(struct fby_str *s, const struct fby_lane *ln,
 }
 
 static void
-check(const struct fby_lane *ln, const rd_kafka_message_t *msg)
+check(const struct fby_record *rec)
 {
+	const struct fby_lane *ln = rec->b->ln;
+	const rd_kafka_message_t *msg = rec->msg;
 	struct fby_str line, again, bytes;
 
 	fby_str_init(&line);
 	fby_str_init(&again);
 	fby_str_init(&bytes);
-	add_line(&line, ln, msg);
+	add_line(&line, rec);
 	FBY_BUG_ON(strlen(line.p) != line.len);
 	FBY_BUG_ON(strchr(line.p, '\n') != line.p + line.len - 1);
 	FBY_BUG_ON(!fuzz_is_printable(line.p) || !fuzz_is_utf8(line.p));
@@ -200,13 +202,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fby_lane ln = { .topic = fuzz_string(&t), .partition = 3 };
 	struct fby_str printed;
 	const struct bytes payload = next(&t), key = next(&t);
-	const rd_kafka_message_t msg = {
+	rd_kafka_message_t msg = {
 		.payload = (void *)(uintptr_t)payload.p,
 		.len = payload.len,
 		.key = (void *)(uintptr_t)key.p,
 		.key_len = key.len,
 		.offset = 5,
 	};
+	struct fby_batch b = { .ln = &ln };
+	const struct fby_record rec = { .b = &b, .msg = &msg };
 
 	/* As lane.c has it. */
 	fby_str_init(&printed);
@@ -217,7 +221,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		all[nall].name = fuzz_string(&t);
 		all[nall].value = next(&t);
 	}
-	check(&ln, &msg);
+	check(&rec);
 	for (size_t i = 0; i < nall; i++)
 		free(all[i].name);
 	fby_str_fini(&printed);

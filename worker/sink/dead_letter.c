@@ -15,6 +15,7 @@
 #include "shared/manifest/manifest.h"
 
 #include "worker/batch.h"
+#include "worker/content.h"
 #include "worker/lane.h"
 #include "worker/worker.h"
 
@@ -69,47 +70,44 @@ fby_dead_letter_mend(struct fby_record *rec, int code)
 }
 
 static void
-add_size(rd_kafka_headers_t *headers, const char *name, const void *bytes,
-    size_t len)
+add_size(rd_kafka_headers_t *headers, const char *name, struct fby_bytes bytes)
 {
-	if (bytes == NULL)
+	if (bytes.p == NULL)
 		add(headers, name, "%s", "");
 	else
-		add(headers, name, "%zu", len);
+		add(headers, name, "%zu", bytes.len);
 }
 
 /* Of what was left out, enough to know it again. */
 static void
 add_truncated(rd_kafka_headers_t *headers, const struct fby_record *rec)
 {
-	const rd_kafka_message_t *msg = rec->msg;
+	const struct fby_bytes value = fby_content_value(rec);
 	unsigned char sum[SHA256_DIGEST_LENGTH];
 	char hex[2 * sizeof(sum) + 1] = "";
 
-	if (msg->payload != NULL) {
-		SHA256(msg->payload, msg->len, sum);
+	if (value.p != NULL) {
+		SHA256(value.p, value.len, sum);
 		for (size_t i = 0; i < sizeof(sum); i++)
 			snprintf(hex + 2 * i, 3, "%02x", sum[i]);
 	}
 	add(headers, "forebay.truncated", "%s",
 	    rec->lacks & FBY_LACKS_ALL ? "value, key, headers" : "value");
-	add_size(headers, "forebay.source.size", msg->payload, msg->len);
+	add_size(headers, "forebay.source.size", value);
 	add(headers, "forebay.source.sha256", "%s", hex);
-	add_size(headers, "forebay.source.key.size", msg->key, msg->key_len);
+	add_size(headers, "forebay.source.key.size", fby_content_key(rec));
 }
 
 rd_kafka_headers_t *
 fby_dead_letter_headers(const struct fby_record *rec)
 {
 	const struct fby_lane *ln = rec->b->ln;
+	rd_kafka_headers_t *own = fby_content_headers(rec), *headers;
 	rd_kafka_timestamp_type_t type;
 	int64_t timestamp = rd_kafka_message_timestamp(rec->msg, &type);
-	rd_kafka_headers_t *own, *headers;
 	char host[256] = "";
 
-	if ((rec->lacks & FBY_LACKS_ALL) == 0 &&
-	    rd_kafka_message_headers(rec->msg, &own) ==
-		RD_KAFKA_RESP_ERR_NO_ERROR)
+	if ((rec->lacks & FBY_LACKS_ALL) == 0 && own != NULL)
 		headers = rd_kafka_headers_copy(own);
 	else
 		headers = rd_kafka_headers_new(8);

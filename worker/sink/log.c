@@ -27,10 +27,10 @@
 #include "shared/manifest/manifest.h"
 
 #include "worker/batch.h"
+#include "worker/content.h"
 #include "worker/lane.h"
 #include "worker/outlet.h"
 #include "worker/pipeline.h"
-#include "worker/run.h"
 #include "worker/sink/output.h"
 #include "worker/worker.h"
 
@@ -72,15 +72,12 @@ unwritten(const struct sink_log *s)
 /* ---- formatting ------------------------------------------------------- */
 
 static void
-add_headers(struct fby_str *text, const rd_kafka_message_t *msg)
+add_headers(struct fby_str *text, const rd_kafka_headers_t *headers)
 {
-	rd_kafka_headers_t *headers;
 	const char *name;
 	const void *value;
 	size_t size;
 
-	if (rd_kafka_message_headers(msg, &headers))
-		return;
 	for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value,
 			       &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
 	     i++) {
@@ -93,20 +90,32 @@ add_headers(struct fby_str *text, const rd_kafka_message_t *msg)
 }
 
 static void
-add_line(struct fby_str *text, const struct fby_lane *ln,
-    const rd_kafka_message_t *msg)
+add_bytes(struct fby_str *text, struct fby_bytes bytes)
 {
+	if (bytes.p != NULL)
+		fby_str_escape(text, bytes.p, bytes.len);
+}
+
+static void
+add_line(struct fby_str *text, const struct fby_record *rec)
+{
+	const rd_kafka_headers_t *headers = fby_content_headers(rec);
+	size_t nkeys = fby_content_nkeys(rec);
+
 	fby_str_puts(text, "Payload - ");
-	if (msg->payload != NULL)
-		fby_str_escape(text, msg->payload, msg->len);
+	add_bytes(text, fby_content_value(rec));
 	fby_str_puts(text, " Keys - ");
-	if (msg->key != NULL)
-		fby_str_escape(text, msg->key, msg->key_len);
+	for (size_t i = 0; i < nkeys; i++) {
+		if (i > 0)
+			fby_str_puts(text, ",");
+		add_bytes(text, fby_content_key_at(rec, i));
+	}
 	fby_str_printf(text, " EventTime - %" PRId64 " Headers - ",
-	    fby_run_event_time(msg, fby_clock_wall()));
-	add_headers(text, msg);
-	fby_str_printf(text, " ID - %s:%" PRId64 "\n", ln->printed,
-	    msg->offset);
+	    fby_content_event_time(rec, fby_clock_wall()));
+	if (headers != NULL)
+		add_headers(text, headers);
+	fby_str_printf(text, " ID - %s:%" PRId64 "\n", rec->b->ln->printed,
+	    rec->msg->offset);
 }
 
 static void
@@ -137,7 +146,7 @@ log_record(struct fby_outlet *out, struct fby_record *rec)
 		s->refused = true;
 		return FBY_AGAIN;
 	}
-	add_line(&s->text, rec->b->ln, rec->msg);
+	add_line(&s->text, rec);
 	push_line(s, rec);
 	return FBY_OK;
 }

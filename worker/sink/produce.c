@@ -9,6 +9,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "worker/batch.h"
+#include "worker/content.h"
 #include "worker/lane.h"
 #include "worker/sink/dead_letter.h"
 #include "worker/worker.h"
@@ -40,14 +41,12 @@ fby_produce_is_final(struct fby_record *rec, int code)
 static rd_kafka_headers_t *
 headers_of(enum fby_sink_role role, const struct fby_record *rec)
 {
-	rd_kafka_headers_t *headers;
+	const rd_kafka_headers_t *headers;
 
 	if (role == FBY_SINK_DEAD_LETTER)
 		return fby_dead_letter_headers(rec);
-	if (rd_kafka_message_headers(rec->msg, &headers) !=
-	    RD_KAFKA_RESP_ERR_NO_ERROR)
-		return NULL;
-	return rd_kafka_headers_copy(headers);
+	headers = fby_content_headers(rec);
+	return headers != NULL ? rd_kafka_headers_copy(headers) : NULL;
 }
 
 /*
@@ -59,12 +58,11 @@ static int64_t
 timestamp_of(enum fby_sink_role role, const struct fby_record *rec,
     rd_kafka_headers_t **headers)
 {
-	rd_kafka_timestamp_type_t type;
-	int64_t ms = rd_kafka_message_timestamp(rec->msg, &type);
+	int64_t ms;
 
 	if (rec->lacks & FBY_LACKS_TIME)
 		return 0;
-	if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE)
+	if (!fby_content_timestamp(rec, &ms))
 		return -1;
 	if (ms != 0)
 		return ms;
@@ -80,7 +78,8 @@ int
 fby_produce(rd_kafka_t *rk, rd_kafka_topic_t *topic, enum fby_sink_role role,
     struct fby_record *rec)
 {
-	rd_kafka_message_t *msg = rec->msg;
+	const struct fby_bytes value = fby_content_value(rec);
+	const struct fby_bytes key = fby_content_key(rec);
 	rd_kafka_headers_t *headers = headers_of(role, rec);
 	rd_kafka_resp_err_t code;
 	rd_kafka_error_t *error;
@@ -89,7 +88,7 @@ fby_produce(rd_kafka_t *rk, rd_kafka_topic_t *topic, enum fby_sink_role role,
 		{ .vtype = RD_KAFKA_VTYPE_PARTITION,
 		    .u.i32 = RD_KAFKA_PARTITION_UA },
 		{ .vtype = RD_KAFKA_VTYPE_VALUE,
-		    .u.mem = { msg->payload, msg->len } },
+		    .u.mem = { (void *)(uintptr_t)value.p, value.len } },
 		{ .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = rec },
 		{ .vtype = RD_KAFKA_VTYPE_TIMESTAMP,
 		    .u.i64 = timestamp_of(role, rec, &headers) },
@@ -101,7 +100,7 @@ fby_produce(rd_kafka_t *rk, rd_kafka_topic_t *topic, enum fby_sink_role role,
 	if (rec->b->ln->w->m->sinks[role].kafka.set_key &&
 	    (rec->lacks & FBY_LACKS_ALL) == 0)
 		v[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_KEY,
-			.u.mem = { msg->key, msg->key_len } };
+			.u.mem = { (void *)(uintptr_t)key.p, key.len } };
 	if (headers != NULL)
 		v[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_HEADERS,
 			.u.headers = headers };
