@@ -10,11 +10,13 @@
 #include <event2/buffer.h>
 #include <limits.h>
 
+#include "shared/base/base64.h"
 #include "shared/base/bug.h"
 #include "shared/base/mem.h"
 #include "shared/base/str.h"
 
 #include "worker/function/http2.h"
+#include "worker/function/wire.h"
 
 #define TEXT_BYTES 500 /* kept of the server's own words */
 #define NO_STATUS UINT_MAX
@@ -23,10 +25,11 @@ struct fby_grpc {
 	struct fby_http2_stream *stream; /* NULL: closed */
 	const struct fby_grpc_ops *ops;
 	void *arg;
-	unsigned http;       /* status of HTTP; 0: none came */
-	unsigned code;       /* of gRPC, or NO_STATUS */
-	bool is_grpc;        /* by its content-type */
-	bool is_deaf;        /* nothing more is listened to */
+	unsigned http; /* status of HTTP; 0: none came */
+	unsigned code; /* of gRPC, or NO_STATUS */
+	bool is_grpc;  /* by its content-type */
+	bool is_deaf;  /* nothing more is listened to */
+	bool is_lost, is_garbage;
 	struct fby_str text; /* grpc-message, printable */
 	/*
 	 * A message of which a part has come: `got` bytes of prefix, then of
@@ -106,6 +109,27 @@ take_text(struct fby_grpc *g, const char *value, size_t len)
 	fby_str_printable(&g->text, plain, n);
 }
 
+/*
+ * google.rpc.Status, base64: its message is the same as grpc-message, which
+ * some servers leave out.
+ */
+static void
+take_details(struct fby_grpc *g, const char *value, size_t len)
+{
+	struct fby_pool *pool = fby_pool_new(FBY_ARENA_MAIN);
+	struct fby_wire w = { 0 };
+	size_t n = 0;
+
+	w.p = (const uint8_t *)fby_base64_decode(pool,
+	    fby_pstrndup(pool, value, len), &n);
+	w.end = w.p == NULL ? NULL : w.p + n;
+	while (g->text.len == 0 && w.p != NULL && fby_wire_next(&w) == 1)
+		if (w.field == 2 && w.bytes != NULL)
+			fby_str_printable(&g->text, w.bytes,
+			    FBY_MIN(w.len, TEXT_BYTES));
+	fby_pool_free(pool);
+}
+
 static void
 on_header(void *arg, const char *name, const char *value, size_t len)
 {
@@ -120,6 +144,8 @@ on_header(void *arg, const char *name, const char *value, size_t len)
 		g->code = number(value, len, FBY_GRPC_UNKNOWN);
 	else if (strcmp(name, "grpc-message") == 0)
 		take_text(g, value, len);
+	else if (strcmp(name, "grpc-status-details-bin") == 0)
+		take_details(g, value, len);
 }
 
 static unsigned
@@ -206,6 +232,7 @@ drop_rest(struct fby_grpc *g)
 static void
 refuse(struct fby_grpc *g, unsigned code, const char *text)
 {
+	g->is_garbage |= !g->is_deaf;
 	judge(g, code, text);
 	drop_rest(g);
 	if (g->stream != NULL)
@@ -340,13 +367,17 @@ on_closed(void *arg, uint32_t error, const char *why)
 	struct fby_grpc *g = arg;
 
 	g->stream = NULL;
-	if (why != NULL)
+	if (why != NULL && !g->is_deaf) {
+		g->is_lost = true;
 		judge(g, FBY_GRPC_UNAVAILABLE, why);
-	else if (g->code == NO_STATUS)
+	} else if (g->code == NO_STATUS) {
+		g->is_garbage = error == FBY_HTTP2_NO_ERROR;
 		judge_silence(g, error);
-	else if (g->got > 0)
+	} else if (g->got > 0) {
+		g->is_garbage = true;
 		judge(g, FBY_GRPC_INTERNAL,
 		    "the stream ended within a message");
+	}
 	g->ops->done(g->arg, g->code, g->text.p);
 	drop_rest(g);
 	fby_str_fini(&g->text);
@@ -375,6 +406,18 @@ fby_grpc_call(struct fby_http2 *h, const char *path,
 	}
 	fby_str_init(&g->text);
 	return g;
+}
+
+bool
+fby_grpc_is_lost(const struct fby_grpc *g)
+{
+	return g->is_lost;
+}
+
+bool
+fby_grpc_is_garbage(const struct fby_grpc *g)
+{
+	return g->is_garbage;
 }
 
 struct evbuffer *

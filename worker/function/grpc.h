@@ -43,6 +43,10 @@ struct fby_grpc_ops {
 	void (*done)(void *arg, unsigned code, const char *text);
 };
 
+/* To be asked in `done`: the status is not the server's, but says that */
+bool fby_grpc_is_lost(const struct fby_grpc *g);    /* the connection ended */
+bool fby_grpc_is_garbage(const struct fby_grpc *g); /* it makes no sense */
+
 /* "/sink.v1.Sink/SinkFn".  NULL: the connection takes no more calls. */
 struct fby_grpc *fby_grpc_call(struct fby_http2 *h, const char *path,
     const struct fby_grpc_ops *ops, void *arg);

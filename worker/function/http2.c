@@ -52,6 +52,9 @@ struct fby_http2 {
 	char *why;            /* heap: it has failed */
 	bool is_leaving;
 	bool is_full; /* nghttp2 waits for room in `out` */
+	bool is_busy; /* nghttp2 is at work, and must not be called anew */
+	bool is_begun, is_garbage;
+	char fault[TEXT_BYTES]; /* nghttp2's words for what the peer did */
 	struct event ev_read, ev_write, ev_failed;
 };
 
@@ -72,6 +75,20 @@ void
 fby_http2_fail(struct fby_http2 *h, const char *why)
 {
 	give_up(h, fby_strdup(why));
+}
+
+bool
+fby_http2_is_garbage(const struct fby_http2 *h)
+{
+	return h->is_garbage;
+}
+
+/* What came makes no sense. */
+static void
+refuse(struct fby_http2 *h, char *why)
+{
+	h->is_garbage |= h->why == NULL;
+	give_up(h, why);
 }
 
 /* ---- what nghttp2 calls ----------------------------------------------- */
@@ -175,6 +192,20 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 		     frame->hd.type == NGHTTP2_HEADERS) &&
 	    frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
 		on_answered(h, frame->hd.stream_id);
+	return 0;
+}
+
+/* The first one: others follow from it. */
+static int
+on_error(nghttp2_session *session, int code, const char *text, size_t len,
+    void *arg)
+{
+	struct fby_http2 *h = arg;
+
+	(void)session;
+	(void)code;
+	if (h->fault[0] == '\0')
+		snprintf(h->fault, sizeof(h->fault), "%.*s", (int)len, text);
 	return 0;
 }
 
@@ -283,23 +314,46 @@ write_out(struct fby_http2 *h)
 	return true;
 }
 
+/* nghttp2's words have the peer's in them. */
+static void
+end(struct fby_http2 *h)
+{
+	struct fby_str why;
+
+	if (h->is_leaving) {
+		fby_http2_fail(h, "the peer ended the connection");
+		return;
+	}
+	fby_str_init(&why);
+	fby_str_puts(&why, "HTTP/2: ");
+	fby_str_printable(&why, h->fault, strlen(h->fault));
+	if (h->fault[0] == '\0')
+		fby_str_puts(&why, "an error of the protocol");
+	refuse(h, fby_str_take(&why));
+	fby_str_fini(&why);
+}
+
 void
 fby_http2_flush(struct fby_http2 *h)
 {
 	int rc;
 
+	if (h->is_busy)
+		return;
 	do {
 		if (h->why != NULL)
 			return;
 		h->is_full = false;
+		h->is_busy = true;
 		rc = nghttp2_session_send(h->session);
+		h->is_busy = false;
 		if (rc != 0) {
 			fby_http2_fail(h, nghttp2_strerror(rc));
 			return;
 		}
 	} while (write_out(h) && h->is_full);
 	if (h->why == NULL && is_over(h))
-		fby_http2_fail(h, "the peer ended the connection");
+		end(h);
 }
 
 static void
@@ -313,6 +367,28 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		fby_http2_flush(h);
 }
 
+/*
+ * What comes first is SETTINGS, in all versions of HTTP/2.  A server that does
+ * not speak it often says in plain words what it is.
+ */
+static bool
+is_http2(struct fby_http2 *h, const uint8_t *p, size_t n)
+{
+	struct fby_str why;
+
+	if (h->is_begun || n < 9 || p[3] == NGHTTP2_SETTINGS) {
+		h->is_begun = true;
+		return true;
+	}
+	fby_str_init(&why);
+	fby_str_puts(&why, "it does not speak HTTP/2; it begins with \"");
+	fby_str_escape(&why, p, FBY_MIN(n, 40));
+	fby_str_puts(&why, "\"");
+	refuse(h, fby_str_take(&why));
+	fby_str_fini(&why);
+	return false;
+}
+
 /* False: nothing more to be read now. */
 static bool
 read_some(struct fby_http2 *h)
@@ -324,11 +400,13 @@ read_some(struct fby_http2 *h)
 		fby_http2_fail(h, "the peer closed the connection");
 	else if (n == -1 && errno != EAGAIN && errno != EINTR)
 		give_up(h, fby_asprintf("read: %s", strerrordesc_np(errno)));
-	if (n <= 0)
+	if (n <= 0 || !is_http2(h, buf, (size_t)n))
 		return false;
+	h->is_busy = true;
 	used = nghttp2_session_mem_recv(h->session, buf, (size_t)n);
+	h->is_busy = false;
 	if (used < 0) {
-		give_up(h,
+		refuse(h,
 		    fby_asprintf("HTTP/2: %s", nghttp2_strerror((int)used)));
 		return false;
 	}
@@ -404,6 +482,7 @@ make_session(struct fby_http2 *h)
 	nghttp2_session_callbacks_set_on_header_callback(cbs, on_header);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cbs, on_data);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cbs, on_frame);
+	nghttp2_session_callbacks_set_error_callback2(cbs, on_error);
 	nghttp2_session_callbacks_set_on_stream_close_callback(cbs,
 	    on_stream_close);
 	if (nghttp2_session_client_new(&session, cbs, h) != 0)

@@ -68,6 +68,9 @@ void fby_http2_free(struct fby_http2 *h);
 /* Ends it on a later turn.  The first reason counts; it is copied. */
 void fby_http2_fail(struct fby_http2 *h, const char *why);
 
+/* It ends since what came makes no sense; to be asked in a `closed`. */
+bool fby_http2_is_garbage(const struct fby_http2 *h);
+
 /*
  * A request (POST) whose body is what is put into the output of the stream.
  * NULL: the connection has failed, or the peer takes no new ones.
@@ -88,7 +91,10 @@ void fby_http2_end(struct fby_http2_stream *s);
 /* RST_STREAM; `closed` comes with the next flush. */
 void fby_http2_reset(struct fby_http2_stream *s, uint32_t error);
 
-/* Write what the socket and the windows let; the rest goes by itself. */
+/*
+ * Write what the socket and the windows let; the rest goes by itself.  Within a
+ * callback of a stream it is left to what called that.
+ */
 void fby_http2_flush(struct fby_http2 *h);
 
 #endif
