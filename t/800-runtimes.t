@@ -268,7 +268,7 @@ scenario 'what a worker of another program is told' => sub {
 	my $told = JSON::PP->new->utf8->decode($text);
 
 	utf8::decode(my $word = $password);
-	is($told->{abi}, 3, 'the ABI');
+	is($told->{abi}, 4, 'the ABI');
 	is($told->{runtime}, 'other', 'its name');
 	is($told->{consumer}{'fetch.min.bytes'}, 7, 'a setting of the source');
 	is($told->{consumer}{'enable.auto.commit'}, 'false', 'what is forced');

@@ -145,6 +145,9 @@ attach(struct fby_worker *w)
 	fby_store(&w->slot->lanes, 0);
 	fby_store(&w->slot->in_flight, 0);
 	fby_store(&w->slot->in_flight_bytes, 0);
+	/* Those that this manifest has say what they are when they begin. */
+	for (size_t i = 0; i < FBY_LEDGER_FUNCTIONS; i++)
+		fby_release(&w->slot->function[i].state, FBY_CONN_OFF);
 	return FBY_EXIT_OK;
 }
 

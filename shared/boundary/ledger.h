@@ -151,6 +151,45 @@ enum fby_hist {
 	FBY_HIST_N
 };
 
+/* A worker's connection to one of the user's functions. */
+#define FBY_CONN_STATES(S)                                 \
+	S(OFF, "not in use")                               \
+	S(WAITING, "waiting for its socket and info file") \
+	S(CONNECTING, "connecting")                        \
+	S(CHECKING, "asking whether it is ready")          \
+	S(HANDSHAKE, "waiting for its handshake")          \
+	S(READY, "ready")                                  \
+	S(BACKOFF, "failed; to be connected anew")
+
+enum fby_conn_state {
+#define S(name, what) FBY_CONN_##name,
+	FBY_CONN_STATES(S)
+#undef S
+	    FBY_CONN_NSTATES
+};
+
+#define FBY_LEDGER_FUNCTIONS 5 /* roles: shared/manifest/function.h */
+
+struct fby_ledger_function {
+	alignas(FBY_CACHELINE) _Atomic uint32_t state; /* fby_conn_state */
+	_Atomic uint32_t instance;
+	_Atomic int64_t since;      /* of the state, monotonic ms */
+	_Atomic uint64_t calls;     /* records that were sent */
+	_Atomic uint64_t answers;   /* records that were answered */
+	_Atomic uint64_t errors;    /* of those: refused */
+	_Atomic uint64_t connects;  /* it became ready */
+	_Atomic uint64_t failures;  /* it ended, or could not be made */
+	_Atomic uint64_t in_flight; /* records, not answered */
+	/*
+	 * Texts, ended by NUL, which are read while they change: what a reader
+	 * copies is to be bounded, and made printable.
+	 */
+	char language[16], version[32]; /* of the server's SDK */
+	char why[144];                  /* it is not ready; "": it is */
+	struct fby_ledger_hist answer;  /* of a record */
+	uint64_t spare[4];
+};
+
 #define FBY_SLOT_ARENAS 4
 
 struct fby_ledger_slot {
@@ -184,11 +223,14 @@ struct fby_ledger_slot {
 	_Atomic uint64_t fallback_writes, success_writes;
 	_Atomic uint64_t dead_letter_writes;
 	alignas(FBY_CACHELINE) struct fby_ledger_hist hist[FBY_HIST_N];
+	struct fby_ledger_function function[FBY_LEDGER_FUNCTIONS];
 };
 
 _Static_assert(sizeof(struct fby_ledger_head) == FBY_CACHELINE, "one line");
 _Static_assert(sizeof(struct fby_ledger_row) == 4 * FBY_CACHELINE,
     "one line for the master, three for the holder");
+_Static_assert(sizeof(struct fby_ledger_function) == 6 * FBY_CACHELINE,
+    "lines of its own");
 _Static_assert(sizeof(struct fby_ledger_slot) % FBY_CACHELINE == 0, "lines");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
     "the ledger needs lock-free 64-bit atomics");

@@ -32,7 +32,7 @@
 #include "shared/fby.h"
 
 /* Bumped by any change of this header or of ledger.h. */
-#define FBY_ABI 3
+#define FBY_ABI 4
 
 enum fby_fd {
 	FBY_FD_CHANNEL = 3,

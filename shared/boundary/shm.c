@@ -39,6 +39,12 @@ static const char *const slot_state_names[] = {
 #undef S
 };
 
+static const char *const conn_state_names[] = {
+#define S(name, what) what,
+	FBY_CONN_STATES(S)
+#undef S
+};
+
 static const char *const activity_names[] = {
 #define A(name, what) what,
 	FBY_ACTIVITIES(A)
@@ -64,6 +70,13 @@ fby_activity_name(uint32_t activity)
 {
 	return activity < FBY_NELEM(activity_names) ? activity_names[activity] :
 						      "?";
+}
+
+const char *
+fby_conn_state_name(uint32_t state)
+{
+	return state < FBY_NELEM(conn_state_names) ? conn_state_names[state] :
+						     "?";
 }
 
 const char *

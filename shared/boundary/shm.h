@@ -127,5 +127,6 @@ uint32_t fby_shm_row(struct fby_shm *shm, const char *topic, int32_t partition);
 const char *fby_row_state_name(uint32_t state);
 const char *fby_slot_state_name(uint32_t state);
 const char *fby_activity_name(uint32_t activity);
+const char *fby_conn_state_name(uint32_t state);
 
 #endif

@@ -11,11 +11,11 @@ from confluent_kafka import KafkaError as E
 # proto.h: messages, and the method that obeys; reasons of RELEASED; exit codes
 MESSAGES = {1: ('grant', '=IIQqqqQiI256s'), 2: ('revoke', '=IIQ'), 3: ('stop', '=II'),
             4: ('configure', '='), 5: ('reopen', '=')}
-ABI, READY, RELEASED, FAILURE, REVOKED, RANGE, FAILED = 3, 16, 17, 18, 0, 1, 2
+ABI, READY, RELEASED, FAILURE, REVOKED, RANGE, FAILED = 4, 16, 17, 18, 0, 1, 2
 WHY = {E._AUTO_OFFSET_RESET: RANGE, E.OFFSET_OUT_OF_RANGE: RANGE}      # else FAILED
 OK, CONFIG, BAD_ABI, PROTO, KAFKA, SETUP = 0, 2, 3, 5, 6, 7
 # ledger.h: sizes; fields of a row or slot by index, of 8 bytes (q) or 4 (i)
-MAGIC, HEAD_SIZE, SLOT_SIZE, ROW_SIZE, NONE = 0x73796266, 64, 832, 256, -1
+MAGIC, HEAD_SIZE, SLOT_SIZE, ROW_SIZE, NONE = 0x73796266, 64, 2752, 256, -1
 ACKED, WATERMARK, POSITION, HIGH, IN_FLIGHT, OLDEST_AT, READ, READ_BYTES = range(8, 16)
 EPOCH, DELIVERED, LATE, DEAD_LETTERED, FUTURE = 0, 16, 18, 22, 27       # row.q
 HOLDER, FLAGS, AT_END, IDLE = 2, 40, 2, 4                               # row.i

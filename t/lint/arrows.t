@@ -44,7 +44,7 @@ my %may = (
 	'worker' => [@shared, qw(worker/sink worker/function/proto)],
 	'worker/sink' => [@shared, qw(worker worker/function/proto)],
 	# A client of gRPC, which knows no records.
-	'worker/function' => [qw(shared/base)],
+	'worker/function' => [qw(shared/base shared/boundary)],
 );
 
 my @arrows = arrows();

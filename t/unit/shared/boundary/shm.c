@@ -219,6 +219,20 @@ the_layout_is_the_one_that_is_drawn(void **state)
 	AT(slot, arena_bytes, 192);
 	AT(slot, batches, 224);
 	AT(slot, hist, 256);
+	AT(slot, function, 832);
+	AT(function, state, 0);
+	AT(function, instance, 4);
+	AT(function, since, 8);
+	AT(function, calls, 16);
+	AT(function, answers, 24);
+	AT(function, errors, 32);
+	AT(function, connects, 40);
+	AT(function, failures, 48);
+	AT(function, in_flight, 56);
+	AT(function, language, 64);
+	AT(function, version, 80);
+	AT(function, why, 112);
+	AT(function, answer, 256);
 }
 
 static void

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The other end of an HTTP/2 connection: nghttp2's server session over a
- * socketpair, which does what a test says and no more.
+ * socketpair, or a socket that was accepted, which does what a test says and no
+ * more.  There is room for two of them; `server` is the one that was selected.
  *
- * turn() lets both ends do what they can; until(x) turns until x holds, and
+ * turn() lets all ends do what they can; until(x) turns until x holds, and
  * fails after so many turns that it never will.
  */
 #ifndef FBY_FAKE_SERVER_H
@@ -25,6 +26,7 @@
 
 #define SERVER_STREAMS 8
 #define SERVER_TURNS 20000
+#define SERVERS 2
 
 struct server_stream {
 	int32_t id;
@@ -39,7 +41,7 @@ struct server_stream {
 	size_t ntrailer;
 };
 
-static struct server {
+struct fake_server {
 	struct event_base *base; /* the client's */
 	int client_fd, fd;       /* -1: closed */
 	nghttp2_session *session;
@@ -47,7 +49,16 @@ static struct server {
 	size_t nstreams;
 	bool is_asleep; /* reads and writes nothing */
 	size_t frames;  /* of DATA that have come */
-} server;
+};
+
+static struct fake_server servers[SERVERS], *server_now = servers;
+#define server (*server_now)
+
+static inline void
+server_select(size_t i)
+{
+	server_now = &servers[i];
+}
 
 static inline struct server_stream *
 server_find(int32_t id)
@@ -134,24 +145,23 @@ server_on_source(nghttp2_session *session, int32_t id, uint8_t *buf, size_t n,
 	return (ssize_t)have;
 }
 
-/* `window`: of each stream, given out once and never renewed; 0: as usual. */
+/*
+ * On a connected socket.  `window`: of each stream, given out once and never
+ * renewed; 0: as usual.
+ */
 static inline void
-server_open(struct event_base *base, int32_t window)
+server_start(struct event_base *base, int fd, int32_t window)
 {
 	const nghttp2_settings_entry settings[] = {
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)window },
 	};
 	nghttp2_session_callbacks *cbs;
 	nghttp2_option *option;
-	int fds[2];
 
 	signal(SIGPIPE, SIG_IGN);
-	FBY_BUG_ON(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds));
-	server = (struct server){
-		.base = base,
-		.client_fd = fds[0],
-		.fd = fds[1],
-	};
+	server = (struct fake_server){ .base = base,
+		.client_fd = -1,
+		.fd = fd };
 	nghttp2_session_callbacks_new(&cbs);
 	nghttp2_session_callbacks_set_on_header_callback(cbs, server_on_header);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cbs,
@@ -165,6 +175,16 @@ server_open(struct event_base *base, int32_t window)
 	nghttp2_session_callbacks_del(cbs);
 	nghttp2_submit_settings(server.session, NGHTTP2_FLAG_NONE, settings,
 	    window != 0);
+}
+
+static inline void
+server_open(struct event_base *base, int32_t window)
+{
+	int fds[2];
+
+	FBY_BUG_ON(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds));
+	server_start(base, fds[1], window);
+	server.client_fd = fds[0];
 }
 
 static inline void
@@ -210,7 +230,7 @@ server_turn(void)
 	static uint8_t buf[1 << 16];
 	ssize_t n;
 
-	if (server.fd == -1 || server.is_asleep)
+	if (server.session == NULL || server.fd == -1 || server.is_asleep)
 		return;
 	while ((n = read(server.fd, buf, sizeof(buf))) > 0)
 		if (nghttp2_session_mem_recv(server.session, buf, (size_t)n) <
@@ -222,9 +242,16 @@ server_turn(void)
 static inline void
 turn(void)
 {
-	event_base_loop(server.base, EVLOOP_NONBLOCK);
-	server_turn();
-	event_base_loop(server.base, EVLOOP_NONBLOCK);
+	struct event_base *base = server.base;
+	struct fake_server *selected = server_now;
+
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	for (size_t i = 0; i < SERVERS; i++) {
+		server_select(i);
+		server_turn();
+	}
+	server_now = selected;
+	event_base_loop(base, EVLOOP_NONBLOCK);
 }
 
 #define until(cond)                                     \

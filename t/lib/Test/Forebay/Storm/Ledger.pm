@@ -9,7 +9,7 @@ use strict;
 use warnings;
 
 my $MAGIC = 0x73796266;
-my $ABI = 3;
+my $ABI = 4;
 my $ROW = 256;
 my @STATES = qw(FREE RESOLVING IDLE HELD REVOKING RELEASED QUARANTINED);
 
