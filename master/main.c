@@ -17,6 +17,7 @@
 #include "shared/base/mem.h"
 #include "shared/base/stdfd.h"
 #include "shared/base/title.h"
+#include "shared/kafka/environment.h"
 #include "shared/kafka/kafka.h"
 #include "shared/manifest/manifest.h"
 
@@ -87,7 +88,8 @@ static int
 try_here(const struct fby_manifest *m, struct fby_err *err)
 {
 	/* Secrets that are missing are better known now than later. */
-	if (fby_cpus_try(m, err) == -1 || fby_program_try(m, err) == -1)
+	if (fby_cpus_try(m, err) == -1 || fby_program_try(m, err) == -1 ||
+	    fby_environment_try(m, err) == -1)
 		return -1;
 	return !fby_manifest_has_workers(m) ? 0 : fby_kafka_try(m, err);
 }

@@ -89,13 +89,13 @@ set_field(struct fby_variable *v, const char *field)
 
 static void
 set_from(struct fby_conf *c, struct fby_variable *v, const struct entry *e,
-    const char *path)
+    struct fby_pos pos, const char *path)
 {
 	const int n = e->is_secret + e->is_field + e->is_map + e->is_resource +
 	    e->is_file;
 
 	if (n != 1 || (e->value && *e->value)) {
-		fby_err_add(c->err, v->pos,
+		fby_err_add(c->err, pos,
 		    "%s: found %d sources of the value, allowed is one: value, "
 		    "or one kind of valueFrom",
 		    path, n + (e->value && *e->value));
@@ -133,13 +133,13 @@ read_entry(struct fby_conf *c, struct fby_environment *env,
 	struct entry e = { .name = NULL };
 
 	fby_conf_read(c, entry_table, &e, node, path);
-	v->pos = node->pos;
 	if (e.name == NULL || !is_name(c, e.name, node->pos, path))
 		return;
 	v->name = e.name;
+	v->path = path;
 	v->value = e.value ? e.value : "";
 	if (e.is_from)
-		set_from(c, v, &e, path);
+		set_from(c, v, &e, node->pos, path);
 	env->n++;
 }
 
@@ -195,7 +195,7 @@ set_host_env(struct fby_conf *c, void *field, const struct fby_node *node,
 		env->v[env->n++] = (struct fby_variable){
 			.name = item->key,
 			.value = item->node->text,
-			.pos = item->node->pos,
+			.path = fby_psprintf(c->pool, "%s.%s", path, item->key),
 		};
 	}
 	return 0;

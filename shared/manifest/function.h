@@ -15,7 +15,6 @@
 
 #include "shared/fby.h"
 
-#include "shared/base/err.h"
 #include "shared/base/str.h"
 #include "shared/manifest/retry.h"
 #include "shared/settings/settings.h"
@@ -57,7 +56,7 @@ struct fby_variable {
 	const char *name;
 	const char *value; /* NULL: the secret's */
 	struct fby_secret secret;
-	struct fby_pos pos;
+	const char *path; /* its place in the manifest */
 	/* Where Kubernetes would take it from, and forebay cannot; NULL. */
 	const char *unknown;
 };

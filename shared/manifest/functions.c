@@ -213,7 +213,7 @@ check_unused(const struct fby_manifest *m, enum fby_function_role role,
     struct fby_err *err)
 {
 	static const char *const names[] = { "args", "env", "user", "memory",
-		"cpus", "isolation" };
+		"cpus" };
 	const struct fby_node *map = fby_manifest_node(m->hostdoc,
 	    host_path(m, role, ""));
 
@@ -234,22 +234,45 @@ check_variables(const struct fby_manifest *m, enum fby_function_role role,
     struct fby_err *err)
 {
 	const struct fby_function *f = &m->functions[role];
-	const char *path = fby_psprintf(m->pool, "%s.container.env",
-	    fby_function_path(role));
+	const char *path;
 
 	for (size_t i = 0; i < f->env.n && f->command.n > 0; i++) {
 		const struct fby_variable *v = &f->env.v[i];
 
+		path = fby_psprintf(m->pool, "%s.valueFrom", v->path);
 		if (v->unknown)
-			fby_err_add(err, v->pos,
-			    "%s: %s: valueFrom names %s, which is not known "
-			    "here; set it in %s",
-			    path, v->name, v->unknown,
+			fby_err_add(err, fby_manifest_pos(m, path),
+			    "%s: found %s, which is not known here; set %s in "
+			    "%s",
+			    path, v->unknown, v->name,
 			    host_path(m, role, "env"));
 		else if (v->value == NULL)
-			fby_manifest_check_secret(v->pos,
-			    fby_psprintf(m->pool, "%s: %s", path, v->name),
-			    &v->secret, err);
+			fby_manifest_check_secret(fby_manifest_pos(m, path),
+			    path, &v->secret, err);
+	}
+}
+
+/* What Kubernetes would give it, and forebay cannot. */
+static void
+note_missing(const struct fby_manifest *m, enum fby_function_role role)
+{
+	static const struct {
+		const char *name, *what;
+	} missing[] = {
+		{ "envFrom", "environment variables" },
+		{ "volumeMounts", "files" },
+	};
+
+	for (size_t i = 0; i < FBY_NELEM(missing); i++) {
+		const char *path = fby_psprintf(m->pool, "%s.container.%s",
+		    fby_function_path(role), missing[i].name);
+
+		if (m->functions[role].command.n > 0 &&
+		    fby_manifest_node(m->mvtx, path))
+			fby_err_add(m->notes, fby_manifest_pos(m, path),
+			    "%s: has no effect here: the function is started "
+			    "without these %s",
+			    path, missing[i].what);
 	}
 }
 
@@ -316,6 +339,7 @@ fby_manifest_check_functions(struct fby_manifest *m, struct fby_err *err)
 		check_command(m, role, err);
 		check_unused(m, role, err);
 		check_variables(m, role, err);
+		note_missing(m, role);
 		check_length(m, role, err);
 	}
 }

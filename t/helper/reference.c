@@ -17,6 +17,7 @@
 
 #include "shared/base/err.h"
 #include "shared/base/mem.h"
+#include "shared/kafka/environment.h"
 #include "shared/kafka/kafka.h"
 #include "shared/manifest/manifest.h"
 
@@ -74,7 +75,8 @@ with_manifest(const char *word, char **files, int n, struct fby_err *err)
 		print(fby_manifest_object(m));
 	else if (strcmp(word, "check") != 0)
 		rc = 1;
-	else if (strcmp(m->runtime, "c") == 0 && fby_kafka_try(m, err) == -1)
+	else if (fby_environment_try(m, err) == -1 ||
+	    (strcmp(m->runtime, "c") == 0 && fby_kafka_try(m, err) == -1))
 		rc = EXIT_CONFIG;
 	fby_manifest_free(m);
 	return rc;

@@ -179,6 +179,28 @@ a_changed_function_takes_a_roll(void **state)
 	}
 }
 
+static void
+secrets_in_the_environment_are_not_shown(void **state)
+{
+	struct fby_manifest *m = good(
+	    "apiVersion: numaflow.numaproj.io/v1alpha1\n"
+	    "kind: MonoVertex\n"
+	    "metadata: {name: orders}\n"
+	    "spec:\n" RUST "  source:\n"
+	    "    kafka: {brokers: ['a:1'], topic: t, consumerGroup: g}\n"
+	    "  udf: {container: {command: [m],\n"
+	    "    env: [{name: API_KEY, value: topsecret}]}}\n"
+	    "  sink: {blackhole: {}}\n" HOST
+	    "  functions: {map: {env: {A_PASSWORD: topsecret}}}\n");
+	char *dump = fby_manifest_dump(m);
+
+	(void)state;
+	assert_null(strstr(dump, "topsecret"));
+	assert_non_null(strstr(dump, "A_PASSWORD: (hidden)"));
+	free(dump);
+	fby_manifest_free(m);
+}
+
 int
 main(void)
 {
@@ -188,6 +210,7 @@ main(void)
 		cmocka_unit_test(the_host_wins_field_by_field),
 		cmocka_unit_test(workers_share_instances),
 		cmocka_unit_test(a_changed_function_takes_a_roll),
+		cmocka_unit_test(secrets_in_the_environment_are_not_shown),
 	};
 
 	unsetenv("NUMAFLOW_RUNTIME");
