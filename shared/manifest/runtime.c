@@ -258,6 +258,29 @@ check_ports(const struct fby_manifest *m, const struct fby_runtime *rt,
 	    m->host.http_listen, rt->name);
 }
 
+/* Only workers in C need nothing of it. */
+static void
+note_values(const struct fby_manifest *m)
+{
+	static const char path[] = "spec.containerTemplate.env";
+	const struct fby_node *env = fby_manifest_node(m->mvtx, path);
+
+	if (strcmp(m->runtime, "c") == 0 && m->host.canary.runtime == NULL)
+		return;
+	for (size_t i = 0; env && env->kind == FBY_NODE_LIST && i < env->n;
+	     i++) {
+		const struct fby_node *entry = env->items[i].node;
+		const struct fby_item *from = fby_yaml_item(entry, "valueFrom");
+		const struct fby_node *name = fby_yaml_find(entry, "name");
+
+		if (from && name && name->kind == FBY_NODE_SCALAR)
+			fby_err_add(m->notes, from->key_pos,
+			    "%s[%zu].valueFrom: has no effect here: %s is not "
+			    "set; spec.runtimes can set it",
+			    path, i, name->text);
+	}
+}
+
 void
 fby_manifest_runtime_check(const struct fby_manifest *m, struct fby_err *err)
 {
@@ -265,6 +288,7 @@ fby_manifest_runtime_check(const struct fby_manifest *m, struct fby_err *err)
 	const struct fby_runtime *rt = fby_manifest_runtime_find(m, m->runtime);
 
 	check_canary(m, err);
+	note_values(m);
 	if (entry && fby_yaml_find(entry, "valueFrom"))
 		fby_err_add(err, entry->pos,
 		    "spec.containerTemplate.env: " FBY_MANIFEST_RUNTIME_ENV
