@@ -12,7 +12,6 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
-#include "shared/base/mem.h"
 #include "shared/base/str.h"
 #include "shared/boundary/shm.h"
 #include "shared/manifest/manifest.h"
@@ -87,19 +86,13 @@ look(struct fby_log_file *lf)
 static void
 finish(struct fby_log_file *lf, bool ok, const char *text)
 {
-	struct fby_log_file_waiter *w;
-
 	evtimer_del(&lf->ev_wait);
 	look(lf);
 	if (ok)
 		fby_notice("%s", text);
 	else
 		fby_error("%s", text);
-	while ((w = lf->waiters) != NULL) {
-		lf->waiters = w->next;
-		w->fn(w->arg, ok, text);
-		free(w);
-	}
+	fby_waiters_tell(&lf->waiters, ok, text);
 }
 
 static bool
@@ -160,42 +153,19 @@ on_wait(evutil_socket_t fd, short what, void *arg)
 	wait_for_workers(arg);
 }
 
-static void
-add_waiter(struct fby_log_file *lf, fby_log_file_fn fn, void *arg)
-{
-	struct fby_log_file_waiter *w;
-
-	if (fn == NULL)
-		return;
-	w = fby_malloc(sizeof(*w));
-	w->fn = fn;
-	w->arg = arg;
-	w->next = lf->waiters;
-	lf->waiters = w;
-}
-
 void
 fby_log_file_forget(struct fby_log_file *lf, const void *arg)
 {
-	struct fby_log_file_waiter **list = &lf->waiters, *w;
-
-	while ((w = *list) != NULL) {
-		if (arg && w->arg != arg) {
-			list = &w->next;
-			continue;
-		}
-		*list = w->next;
-		free(w);
-	}
+	fby_waiters_forget(&lf->waiters, arg);
 }
 
 void
-fby_log_file_reopen(struct fby_log_file *lf, fby_log_file_fn fn, void *arg)
+fby_log_file_reopen(struct fby_log_file *lf, fby_waiter_fn *fn, void *arg)
 {
 	const char *path = lf->ctx->manifest->host.log_file;
 	char text[512];
 
-	add_waiter(lf, fn, arg);
+	fby_waiters_add(&lf->waiters, fn, arg);
 	if (path == NULL) {
 		finish(lf, false,
 		    "there is no log.file: the log goes to standard error");

@@ -12,24 +12,18 @@
 
 #include <event2/event_struct.h>
 
+#include "master/base/waiters.h"
+
 struct fby_context;
 struct fby_shm;
 struct fby_supervisor;
-
-typedef void (*fby_log_file_fn)(void *arg, bool ok, const char *text);
-
-struct fby_log_file_waiter {
-	fby_log_file_fn fn;
-	void *arg;
-	struct fby_log_file_waiter *next;
-};
 
 struct fby_log_file {
 	struct fby_context *ctx;
 	struct fby_supervisor *sup; /* whose workers open it, too */
 	const struct fby_shm *shm;  /* what they say of it */
 	int reopen_error; /* of the last try to open it anew; 0: none */
-	struct fby_log_file_waiter *waiters;
+	struct fby_waiter *waiters;
 	int64_t wait_until;   /* monotonic */
 	struct event ev_wait; /* pending: workers have not all answered */
 };
@@ -43,8 +37,7 @@ void fby_log_file_fini(struct fby_log_file *lf);
  * within some seconds, with what came of it; it is in the log as well.  Where
  * it fails the old one is written to, and it is tried again every second.
  */
-void fby_log_file_reopen(struct fby_log_file *lf, fby_log_file_fn fn,
-    void *arg);
+void fby_log_file_reopen(struct fby_log_file *lf, fby_waiter_fn *fn, void *arg);
 /* What waits with this argument is not called any more. */
 void fby_log_file_forget(struct fby_log_file *lf, const void *arg);
 

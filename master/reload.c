@@ -27,12 +27,6 @@
 #define CALM_MS 100      /* without a request, before the next is obeyed */
 #define PATIENCE_MS 1000 /* but no longer than this after the first */
 
-struct fby_reload_waiter {
-	struct fby_reload_waiter *next;
-	fby_reload_done_fn fn;
-	void *arg;
-};
-
 static void on_calm(evutil_socket_t fd, short what, void *arg);
 static void on_survive(evutil_socket_t fd, short what, void *arg);
 
@@ -51,40 +45,11 @@ fby_reload_init(struct fby_reload *r, struct fby_context *ctx,
 	r->last_ok = true;
 }
 
-/* ---- who waits -------------------------------------------------------- */
-
-static void
-add_waiter(struct fby_reload_waiter **list, fby_reload_done_fn fn, void *arg)
-{
-	struct fby_reload_waiter *w;
-
-	if (fn == NULL)
-		return;
-	w = fby_malloc(sizeof(*w));
-	w->fn = fn;
-	w->arg = arg;
-	w->next = *list;
-	*list = w;
-}
-
-static void
-drop_waiters(struct fby_reload_waiter **list, const void *arg)
-{
-	for (struct fby_reload_waiter *w; (w = *list) != NULL;) {
-		if (arg && w->arg != arg) {
-			list = &w->next;
-			continue;
-		}
-		*list = w->next;
-		free(w);
-	}
-}
-
 void
 fby_reload_forget(struct fby_reload *r, void *arg)
 {
-	drop_waiters(&r->waiters, arg);
-	drop_waiters(&r->later, arg);
+	fby_waiters_forget(&r->waiters, arg);
+	fby_waiters_forget(&r->later, arg);
 }
 
 static void
@@ -107,8 +72,8 @@ fby_reload_fini(struct fby_reload *r)
 	free(r->rest);
 	r->rest = NULL;
 	fby_loader_fini(&r->loader);
-	drop_waiters(&r->waiters, NULL);
-	drop_waiters(&r->later, NULL);
+	fby_waiters_forget(&r->waiters, NULL);
+	fby_waiters_forget(&r->later, NULL);
 	drop_next(r);
 	free(r->last);
 	r->last = NULL;
@@ -134,14 +99,11 @@ fby_reload_look(struct fby_reload *r)
 static void
 finish(struct fby_reload *r, bool ok, char *text)
 {
-	struct fby_reload_waiter *w = r->waiters;
-
 	fby_loader_cancel(&r->loader);
 	evtimer_del(&r->ev_survive);
 	free(r->rest);
 	r->rest = NULL;
 	r->state = FBY_RELOAD_IDLE;
-	r->waiters = NULL;
 	drop_next(r);
 	*(ok ? &r->ok : &r->refused) += 1;
 	free(r->last);
@@ -160,13 +122,7 @@ finish(struct fby_reload *r, bool ok, char *text)
 	}
 	fby_reload_look(r);
 	fby_notify_reloaded(r->notify);
-	while (w) {
-		struct fby_reload_waiter *next = w->next;
-
-		w->fn(w->arg, ok, text);
-		free(w);
-		w = next;
-	}
+	fby_waiters_tell(&r->waiters, ok, text);
 	r->again_since = fby_clock_mono();
 	r->restless_until = r->again_since + CALM_MS;
 	go_on_later(r);
@@ -491,12 +447,12 @@ on_calm(evutil_socket_t fd, short what, void *arg)
 }
 
 void
-fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn, void *arg)
+fby_reload_request(struct fby_reload *r, fby_waiter_fn *fn, void *arg)
 {
 	int64_t now = fby_clock_mono();
 	bool is_first = now >= r->restless_until;
 
-	add_waiter(&r->later, fn, arg);
+	fby_waiters_add(&r->later, fn, arg);
 	if (!r->again)
 		r->again_since = now;
 	r->again = true;

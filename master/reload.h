@@ -26,6 +26,7 @@
 #include <event2/event_struct.h>
 
 #include "master/base/loader.h"
+#include "master/base/waiters.h"
 
 struct fby_context;
 struct fby_manifest;
@@ -40,9 +41,6 @@ enum fby_reload_state {
 };
 
 /* How it ended: `text` has one line for each thing that is to be said. */
-typedef void (*fby_reload_done_fn)(void *arg, bool ok, const char *text);
-
-struct fby_reload_waiter;
 
 /* What a reload needs of the cycle. */
 struct fby_reload_ops {
@@ -81,7 +79,7 @@ struct fby_reload {
 	bool only_canary; /* the others stay */
 	char *rest;       /* SWITCHING: what the old runtime has left; NULL */
 	struct event ev_survive; /* pending: will the new one stay? */
-	struct fby_reload_waiter *waiters, *later;
+	struct fby_waiter *waiters, *later;
 	int64_t started_at;   /* monotonic */
 	uint64_t ok, refused; /* counters */
 	bool last_ok;
@@ -94,7 +92,7 @@ void fby_reload_init(struct fby_reload *r, struct fby_context *ctx,
 void fby_reload_fini(struct fby_reload *r);
 
 /* fn may be NULL.  It is called once, at once or later. */
-void fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn, void *arg);
+void fby_reload_request(struct fby_reload *r, fby_waiter_fn *fn, void *arg);
 
 /* Whoever asked has gone: do not call it. */
 void fby_reload_forget(struct fby_reload *r, void *arg);

@@ -76,7 +76,7 @@ fby_account_free(struct fby_account *a)
 /* ---- in the child ----------------------------------------------------- */
 
 static int
-become(const struct fby_account *a)
+change_user(const struct fby_account *a)
 {
 	if (a->uid == geteuid() && geteuid() != 0)
 		return 0;
@@ -91,7 +91,7 @@ int
 fby_account_enter(const struct fby_account *a)
 {
 	fby_privileges_bound(0);
-	if (a && become(a) == -1)
+	if (a && change_user(a) == -1)
 		return -1;
 	return fby_privileges_limit(0);
 }

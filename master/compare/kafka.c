@@ -57,14 +57,11 @@ int
 fby_compare_kafka_open(struct fby_compare_kafka *k,
     const struct fby_manifest *m)
 {
-	rd_kafka_conf_t *conf;
 	struct fby_err err;
 	char *text;
 
 	fby_err_init(&err);
-	conf = fby_kafka_conf(m, FBY_KAFKA_MEMBER, &err);
-	if (conf)
-		k->rk = fby_kafka_new(m, FBY_KAFKA_MEMBER, conf, &err);
+	k->rk = fby_kafka_open(m, FBY_KAFKA_MEMBER, &err);
 	if (k->rk) {
 		k->queue = rd_kafka_queue_new(k->rk);
 	} else {

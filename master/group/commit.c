@@ -209,7 +209,7 @@ rearm(struct fby_commit *c, int64_t ms)
 	evtimer_add(&c->ev_timer, &tv);
 }
 
-static void look(struct fby_commit *c);
+static void set_alarms(struct fby_commit *c);
 static bool is_any_refused(const struct fby_handoff *h);
 static size_t give_up(struct fby_commit *c);
 
@@ -235,7 +235,7 @@ end_round(struct fby_commit *c)
 		c->by_topic = false;
 		c->refusal = 0;
 	}
-	look(c);
+	set_alarms(c);
 	rearm(c, soon ? RETRY_MS : c->ctx->manifest->host.commit_interval_ms);
 }
 
@@ -375,7 +375,7 @@ give_up(struct fby_commit *c)
  * committed.  What was overtaken once is no failure.
  */
 static void
-look(struct fby_commit *c)
+set_alarms(struct fby_commit *c)
 {
 	struct fby_alarms *alarms = &c->ctx->alarms;
 	const struct fby_handoff *h = c->handoff;
@@ -443,7 +443,7 @@ on_answer(void *arg, rd_kafka_event_t *ev)
 	c->errors += err != 0;
 	c->refusal = is_of_topic(err) ? 0 : err;
 	waiting = give_up(c);
-	look(c);
+	set_alarms(c);
 	if (!err && c->again)
 		fby_commit_now(c);
 	else if (c->by_topic)

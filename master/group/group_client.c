@@ -58,7 +58,7 @@ learn_settings(struct fby_group *g, rd_kafka_conf_t *conf)
 }
 
 static rd_kafka_t *
-make_client(struct fby_group *g)
+open_member(struct fby_group *g)
 {
 	const struct fby_manifest *m = g->ctx->manifest;
 	rd_kafka_conf_t *conf;
@@ -188,7 +188,7 @@ fby_group_open(struct fby_group *g)
 	g->open_when_gone = g->is_dying;
 	if (g->is_dying)
 		return 0;
-	if ((g->rk = make_client(g)) == NULL) {
+	if ((g->rk = open_member(g)) == NULL) {
 		fby_group_open_later(g);
 		return -1;
 	}

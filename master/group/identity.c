@@ -33,7 +33,7 @@ hash(uint64_t h, const char *p, size_t len)
 
 /* Not through a link, nor from a pipe that nobody writes to. */
 static bool
-read_number(int dir, char number[DIGITS + 1])
+read_id(int dir, char number[DIGITS + 1])
 {
 	int fd = openat(dir, FILE_NAME,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -89,7 +89,7 @@ static char last[DIGITS + 1];
 static int
 number_of(int dir, char number[DIGITS + 1])
 {
-	if (!read_number(dir, number)) {
+	if (!read_id(dir, number)) {
 		if (make_number(number) == -1 ||
 		    write_number(dir, number) == -1)
 			return -1;
@@ -103,7 +103,7 @@ fby_identity_again(int dir)
 {
 	char number[DIGITS + 1];
 
-	if (read_number(dir, number) && strcmp(number, last) == 0)
+	if (read_id(dir, number) && strcmp(number, last) == 0)
 		return 0;
 	return write_number(dir, last);
 }

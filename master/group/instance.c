@@ -25,7 +25,7 @@
 
 /* Coordinators name a static member after its instance: "ID-<uuid>". */
 static const struct rd_kafka_group_member_info *
-find(const struct rd_kafka_group_info *g, const char *id)
+find_member(const struct rd_kafka_group_info *g, const char *id)
 {
 	const size_t len = strlen(id);
 
@@ -63,7 +63,7 @@ on_members(void *arg, const struct rd_kafka_group_info *g, int err)
 	struct fby_instance *in = arg;
 
 	in->call = NULL;
-	member = find(g, in->id);
+	member = find_member(g, in->id);
 	if (member)
 		say(in, member->client_host, member->client_id);
 	if (member || err || g == NULL || g->err) {
@@ -79,16 +79,13 @@ on_members(void *arg, const struct rd_kafka_group_info *g, int err)
 /* ---- a client that joins nothing -------------------------------------- */
 
 static rd_kafka_t *
-make_client(const struct fby_manifest *m)
+open_client(const struct fby_manifest *m)
 {
-	rd_kafka_t *rk = NULL;
-	rd_kafka_conf_t *conf;
+	rd_kafka_t *rk;
 	struct fby_err err;
 
 	fby_err_init(&err);
-	conf = fby_kafka_conf(m, FBY_KAFKA_MEMBER, &err);
-	if (conf)
-		rk = fby_kafka_new(m, FBY_KAFKA_MEMBER, conf, &err);
+	rk = fby_kafka_open(m, FBY_KAFKA_MEMBER, &err);
 	fby_err_fini(&err);
 	return rk;
 }
@@ -113,7 +110,7 @@ on_look(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (in->rk == NULL && (in->rk = make_client(m)) == NULL) {
+	if (in->rk == NULL && (in->rk = open_client(m)) == NULL) {
 		look_later(in);
 		return;
 	}

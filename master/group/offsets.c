@@ -249,7 +249,7 @@ wants_stable(const struct fby_offsets *o)
 
 /* What cannot be read is asked for more and more seldom. */
 static bool
-is_due(struct fby_part *pt, int64_t now)
+may_be_asked(struct fby_part *pt, int64_t now)
 {
 	int64_t wait = 0;
 
@@ -279,7 +279,7 @@ gather(struct fby_offsets *o)
 
 		if (pt->state != FBY_ROW_RESOLVING)
 			continue;
-		if (pt->failures > 0 && !is_due(pt, now)) {
+		if (pt->failures > 0 && !may_be_asked(pt, now)) {
 			retry_later(o);
 			continue;
 		}

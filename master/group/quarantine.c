@@ -92,7 +92,7 @@ fby_quarantine_alarm(const struct fby_quarantine *q)
 
 /* All digits, and nothing else. */
 static bool
-read_number(const char *text, int64_t max, int64_t *n)
+parse_number(const char *text, int64_t max, int64_t *n)
 {
 	char *end;
 
@@ -114,8 +114,8 @@ fby_quarantine_parse(char *text, int32_t *partition, int64_t *offset)
 	*at = '\0';
 	slash = strrchr(text, '/');
 	if (slash == NULL || slash == text ||
-	    !read_number(slash + 1, INT32_MAX, &n) ||
-	    !read_number(at + 1, INT64_MAX - 1, offset))
+	    !parse_number(slash + 1, INT32_MAX, &n) ||
+	    !parse_number(at + 1, INT64_MAX - 1, offset))
 		return -1;
 	*slash = '\0';
 	*partition = (int32_t)n;

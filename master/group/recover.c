@@ -58,7 +58,7 @@ is_credible(const struct fby_recover_item *item, int64_t high)
 }
 
 static int
-by_name(const void *va, const void *vb)
+by_partition(const void *va, const void *vb)
 {
 	const struct fby_recover_item *a = va, *b = vb;
 
@@ -127,7 +127,8 @@ read_ledger(struct fby_recover *r)
 		for (uint32_t i = 0; i < shm.nrows; i++)
 			take_row(r, &shm, &shm.rows[i]);
 		if (r->nitems > 0)
-			qsort(r->items, r->nitems, sizeof(*r->items), by_name);
+			qsort(r->items, r->nitems, sizeof(*r->items),
+			    by_partition);
 		fby_notice("ledger of the master before: %zu partition%s "
 			   "acked and not committed",
 		    r->nitems, r->nitems == 1 ? "" : "s");
@@ -353,5 +354,6 @@ fby_recover_find(struct fby_recover *r, const char *topic, int32_t partition)
 
 	if (r->nitems == 0)
 		return NULL;
-	return bsearch(&key, r->items, r->nitems, sizeof(*r->items), by_name);
+	return bsearch(&key, r->items, r->nitems, sizeof(*r->items),
+	    by_partition);
 }

@@ -28,7 +28,7 @@ static const enum fby_survey_what lists[FBY_SURVEY_LISTS] = {
 /* ---- partitions ------------------------------------------------------- */
 
 static int
-by_name(const void *a, const void *b)
+by_partition(const void *a, const void *b)
 {
 	const struct fby_survey_part *x = a, *y = b;
 
@@ -46,7 +46,8 @@ fby_survey_find(const struct fby_survey *s, const char *topic,
 
 	if (s->nparts == 0)
 		return NULL;
-	return bsearch(&key, s->parts, s->nparts, sizeof(*s->parts), by_name);
+	return bsearch(&key, s->parts, s->nparts, sizeof(*s->parts),
+	    by_partition);
 }
 
 static void
@@ -78,7 +79,7 @@ keep_parts(struct fby_survey *s, rd_kafka_topic_partition_list_t *list)
 			.end = FBY_NONE,
 			.stable = FBY_NONE,
 		};
-	qsort(s->parts, s->nparts, sizeof(*s->parts), by_name);
+	qsort(s->parts, s->nparts, sizeof(*s->parts), by_partition);
 }
 
 /* ---- answers ---------------------------------------------------------- */

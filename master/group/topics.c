@@ -292,7 +292,7 @@ on_look(void *arg, const rd_kafka_metadata_t *md, int err)
 }
 
 static void
-look(struct fby_topics *t)
+ask_metadata(struct fby_topics *t)
 {
 	const struct fby_strings *topics = &t->ctx->manifest->topics;
 	rd_kafka_topic_partition_list_t *list;
@@ -318,7 +318,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	if (g->rk && g->is_login_refused)
 		fby_kafka_login_anew(g->rk, t->ctx->manifest, FBY_KAFKA_MEMBER);
 	if (g->rk && g->state != FBY_GROUP_LEAVING && t->look == NULL)
-		look(t);
+		ask_metadata(t);
 	else
 		fby_topics_look(t);
 }

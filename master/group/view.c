@@ -45,7 +45,7 @@ forget(struct fby_group_view *o)
 }
 
 static int
-by_name(const void *a, const void *b)
+by_partition(const void *a, const void *b)
 {
 	const struct fby_group_view_part *x = a, *y = b;
 
@@ -54,21 +54,23 @@ by_name(const void *a, const void *b)
 
 /* Among the first n, which are in order. */
 static struct fby_group_view_part *
-find(struct fby_group_view *o, size_t n, const char *topic, int32_t partition)
+find_part(struct fby_group_view *o, size_t n, const char *topic,
+    int32_t partition)
 {
 	const struct fby_group_view_part key = {
 		.topic = (char *)(uintptr_t)topic,
 		.partition = partition,
 	};
 
-	return n == 0 ? NULL : bsearch(&key, o->parts, n, sizeof(key), by_name);
+	return n == 0 ? NULL :
+			bsearch(&key, o->parts, n, sizeof(key), by_partition);
 }
 
 /* Known already, among the first n, or one more. */
 static void
 add(struct fby_group_view *o, size_t n, const char *topic, int32_t partition)
 {
-	struct fby_group_view_part *p = find(o, n, topic, partition);
+	struct fby_group_view_part *p = find_part(o, n, topic, partition);
 
 	if (p) {
 		p->is_there = true;
@@ -202,7 +204,7 @@ take_topics(struct fby_group_view *o, const rd_kafka_metadata_t *md)
 	drop_absent(o);
 	if (o->nparts == 0)
 		return;
-	qsort(o->parts, o->nparts, sizeof(*o->parts), by_name);
+	qsort(o->parts, o->nparts, sizeof(*o->parts), by_partition);
 	ask_offsets(o);
 }
 
@@ -219,7 +221,7 @@ on_topics(void *arg, const rd_kafka_metadata_t *md, int err)
 }
 
 static void
-look(struct fby_group_view *o)
+ask_topics(struct fby_group_view *o)
 {
 	const struct fby_strings *topics = &o->ctx->manifest->topics;
 	rd_kafka_topic_partition_list_t *list;
@@ -246,7 +248,7 @@ on_look(evutil_socket_t fd, short what, void *arg)
 	o->is_login_refused = false;
 	/* Each ends by itself, with an answer or when its time is up. */
 	if (o->topics == NULL && !fby_survey_is_under_way(&o->survey))
-		look(o);
+		ask_topics(o);
 }
 
 /* ---- events ----------------------------------------------------------- */
@@ -303,19 +305,16 @@ fby_group_view_init(struct fby_group_view *o, struct fby_context *ctx)
 
 /* NULL, and said: another runtime may read what is no topic of ours. */
 static rd_kafka_t *
-make_client(const struct fby_manifest *m)
+open_viewer(const struct fby_manifest *m)
 {
-	rd_kafka_t *rk = NULL;
-	rd_kafka_conf_t *conf;
+	rd_kafka_t *rk;
 	struct fby_err err;
 	char *text;
 
 	if (!m->source.present || m->topics.n == 0)
 		return NULL;
 	fby_err_init(&err);
-	conf = fby_kafka_conf(m, FBY_KAFKA_MEMBER, &err);
-	if (conf)
-		rk = fby_kafka_new(m, FBY_KAFKA_MEMBER, conf, &err);
+	rk = fby_kafka_open(m, FBY_KAFKA_MEMBER, &err);
 	if (rk == NULL) {
 		text = fby_err_text(&err);
 		fby_warn("group %s: how far it comes cannot be seen: %.*s",
@@ -330,7 +329,7 @@ void
 fby_group_view_start(struct fby_group_view *o)
 {
 	FBY_BUG_ON(o->rk != NULL);
-	if ((o->rk = make_client(o->ctx->manifest)) == NULL)
+	if ((o->rk = open_viewer(o->ctx->manifest)) == NULL)
 		return;
 	/* One queue for all; it is not subscribed, so it joins nothing. */
 	rd_kafka_poll_set_consumer(o->rk);

@@ -503,6 +503,15 @@ fby_kafka_new(const struct fby_manifest *m, enum fby_kafka_client client,
 	return rk;
 }
 
+rd_kafka_t *
+fby_kafka_open(const struct fby_manifest *m, enum fby_kafka_client client,
+    struct fby_err *err)
+{
+	rd_kafka_conf_t *conf = fby_kafka_conf(m, client, err);
+
+	return conf ? fby_kafka_new(m, client, conf, err) : NULL;
+}
+
 void
 fby_kafka_login_anew(rd_kafka_t *rk, const struct fby_manifest *m,
     enum fby_kafka_client client)

@@ -54,6 +54,10 @@ rd_kafka_t *fby_kafka_new(const struct fby_manifest *m,
     enum fby_kafka_client client, rd_kafka_conf_t *conf,
     struct fby_err *err) FBY_MUSTCHECK;
 
+/* Both in one, for a client whose configuration is not looked at. */
+rd_kafka_t *fby_kafka_open(const struct fby_manifest *m,
+    enum fby_kafka_client client, struct fby_err *err) FBY_MUSTCHECK;
+
 /*
  * Its log-in was refused: user name and password are read once more, for the
  * next attempt.  So mended secrets are taken without a restart.

@@ -40,12 +40,12 @@ static bool is_over; /* nobody listens any more */
 /* ---- what commands do in a master ------------------------------------- */
 
 static struct {
-	fby_reload_done_fn fn;
+	fby_waiter_fn *fn;
 	void *arg;
 } waiters[CLIENTS];
 
 void
-fby_reload_request(struct fby_reload *r, fby_reload_done_fn fn, void *arg)
+fby_reload_request(struct fby_reload *r, fby_waiter_fn *fn, void *arg)
 {
 	(void)r;
 	for (size_t i = 0; i < CLIENTS; i++)
@@ -78,7 +78,7 @@ static void
 end_reload(void)
 {
 	for (size_t i = 0; i < CLIENTS; i++) {
-		fby_reload_done_fn fn = waiters[i].fn;
+		fby_waiter_fn *fn = waiters[i].fn;
 
 		waiters[i].fn = NULL;
 		if (fn)
@@ -87,7 +87,7 @@ end_reload(void)
 }
 
 void
-fby_log_file_reopen(struct fby_log_file *lf, fby_log_file_fn fn, void *arg)
+fby_log_file_reopen(struct fby_log_file *lf, fby_waiter_fn *fn, void *arg)
 {
 	(void)lf;
 	fn(arg, true, "log reopened");

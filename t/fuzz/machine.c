@@ -100,7 +100,7 @@ look_at_identity(const uint8_t *data, size_t size)
 	bool is_kept;
 
 	begin(data, size);
-	is_kept = read_number(-1, number);
+	is_kept = read_id(-1, number);
 	if (is_kept)
 		FBY_BUG_ON(strlen(number) != DIGITS);
 	one = identity(data, size);
@@ -113,7 +113,7 @@ look_at_identity(const uint8_t *data, size_t size)
 	free(one);
 	free(other);
 	is_link = true;
-	FBY_BUG_ON(read_number(-1, number));
+	FBY_BUG_ON(read_id(-1, number));
 	is_link = false;
 }
 
