@@ -97,6 +97,17 @@ fby_cycle_update_foreign(struct fby_master *mst)
 		fby_group_view_stop(&mst->group_view);
 	else if (mst->group_view.rk == NULL)
 		fby_group_view_start(&mst->group_view);
+	fby_cycle_update_functions(mst);
+}
+
+void
+fby_cycle_update_functions(struct fby_master *mst)
+{
+	const struct fby_foreign *const foreign[] = { &mst->foreign,
+		&mst->foreign_canary };
+
+	if (mst->ctx.state == FBY_CYCLE_RUNNING)
+		fby_servers_update(&mst->servers, foreign, FBY_NELEM(foreign));
 }
 
 void
@@ -136,10 +147,12 @@ fby_cycle_set_policy(struct fby_master *mst)
 void
 fby_cycle_foreign_gone(struct fby_master *mst)
 {
-	if (mst->ctx.state == FBY_CYCLE_RUNNING)
+	if (mst->ctx.state == FBY_CYCLE_RUNNING) {
 		update_foreign_canary(mst);
-	else
+		fby_cycle_update_functions(mst);
+	} else {
 		fby_cycle_check_out(mst);
+	}
 }
 
 void
@@ -156,12 +169,14 @@ fby_cycle_reap(struct fby_master *mst)
 		 * waited for, the number is nobody else's.
 		 */
 		if (fby_foreign_has(&mst->foreign, pid) ||
-		    fby_foreign_has(&mst->foreign_canary, pid))
+		    fby_foreign_has(&mst->foreign_canary, pid) ||
+		    fby_servers_has(&mst->servers, pid))
 			kill(-pid, SIGKILL);
 		if (waitpid(pid, &status, WNOHANG) != pid)
 			break;
 		if (!fby_foreign_reaped(&mst->foreign, pid, status) &&
-		    !fby_foreign_reaped(&mst->foreign_canary, pid, status))
+		    !fby_foreign_reaped(&mst->foreign_canary, pid, status) &&
+		    !fby_servers_reaped(&mst->servers, pid, status))
 			fby_supervisor_reaped(&mst->sup, pid, status);
 		si.si_pid = 0;
 	}
@@ -187,6 +202,7 @@ fby_cycle_tick(struct fby_master *mst)
 	fby_progress_tick(&mst->progress, fby_clock_mono());
 	fby_foreign_tick(&mst->foreign);
 	fby_foreign_tick(&mst->foreign_canary);
+	fby_servers_look(&mst->servers);
 	fby_unassigned_tick(&mst->unassigned);
 	fby_denied_tick(&mst->denied,
 	    mst->ctx.manifest->host.delivery != FBY_EXACTLY_ONCE &&

@@ -20,6 +20,7 @@ extern const struct fby_supervisor_ops fby_wiring_supervisor;
 extern const struct fby_reload_ops fby_wiring_reload;
 void fby_wiring_partitions(void *arg, rd_kafka_topic_partition_list_t *list);
 void fby_wiring_foreign_gone(void *arg);
+void fby_wiring_function_gone(void *arg);
 void fby_wiring_init(struct fby_master *mst);
 
 /* The only writer of the cycle's state. */
@@ -62,6 +63,9 @@ void fby_cycle_switch(struct fby_master *mst, bool keep_foreign);
  * them: those that are missing are started, a canary is replaced or stopped.
  */
 void fby_cycle_update_foreign(struct fby_master *mst);
+
+/* The processes of functions, as the manifest in force wants them. */
+void fby_cycle_update_functions(struct fby_master *mst);
 
 /* Lanes, workers or the manifest have changed: plan soon, once. */
 void fby_cycle_plan_soon(struct fby_master *mst);

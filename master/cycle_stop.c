@@ -22,6 +22,7 @@
 #define COMMIT_GRACE_MS 5000 /* for the last commit, beyond the drain */
 /* Beyond the drain, for processes to be killed and the group to be left. */
 #define LEAVE_GRACE_MS 10000
+#define KILL_GRACE_MS 2000 /* from SIGKILL to the exit of a function */
 
 static void
 stop_foreign(struct fby_master *mst, int64_t drain_ms)
@@ -55,6 +56,8 @@ hurry_out(struct fby_master *mst, int64_t drain_ms)
 	    fby_clock_mono() + drain_ms + LEAVE_GRACE_MS);
 	stop_foreign(mst, drain_ms);
 	fby_supervisor_stop(&mst->sup, drain_ms);
+	if (mst->functions_asked)
+		fby_servers_stop(&mst->servers, false, drain_ms);
 	fby_cycle_check_out(mst);
 }
 
@@ -124,7 +127,7 @@ void
 fby_cycle_leave(struct fby_master *mst, const char *why)
 {
 	fby_cycle_set_state(mst, FBY_CYCLE_LEAVING, why);
-	mst->group_out = mst->workers_out = false;
+	mst->group_out = mst->workers_out = mst->functions_asked = false;
 	mst->leave_by = fby_clock_mono() + mst->stop_drain_ms + LEAVE_GRACE_MS;
 	fby_supervisor_stop(&mst->sup, mst->stop_drain_ms);
 	fby_group_leave(&mst->group);
@@ -194,6 +197,21 @@ moved_out(struct fby_master *mst)
 	fby_reload_continue(&mst->reload);
 }
 
+/* They had to be there until now.  True if none is left. */
+static bool
+end_functions(struct fby_master *mst)
+{
+	int64_t by = fby_clock_mono() + FBY_SERVER_END_MS + KILL_GRACE_MS;
+
+	if (!mst->functions_asked) {
+		mst->functions_asked = true;
+		mst->leave_by = FBY_MAX(mst->leave_by, by);
+		fby_servers_stop(&mst->servers, mst->keep_foreign,
+		    FBY_SERVER_END_MS);
+	}
+	return fby_servers_alive(&mst->servers, mst->keep_foreign) == 0;
+}
+
 /* All that had to go is gone. */
 void
 fby_cycle_check_out(struct fby_master *mst)
@@ -208,9 +226,10 @@ fby_cycle_check_out(struct fby_master *mst)
 		fby_cycle_set_state(mst, FBY_CYCLE_LEAVING,
 		    "the runtime has exited");
 		mst->group_out = mst->workers_out = true;
+		mst->functions_asked = false;
 	}
 	if (mst->ctx.state == FBY_CYCLE_LEAVING && mst->group_out &&
-	    mst->workers_out)
+	    mst->workers_out && end_functions(mst))
 		moved_out(mst);
 }
 
@@ -275,6 +294,8 @@ end_leaving(struct fby_master *mst)
 			mst->exit_code = FBY_EXIT_FAIL;
 	}
 	mst->group_out = mst->workers_out = true;
+	if (mst->functions_asked)
+		fby_servers_give_up(&mst->servers, mst->keep_foreign);
 	fby_cycle_check_out(mst);
 }
 

@@ -61,6 +61,18 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	fby_cycle_tick(arg);
 }
 
+/* Of others: runtimes in our place, and the users' functions. */
+static void
+init_programs(struct fby_master *mst)
+{
+	fby_foreign_init(&mst->foreign, &mst->ctx, FBY_ALARM_RUNTIME,
+	    fby_wiring_foreign_gone, mst);
+	fby_foreign_init(&mst->foreign_canary, &mst->ctx, FBY_ALARM_CANARY,
+	    fby_wiring_foreign_gone, mst);
+	fby_servers_init(&mst->servers, &mst->ctx, fby_wiring_function_gone,
+	    mst);
+}
+
 static int
 open_all(struct fby_master *mst)
 {
@@ -109,10 +121,7 @@ open_all(struct fby_master *mst)
 	mst->reload.notify = &mst->notify;
 	mst->reload.files = mst->files;
 	mst->reload.nfiles = mst->nfiles;
-	fby_foreign_init(&mst->foreign, &mst->ctx, FBY_ALARM_RUNTIME,
-	    fby_wiring_foreign_gone, mst);
-	fby_foreign_init(&mst->foreign_canary, &mst->ctx, FBY_ALARM_CANARY,
-	    fby_wiring_foreign_gone, mst);
+	init_programs(mst);
 	fby_group_view_init(&mst->group_view, &mst->ctx);
 	fby_scrape_init(&mst->scrape, &mst->ctx);
 	if ((mst->sup.exec_fd = fby_program_open(mst->libexec)) == -1 ||
@@ -230,6 +239,7 @@ close_all(struct fby_master *mst)
 	fby_group_view_stop(&mst->group_view);
 	fby_foreign_fini(&mst->foreign);
 	fby_foreign_fini(&mst->foreign_canary);
+	fby_servers_fini(&mst->servers);
 	fby_group_fini(&mst->group);
 	if (mst->commit.ctx) {
 		fby_commit_fini(&mst->commit);

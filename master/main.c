@@ -39,8 +39,9 @@
 #include "master/cli/target.h"
 #include "master/cli/usage.h"
 #include "master/compare/compare.h"
-#include "master/group/quarantine.h"
 #include "master/daemon.h"
+#include "master/function/try.h"
+#include "master/group/quarantine.h"
 #include "master/master.h"
 #include "master/runtime/program.h"
 
@@ -89,7 +90,7 @@ try_here(const struct fby_manifest *m, struct fby_err *err)
 {
 	/* Secrets that are missing are better known now than later. */
 	if (fby_cpus_try(m, err) == -1 || fby_program_try(m, err) == -1 ||
-	    fby_environment_try(m, err) == -1)
+	    fby_function_try(m, err) == -1 || fby_environment_try(m, err) == -1)
 		return -1;
 	return !fby_manifest_has_workers(m) ? 0 : fby_kafka_try(m, err);
 }

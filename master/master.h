@@ -22,6 +22,7 @@
 #include "master/base/notify.h"
 #include "master/base/oom.h"
 #include "master/base/rundir.h"
+#include "master/function/servers.h"
 #include "master/group/commit.h"
 #include "master/group/ends.h"
 #include "master/group/group.h"
@@ -61,6 +62,7 @@ struct fby_master {
 	int64_t stop_by;             /* monotonic deadline of DRAINING */
 	int64_t leave_by;            /* and of LEAVING */
 	bool group_out, workers_out; /* LEAVING: who is through */
+	bool functions_asked;        /* LEAVING: to end */
 	int exit_code;
 	int64_t started_at; /* wall clock */
 
@@ -86,6 +88,7 @@ struct fby_master {
 	struct fby_oom oom;
 	/* The chosen runtime and the canary, as far as they are foreign. */
 	struct fby_foreign foreign, foreign_canary;
+	struct fby_servers servers; /* of the users' functions */
 	struct fby_group_view group_view;
 	struct fby_scrape scrape;
 	struct fby_notify notify;

@@ -55,6 +55,8 @@ fby_reload_forget(struct fby_reload *r, void *arg)
 static void
 drop_next(struct fby_reload *r)
 {
+	if (r->next)
+		r->ops->functions(r->arg, NULL);
 	fby_manifest_free(r->next);
 	r->next = NULL;
 	if (r->next_fd != -1)
@@ -220,6 +222,7 @@ go_roll(struct fby_reload *r, const struct changes *ch)
 	    r->only_canary ? "canary's workers" : "workers", ch->text.p);
 	r->state = FBY_RELOAD_ROLLING;
 	r->rolling_back = false;
+	r->ops->functions(r->arg, r->next);
 	fby_supervisor_roll(r->sup, r->next, r->next_fd, r->generation,
 	    r->only_canary);
 }

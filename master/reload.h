@@ -50,6 +50,11 @@ struct fby_reload_ops {
 	/* Start and stop foreign runtimes as the manifest in force says. */
 	void (*update_foreign)(void *arg);
 	/*
+	 * Workers of that manifest will soon need its functions; NULL: they
+	 * will not.
+	 */
+	void (*functions)(void *arg, const struct fby_manifest *next);
+	/*
 	 * Out of the group, or into it.  fby_reload_switched() follows, and
 	 * fby_reload_continue().
 	 */

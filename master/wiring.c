@@ -281,6 +281,19 @@ op_leave(void *arg, bool keep_foreign)
 	fby_cycle_switch(arg, keep_foreign);
 }
 
+static void
+op_functions(void *arg, const struct fby_manifest *next)
+{
+	struct fby_master *mst = arg;
+
+	if (next)
+		fby_servers_prepare(&mst->servers, next);
+	else
+		fby_servers_forget(&mst->servers);
+	if (next == NULL)
+		fby_cycle_update_functions(mst);
+}
+
 static const char *
 op_fault(void *arg)
 {
@@ -294,6 +307,7 @@ op_fault(void *arg)
 const struct fby_reload_ops fby_wiring_reload = {
 	.adopt = op_adopt,
 	.update_foreign = op_update_foreign,
+	.functions = op_functions,
 	.leave = op_leave,
 	.fault = op_fault,
 };
@@ -302,6 +316,12 @@ void
 fby_wiring_foreign_gone(void *arg)
 {
 	fby_cycle_foreign_gone(arg);
+}
+
+void
+fby_wiring_function_gone(void *arg)
+{
+	fby_cycle_check_out(arg);
 }
 
 /* Each is asked for from within other calls, and done in a turn of its own. */

@@ -96,11 +96,11 @@ leave(int code, const char *why)
 	return code;
 }
 
-/* Slot number from the environment; -1 if the master did not start us. */
+/* A number that the master has put there; -1: it did not start us. */
 static int64_t
-slot_from_env(void)
+number_from_env(const char *name)
 {
-	const char *text = getenv(FBY_ENV_SLOT);
+	const char *text = getenv(name);
 	unsigned long n;
 	char *end;
 
@@ -219,7 +219,7 @@ main(int argc, char **argv)
 		.flight = &flight,
 		.pl = &pl,
 	};
-	int64_t slot;
+	int64_t slot, place;
 	char *ident;
 	int code;
 
@@ -231,8 +231,9 @@ main(int argc, char **argv)
 	fby_mem_init();
 	fby_log_init("forebay-worker");
 	fby_crash_catch();
-	slot = slot_from_env();
-	if (slot == -1 || !have_descriptors()) {
+	slot = number_from_env(FBY_ENV_SLOT);
+	place = number_from_env(FBY_ENV_PLACE);
+	if (slot == -1 || place == -1 || !have_descriptors()) {
 		fprintf(stderr,
 		    "forebay-worker is started by forebay, with "
 		    "descriptors that only a master can give it.\n"
@@ -240,6 +241,7 @@ main(int argc, char **argv)
 		return FBY_EXIT_SETUP;
 	}
 	w.slot_no = (uint32_t)slot;
+	w.place = (uint32_t)place;
 	ident = fby_asprintf("worker %u", w.slot_no);
 	w.ident = ident;
 	fby_log_init(ident);

@@ -54,6 +54,7 @@ struct fby_worker {
 	struct fby_shm shm;
 	const char *ident; /* "worker 3", for the log */
 	uint32_t slot_no;
+	uint32_t place; /* its slot's, and its successor's; function.h */
 	struct fby_ledger_slot *slot;
 	struct fby_manifest *m;
 	struct fby_eventtime_conf eventtime; /* from the manifest */

@@ -35,6 +35,7 @@ struct fby_notify;
 	A(LEDGER, "ledger", true)                      \
 	A(WORKERS, "workers", true)                    \
 	A(RUNTIME, "runtime", true)                    \
+	A(FUNCTION, "function", true)                  \
 	A(RELOAD, "reload", false)                     \
 	A(STUCK, "stuck", false)                       \
 	A(POISON, "poison", false)                     \

@@ -228,7 +228,7 @@ start_program(struct fby_proc *pr, const struct fby_proc_start *how,
     int channel)
 {
 	const struct fby_program *p = how->program;
-	const char **vars = fby_calloc(p->nvars + 1, sizeof(*vars));
+	const char **vars = fby_calloc(p->nvars + 2, sizeof(*vars));
 	struct fby_spawn sp = {
 		.exec_fd = p->exec_fd,
 		.argv = p->argv,
@@ -240,16 +240,18 @@ start_program(struct fby_proc *pr, const struct fby_proc_start *how,
 		.foreign = p->exec_fd == -1,
 		.as = p->account,
 	};
-	char slot[64];
+	char slot[64], place[64];
 	pid_t pid;
 
 	for (size_t i = 0; i < p->nvars; i++)
 		vars[i] = p->vars[i];
 	snprintf(slot, sizeof(slot), FBY_ENV_SLOT "=%u", pr->slot);
 	vars[p->nvars] = slot;
+	snprintf(place, sizeof(place), FBY_ENV_PLACE "=%u", how->place);
+	vars[p->nvars + 1] = place;
 	/* Ours reads secrets where the master does. */
-	sp.envp = sp.foreign ? fby_spawn_env_foreign(vars, p->nvars + 1) :
-			       fby_spawn_env_worker(vars, p->nvars + 1);
+	sp.envp = sp.foreign ? fby_spawn_env_foreign(vars, p->nvars + 2) :
+			       fby_spawn_env_worker(vars, p->nvars + 2);
 	if (pr->capture) {
 		fby_helpers_mark(&pr->helpers);
 		sp.envp = fby_spawn_env_with(sp.envp, pr->helpers.mark);

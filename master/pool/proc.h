@@ -112,7 +112,8 @@ struct fby_proc_start {
 	const struct fby_program *program;
 	int manifest_fd; /* sealed */
 	unsigned generation;
-	int cpu; /* -1: not pinned */
+	int cpu;        /* -1: not pinned */
+	uint32_t place; /* of which the functions that it speaks to are */
 };
 
 /* -1: said in the log. */

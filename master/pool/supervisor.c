@@ -93,6 +93,17 @@ back_off(struct fby_supervisor *sup, struct fby_proc *pr)
 	    pl->backoff_ms);
 }
 
+/* There are functions for the first kind's; the others share them. */
+static uint32_t
+place_for_functions(const struct fby_supervisor *sup, const struct fby_proc *pr)
+{
+	const enum fby_place_kind kind = fby_supervisor_kind(pr);
+	const size_t i = (size_t)pr->place - fby_supervisor_first[kind];
+	const size_t n = sup->want[FBY_PLACE_WORKER];
+
+	return (uint32_t)(n > 0 ? i % n : i);
+}
+
 void
 fby_supervisor_start(struct fby_supervisor *sup, struct fby_proc *pr)
 {
@@ -103,6 +114,7 @@ fby_supervisor_start(struct fby_supervisor *sup, struct fby_proc *pr)
 		.manifest_fd = sup->manifest_fd,
 		.generation = sup->generation,
 		.cpu = place_of(sup, pr)->cpu,
+		.place = place_for_functions(sup, pr),
 	};
 
 	if (fby_proc_start(pr, &how) == 0)

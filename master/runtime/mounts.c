@@ -26,7 +26,7 @@
 
 #define SECRETS "/var/numaflow/secrets"
 #define RUNTIME "/var/numaflow/runtime"
-#define RUN "/var/run/numaflow"
+#define RUN FBY_MOUNTS_MACHINES
 
 struct file {
 	const char *dir, *path; /* SECRETS/NAME, SECRETS/NAME/KEY */
@@ -41,6 +41,7 @@ struct fby_mounts {
 	const char *run, *runtime; /* bound there */
 	struct file *files;
 	size_t nfiles;
+	bool has_secrets; /* else those of the machine stay */
 };
 
 /* ---- which secrets? --------------------------------------------------- */
@@ -284,30 +285,79 @@ give_to(const struct fby_mounts *mo, const char *path, struct fby_err *err)
 	    strerror(errno));
 }
 
-struct fby_mounts *
-fby_mounts_new(const struct fby_manifest *m, const char *run_dir,
-    const char *pod, const struct fby_account *as, struct fby_err *err)
+/* As Kubernetes has them; nobody else gets as far as there. */
+static int
+open_to_all(const char *path, struct fby_err *err)
 {
-	struct fby_pool *pool = fby_pool_new(FBY_ARENA_CONFIG);
-	struct fby_mounts *mo = fby_pcalloc(pool, sizeof(*mo));
-	char *name = fby_pstrdup(pool, pod);
+	if (chmod(path, 02777) == 0)
+		return 0;
+	return fby_err_add(err, (struct fby_pos){ NULL, 0, 0 }, "%s: %s", path,
+	    strerror(errno));
+}
+
+char *
+fby_mounts_pod(const char *run_dir, const char *pod)
+{
+	char *dir = fby_asprintf("%s/pods/%s", run_dir, pod);
+	char *name = dir + strlen(run_dir) + strlen("/pods/");
 
 	/* The name of a runtime can be anything. */
 	for (char *p = name; *p; p++)
 		if (*p == '/' || (*p == '.' && p == name))
 			*p = '_';
+	return dir;
+}
+
+static struct fby_mounts *
+new_mounts(const char *run, const char *runtime, const struct fby_account *as)
+{
+	struct fby_pool *pool = fby_pool_new(FBY_ARENA_CONFIG);
+	struct fby_mounts *mo = fby_pcalloc(pool, sizeof(*mo));
+
 	mo->pool = pool;
 	mo->uid = as ? as->uid : geteuid();
 	mo->gid = as ? as->gid : getegid();
-	mo->run = fby_psprintf(pool, "%s/pods/%s/run", run_dir, name);
-	mo->runtime = fby_psprintf(pool, "%s/pods/%s/runtime", run_dir, name);
+	mo->run = fby_pstrdup(pool, run);
+	mo->runtime = fby_pstrdup(pool, runtime);
+	return mo;
+}
+
+struct fby_mounts *
+fby_mounts_new(const struct fby_manifest *m, const char *run_dir,
+    const char *pod, const struct fby_account *as, struct fby_err *err)
+{
+	char *dir = fby_mounts_pod(run_dir, pod);
+	char *run = fby_asprintf("%s/" FBY_MOUNTS_RUN, dir);
+	char *runtime = fby_asprintf("%s/" FBY_MOUNTS_RUNTIME, dir);
+	struct fby_mounts *mo = new_mounts(run, runtime, as);
+
+	free(runtime);
+	free(run);
+	free(dir);
+	mo->has_secrets = true;
 	if (read_secrets(mo, m, err) == 0 &&
 	    make_dirs(mo->run, 0755, err) == 0 &&
 	    make_dirs(mo->runtime, 0755, err) == 0 &&
 	    give_to(mo, mo->run, err) == 0 &&
 	    give_to(mo, mo->runtime, err) == 0 &&
+	    (!fby_manifest_has_functions(m) ||
+		(open_to_all(mo->run, err) == 0 &&
+		    open_to_all(mo->runtime, err) == 0)) &&
 	    make_dirs(SECRETS, 0755, err) == 0 &&
 	    make_dirs(RUNTIME, 0755, err) == 0 &&
+	    make_dirs(RUN, 0755, err) == 0)
+		return mo;
+	fby_mounts_free(mo);
+	return NULL;
+}
+
+struct fby_mounts *
+fby_mounts_of_function(const char *run, const char *runtime,
+    const struct fby_account *as, struct fby_err *err)
+{
+	struct fby_mounts *mo = new_mounts(run, runtime, as);
+
+	if (make_dirs(RUNTIME, 0755, err) == 0 &&
 	    make_dirs(RUN, 0755, err) == 0)
 		return mo;
 	fby_mounts_free(mo);
@@ -390,5 +440,5 @@ fby_mounts_enter(void *arg)
 		return complain("mount a directory on ", RUN);
 	if (mount(mo->runtime, RUNTIME, NULL, MS_BIND, NULL) == -1)
 		return complain("mount a directory on ", RUNTIME);
-	return show_secrets(mo);
+	return mo->has_secrets ? show_secrets(mo) : 0;
 }

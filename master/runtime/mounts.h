@@ -45,6 +45,21 @@ struct fby_mounts *fby_mounts_new(const struct fby_manifest *m,
     const char *run_dir, const char *pod, const struct fby_account *as,
     struct fby_err *err) FBY_MUSTCHECK;
 
+/* Where a function makes its socket. */
+#define FBY_MOUNTS_MACHINES "/var/run/numaflow"
+
+/* A pod's directory, with the two below it; heap. */
+#define FBY_MOUNTS_RUN "run"
+#define FBY_MOUNTS_RUNTIME "runtime"
+char *fby_mounts_pod(const char *run_dir, const char *pod);
+
+/*
+ * For a user's function: the two directories, which are there, appear at
+ * /var/run/numaflow and /var/numaflow/runtime.  It sees no secrets of ours.
+ */
+struct fby_mounts *fby_mounts_of_function(const char *run, const char *runtime,
+    const struct fby_account *as, struct fby_err *err) FBY_MUSTCHECK;
+
 /* Wipes the secrets. */
 void fby_mounts_free(struct fby_mounts *mo);
 

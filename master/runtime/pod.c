@@ -113,6 +113,45 @@ memory_there(void)
 	return (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 }
 
+/* ---- of a function ---------------------------------------------------- */
+
+/* Whole CPUs, rounded up. */
+static int64_t
+cpus_of(const struct fby_function *fn, size_t dflt)
+{
+	return fn->cpus_milli > 0 ? (fn->cpus_milli + 999) / 1000 :
+				    (int64_t)dflt;
+}
+
+size_t
+fby_pod_function_vars(const struct fby_manifest *m, enum fby_function_role role,
+    size_t replica, struct fby_pool *pool,
+    const char *vars[FBY_POD_FUNCTION_VARS])
+{
+	const struct fby_function *fn = &m->functions[role];
+	int cpus[FBY_WORKERS_MAX];
+	const int64_t ncpus = cpus_of(fn, fby_cpus_usable(m, cpus));
+	const int64_t memory = fn->memory_bytes > 0 ? fn->memory_bytes :
+						      memory_there();
+	size_t n = 0;
+
+	vars[n++] = fby_psprintf(pool, "NUMAFLOW_MONO_VERTEX_NAME=%s", m->name);
+	vars[n++] = fby_psprintf(pool, "NUMAFLOW_NAMESPACE=%s", m->namespace_);
+	vars[n++] = fby_psprintf(pool, "NUMAFLOW_POD=%s-mv-%zu", m->name,
+	    replica);
+	vars[n++] = fby_psprintf(pool, "NUMAFLOW_REPLICA=%zu", replica);
+	vars[n++] = fby_psprintf(pool, "NUMAFLOW_UD_CONTAINER_TYPE=%s",
+	    fby_function_container(role));
+	vars[n++] = fby_psprintf(pool, "NUMAFLOW_CPU_REQUEST=%" PRId64, ncpus);
+	vars[n++] = fby_psprintf(pool, "NUMAFLOW_CPU_LIMIT=%" PRId64, ncpus);
+	vars[n++] = fby_psprintf(pool, "NUMAFLOW_MEMORY_REQUEST=%" PRId64,
+	    memory);
+	vars[n++] = fby_psprintf(pool, "NUMAFLOW_MEMORY_LIMIT=%" PRId64,
+	    memory);
+	FBY_BUG_ON(n > FBY_POD_FUNCTION_VARS);
+	return n;
+}
+
 /* ---- all together ----------------------------------------------------- */
 
 /* Later entries win over earlier ones. */

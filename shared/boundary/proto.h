@@ -18,7 +18,7 @@
  *	fd 6	only for programs of `runtimes:`, which have neither our YAML
  *		reader nor our tables: what the manifest means, as JSON, a
  *		sealed memfd (shared/README)
- * and FOREBAY_SLOT in its environment.
+ * and FOREBAY_SLOT and FOREBAY_PLACE in its environment.
  *
  * A message is one packet: a struct fby_msg, then the body of its type, in
  * host byte order, nothing else.  A packet of a wrong size or an unknown type
@@ -42,6 +42,8 @@ enum fby_fd {
 };
 
 #define FBY_ENV_SLOT "FOREBAY_SLOT" /* index into the ledger's slots */
+/* Its place among the workers: which instance of a function it speaks to. */
+#define FBY_ENV_PLACE "FOREBAY_PLACE"
 
 /* Worker exit codes.  name, number, sentence, is it worth a respawn */
 #define FBY_EXITS(E)                                                   \

@@ -27,6 +27,7 @@ my %may = (
 	'master/handoff' => [@shared, 'master/base'],
 	'master/group' => [@shared, qw(master/base master/handoff)],
 	'master/runtime' => [@shared, 'master/base'],
+	'master/function' => [@shared, qw(master/base master/runtime)],
 	'master/pool' => [@shared,
 	    qw(master/base master/handoff master/runtime)],
 	# What runs in the operator's own process knows no running master.
@@ -34,11 +35,11 @@ my %may = (
 	'master/compare' => [@shared, qw(master/base master/cli)],
 	# What operators ask a running master: it looks at all of it.
 	'master/admin' => [@shared, qw(master master/base master/handoff
-	    master/group master/runtime master/pool)],
+	    master/group master/runtime master/pool master/function)],
 	# main, and what puts all together.
 	'master' => [@shared, qw(master/base master/handoff master/group
-	    master/runtime master/pool master/admin master/cli
-	    master/compare)],
+	    master/runtime master/pool master/function master/admin
+	    master/cli master/compare)],
 
 	# The last is what protoc-c makes.
 	'worker' => [@shared, qw(worker/sink worker/function/proto)],

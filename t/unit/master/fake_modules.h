@@ -114,6 +114,80 @@ fby_scrape_start(struct fby_scrape *s, const struct fby_foreign *f)
 	note("scrape(%s)", which(f));
 }
 
+/* ---- functions -------------------------------------------------------- */
+
+static size_t nfunctions; /* of them that have a process */
+
+void
+fby_servers_update(struct fby_servers *all,
+    const struct fby_foreign *const *foreign, size_t nforeign)
+{
+	(void)all;
+	(void)foreign;
+	(void)nforeign;
+}
+
+void
+fby_servers_prepare(struct fby_servers *all, const struct fby_manifest *next)
+{
+	all->next = next;
+}
+
+void
+fby_servers_forget(struct fby_servers *all)
+{
+	all->next = NULL;
+}
+
+void
+fby_servers_stop(struct fby_servers *all, bool but_pods, int64_t ms)
+{
+	(void)all;
+	if (nfunctions > 0)
+		note("functions-stop(%d,%" PRId64 ")", but_pods, ms);
+}
+
+size_t
+fby_servers_alive(const struct fby_servers *all, bool but_pods)
+{
+	(void)all;
+	(void)but_pods;
+	return nfunctions;
+}
+
+void
+fby_servers_give_up(struct fby_servers *all, bool but_pods)
+{
+	(void)all;
+	(void)but_pods;
+	if (nfunctions > 0)
+		note("functions-give-up");
+	nfunctions = 0;
+}
+
+void
+fby_servers_look(struct fby_servers *all)
+{
+	(void)all;
+}
+
+bool
+fby_servers_has(const struct fby_servers *all, pid_t pid)
+{
+	(void)all;
+	(void)pid;
+	return false;
+}
+
+bool
+fby_servers_reaped(struct fby_servers *all, pid_t pid, int status)
+{
+	(void)all;
+	(void)pid;
+	(void)status;
+	return false;
+}
+
 /* clang-format off */
 void fby_scrape_stop(struct fby_scrape *s) { (void)s; }
 void fby_foreign_tick(struct fby_foreign *f) { (void)f; }

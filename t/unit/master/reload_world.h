@@ -38,6 +38,7 @@ static char *files[] = { path };
 /* ---- what a reload calls ---------------------------------------------- */
 
 static size_t rolls, adoptions, updates, leaves;
+static const struct fby_manifest *functions_for; /* prepared; NULL */
 static const struct fby_manifest *rolled_to;
 static bool only_canary, keep_foreign, is_up_to_date, cannot_adopt;
 static unsigned generation; /* that the workers were given last */
@@ -85,6 +86,13 @@ op_adopt(void *arg, struct fby_manifest *m, int fd, unsigned gen)
 }
 
 static void
+op_functions(void *arg, const struct fby_manifest *next)
+{
+	(void)arg;
+	functions_for = next;
+}
+
+static void
 op_update_foreign(void *arg)
 {
 	(void)arg;
@@ -111,6 +119,7 @@ op_fault(void *arg)
 static const struct fby_reload_ops ops = {
 	.adopt = op_adopt,
 	.update_foreign = op_update_foreign,
+	.functions = op_functions,
 	.leave = op_leave,
 	.fault = op_fault,
 };
