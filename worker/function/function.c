@@ -36,6 +36,7 @@
 #define STEADY_MS 10000  /* READY for so long: it works */
 #define LEAVING_MS 30000 /* to answer what it has */
 #define SAID_MS 60000    /* the same reason again */
+#define END_MS 500       /* for the server's side of an end */
 
 const struct fby_service fby_function_transformer = {
 	.name = "sourcetransformer.v1.SourceTransform",
@@ -412,6 +413,8 @@ on_moved(void *arg, enum fby_link_stage stage)
 	enum fby_link_stage least = stage;
 
 	p->stage = stage;
+	if (c->is_failing)
+		return;
 	if (stage == FBY_LINK_LEAVING) {
 		if (!c->is_leaving)
 			fby_notice("function %s: it is shutting down", c->role);
@@ -433,10 +436,12 @@ on_message(void *arg, const uint8_t *p, size_t n)
 	struct peer *peer = arg;
 	struct fby_function_conn *c = peer->c;
 
+	if (c->is_failing)
+		return;
 	if (c->state != FBY_CONN_READY)
 		fby_function_conn_fail(c,
 		    "a message came before it was called");
-	else if (!c->is_failing)
+	else
 		c->ops->message(c->arg, p, n);
 }
 
@@ -533,11 +538,24 @@ fby_function_conn_new(struct event_base *base,
 	return c;
 }
 
+static void
+end_peers(struct fby_function_conn *c)
+{
+	int64_t until = fby_clock_mono() + END_MS;
+
+	c->is_failing = true; /* nothing that comes now is passed on */
+	for (size_t i = 0; i < c->npeers; i++)
+		fby_link_end(c->peers[i].link);
+	for (size_t i = 0; i < c->npeers; i++)
+		fby_link_wait(c->peers[i].link, until);
+}
+
 void
 fby_function_conn_free(struct fby_function_conn *c)
 {
 	if (c == NULL)
 		return;
+	end_peers(c);
 	free_peers(c);
 	event_del(&c->ev_due);
 	set_state(c, FBY_CONN_OFF);

@@ -68,7 +68,10 @@ struct fby_function_conn *fby_function_conn_new(struct event_base *base,
     const struct fby_function_conf *conf,
     const struct fby_function_conn_ops *ops, void *arg);
 
-/* The state is OFF.  Not from `message`.  NULL is fine. */
+/*
+ * The state is OFF.  The server is told first, and has half a second to end its
+ * side.  Not from a callback but `lost`.  NULL is fine.
+ */
 void fby_function_conn_free(struct fby_function_conn *c);
 
 /*

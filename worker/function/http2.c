@@ -13,6 +13,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <poll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -423,6 +424,17 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	for (int i = 0; i < READS && read_some(h); i++)
 		;
 	fby_http2_flush(h);
+}
+
+bool
+fby_http2_wait(struct fby_http2 *h, int ms)
+{
+	struct pollfd p = { .fd = h->fd, .events = POLLIN };
+
+	if (h->why != NULL || poll(&p, 1, ms) != 1)
+		return false;
+	on_readable(h->fd, EV_READ, h);
+	return h->why == NULL;
 }
 
 /* ---- life ------------------------------------------------------------- */

@@ -92,6 +92,12 @@ void fby_http2_end(struct fby_http2_stream *s);
 void fby_http2_reset(struct fby_http2_stream *s, uint32_t error);
 
 /*
+ * Wait for what the peer says, at most so long, and take it: for an end that
+ * no loop comes after.  False: it said nothing, or the connection has failed.
+ */
+bool fby_http2_wait(struct fby_http2 *h, int ms);
+
+/*
  * Write what the socket and the windows let; the rest goes by itself.  Within a
  * callback of a stream it is left to what called that.
  */

@@ -101,7 +101,7 @@ fby_info_compare(bool is_python, const char *version, const unsigned least[3],
 {
 	unsigned have[3] = { 0, 0, 0 };
 	const char *p = version;
-	bool before;
+	bool before = false;
 
 	while (*p == 'v')
 		p++;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "shared/base/bug.h"
+#include "shared/base/clock.h"
 #include "shared/base/mem.h"
 #include "shared/base/str.h"
 
@@ -286,6 +287,26 @@ fby_link_new(struct event_base *base, const struct fby_address *a,
 	event_assign(&l->ev_connected, base, fd, EV_WRITE, on_connected, l);
 	event_add(&l->ev_connected, NULL);
 	return l;
+}
+
+void
+fby_link_end(struct fby_link *l)
+{
+	if (l == NULL || l->why != NULL || l->call == NULL)
+		return;
+	fby_grpc_end(l->call);
+	fby_http2_flush(l->h);
+}
+
+void
+fby_link_wait(struct fby_link *l, int64_t until)
+{
+	while (l != NULL && l->why == NULL && l->call != NULL) {
+		int64_t left = until - fby_clock_mono();
+
+		if (left <= 0 || !fby_http2_wait(l->h, (int)left))
+			break;
+	}
 }
 
 void

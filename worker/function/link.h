@@ -48,6 +48,15 @@ struct fby_link *fby_link_new(struct event_base *base,
     const struct fby_address *a, const struct fby_service *service,
     const struct fby_link_ops *ops, void *arg);
 
+/*
+ * Its end is in order: we have said all, and the server ends the call, too.
+ * SDKs take a call that breaks off for a fault, and shut the server down, which
+ * others may be using.  `link_end` says it, `link_wait` waits for the server's
+ * end, at most so long; then it is to be freed.
+ */
+void fby_link_end(struct fby_link *l);
+void fby_link_wait(struct fby_link *l, int64_t until);
+
 /* Nothing is called any more.  Not from `message`. */
 void fby_link_free(struct fby_link *l);
 

@@ -66,6 +66,20 @@ a_slow_answer_is_no_failure(void **state)
 	close_world();
 }
 
+/* SDKs shut the server down when a call breaks off. */
+static void
+an_end_is_said(void **state)
+{
+	(void)state;
+	open_ready();
+	fby_function_conn_free(w.c);
+	w.c = NULL;
+	server_turn();
+	assert_true(call()->is_ended);
+	assert_false(call()->is_reset);
+	close_world();
+}
+
 static void
 an_old_sdk_is_refused(void **state)
 {
@@ -214,6 +228,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_waits_for_both_files_and_shakes_hands),
 		cmocka_unit_test(a_slow_answer_is_no_failure),
+		cmocka_unit_test(an_end_is_said),
 		cmocka_unit_test(an_old_sdk_is_refused),
 		cmocka_unit_test(pauses_double_up_to_a_limit),
 		cmocka_unit_test(several_processes_take_turns),
