@@ -11,6 +11,7 @@
 #include "shared/base/mem.h"
 #include "shared/boundary/proto.h"
 #include "shared/boundary/shm.h"
+#include "shared/manifest/function.h"
 
 #include "master/base/json.h"
 
@@ -113,6 +114,47 @@ fby_status_row(const struct fby_ledger_row *row)
 	fby_json_set(o, "at_end", json_boolean(flags & FBY_ROW_AT_END));
 	fby_json_set(o, "paused", json_boolean(flags & FBY_ROW_PAUSED));
 	fby_json_set(o, "idle", json_boolean(flags & FBY_ROW_WM_IDLE));
+	return o;
+}
+
+_Static_assert(FBY_LEDGER_FUNCTIONS == FBY_FUNCTION_N, "one for each role");
+
+/* The worker may be writing it: it ends where the field does. */
+static json_t *
+bounded(const char *text, size_t size)
+{
+	char *copy = fby_strndup(text, strnlen(text, size));
+	json_t *o = *copy == '\0' ? json_null() : fby_json_text(copy);
+
+	free(copy);
+	return o;
+}
+
+json_t *
+fby_status_function(const struct fby_ledger_function *fn, uint32_t role)
+{
+	/* First: what was written before the state is visible with it. */
+	uint32_t state = fby_acquire(&fn->state);
+	int64_t since = fby_load(&fn->since);
+	json_t *o = json_object();
+
+	fby_json_set(o, "role",
+	    fby_json_text(fby_function_word((enum fby_function_role)role)));
+	fby_json_set(o, "instance", fby_json_count(fby_load(&fn->instance)));
+	fby_json_set(o, "state", fby_json_text(fby_conn_state_name(state)));
+	fby_json_set(o, "state_age_ms",
+	    since <= 0 ? json_null() :
+			 json_integer(FBY_MAX(fby_clock_mono() - since, 0)));
+	fby_json_set(o, "why", bounded(fn->why, sizeof(fn->why)));
+	fby_json_set(o, "language",
+	    bounded(fn->language, sizeof(fn->language)));
+	fby_json_set(o, "version", bounded(fn->version, sizeof(fn->version)));
+	fby_json_set(o, "calls", fby_json_count(fby_load(&fn->calls)));
+	fby_json_set(o, "answers", fby_json_count(fby_load(&fn->answers)));
+	fby_json_set(o, "errors", fby_json_count(fby_load(&fn->errors)));
+	fby_json_set(o, "in_flight", fby_json_count(fby_load(&fn->in_flight)));
+	fby_json_set(o, "connects", fby_json_count(fby_load(&fn->connects)));
+	fby_json_set(o, "failures", fby_json_count(fby_load(&fn->failures)));
 	return o;
 }
 

@@ -9,12 +9,17 @@
 
 #include <jansson.h>
 
+struct fby_ledger_function;
 struct fby_ledger_row;
 struct fby_ledger_slot;
 
 /* New references. */
 json_t *fby_status_slot(const struct fby_ledger_slot *slot);
 json_t *fby_status_row(const struct fby_ledger_row *row);
+
+/* A worker's connection to the function of this role. */
+json_t *fby_status_function(const struct fby_ledger_function *fn,
+    uint32_t role);
 
 /*
  * As the row has it: high - max(committed, log start), never negative;

@@ -567,6 +567,22 @@ static const struct column shm_slots[] = {
 	C("ACTIVITY", 1, "activity", TEXT),
 };
 
+static const struct column shm_functions[] = {
+	C("WORKER", 0, "slot", EXACT),
+	C("FUNCTION", 0, "role", TEXT),
+	C("INSTANCE", 3, "instance", EXACT),
+	C("STATE", 0, "state", TEXT),
+	C("SDK", 2, "language", TEXT),
+	C("VERSION", 2, "version", TEXT),
+	C("CALLS", 0, "calls", EXACT),
+	C("ANSWERS", 1, "answers", EXACT),
+	C("ERRORS", 1, "errors", EXACT),
+	C("IN FLIGHT", 1, "in_flight", EXACT),
+	C("CONNECTS", 4, "connects", EXACT),
+	C("FAILURES", 2, "failures", EXACT),
+	C("WHY", 0, "why", TEXT),
+};
+
 static const struct column shm_rows[] = {
 	C("ROW", 0, "row", EXACT),
 	C("TOPIC", 0, "topic", TEXT),
@@ -620,6 +636,8 @@ fby_render_shm(const json_t *any, const struct fby_render *r)
 		    number(shm, "master_pid"));
 	table(&s, json_object_get(shm, "slots"), r, shm_slots,
 	    FBY_NELEM(shm_slots), NULL);
+	table(&s, json_object_get(shm, "functions"), r, shm_functions,
+	    FBY_NELEM(shm_functions), NULL);
 	table(&s, json_object_get(shm, "rows"), r, shm_rows,
 	    FBY_NELEM(shm_rows), NULL);
 	json_decref(shm);

@@ -42,6 +42,27 @@ slots(const struct fby_shm *shm)
 	return list;
 }
 
+/* Connections that are, or were, in use. */
+static json_t *
+functions(const struct fby_shm *shm)
+{
+	json_t *list = json_array(), *o;
+
+	for (uint32_t i = 0; i < shm->nslots * FBY_LEDGER_FUNCTIONS; i++) {
+		uint32_t slot = i / FBY_LEDGER_FUNCTIONS;
+		uint32_t role = i % FBY_LEDGER_FUNCTIONS;
+		const struct fby_ledger_function *fn = &shm->slots[slot]
+							    .function[role];
+
+		if (fby_acquire(&fn->state) == FBY_CONN_OFF)
+			continue;
+		o = fby_status_function(fn, role);
+		json_object_set_new(o, "slot", json_integer(slot));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 static json_t *
 rows(const struct fby_shm *shm)
 {
@@ -72,7 +93,7 @@ fby_shmdump_json(const struct fby_shm *shm)
 
 	/* clang-format off */
 	return json_pack("{s:o, s:o, s:i, s:I, s:I, s:I, s:I, s:o, s:b, s:o, "
-	    "s:o}",
+	    "s:o, s:o}",
 	    "name", fby_json_text(fby_shm_name(shm, head->name_off)),
 	    "group", fby_json_text(fby_shm_name(shm, head->group_off)),
 	    "abi", (int)head->abi,
@@ -81,7 +102,8 @@ fby_shmdump_json(const struct fby_shm *shm)
 	    "nrows", (json_int_t)head->nrows,
 	    "epoch", (json_int_t)fby_load(&head->epoch),
 	    "master_pid", pid > 0 ? json_integer(pid) : json_null(),
-	    "alive", (int)alive, "slots", slots(shm), "rows", rows(shm));
+	    "alive", (int)alive, "slots", slots(shm),
+	    "functions", functions(shm), "rows", rows(shm));
 	/* clang-format on */
 }
 
