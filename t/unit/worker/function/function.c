@@ -5,6 +5,8 @@
 
 #include "t/unit/worker/function/function_world.h"
 
+#include <arpa/inet.h>
+
 static void
 it_waits_for_both_files_and_shakes_hands(void **state)
 {
@@ -186,6 +188,39 @@ several_processes_take_turns(void **state)
 	close_world();
 }
 
+/* As older SDKs for Python have it. */
+static void
+an_endpoint_is_connected_to(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	char text[200];
+
+	(void)state;
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	open_world(&fby_function_map);
+	w.listeners[0] = socket(AF_INET,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(w.listeners[0], (struct sockaddr *)&in,
+			     sizeof(in)),
+	    0);
+	assert_int_equal(listen(w.listeners[0], 4), 0);
+	assert_int_equal(getsockname(w.listeners[0], (struct sockaddr *)&in,
+			     &len),
+	    0);
+	snprintf(text, sizeof(text),
+	    "{\"protocol\":\"tcp\",\"metadata\":{\"MULTIPROC_ENDPOINTS\":"
+	    "\"http://0.0.0.0:%u\"}}" END,
+	    ntohs(in.sin_port));
+	put_info(text);
+	later(100);
+	do_accept(0);
+	answer_ready();
+	answer_handshake("\x1a\x02\x08\x01", 4);
+	until(w.nready == 1);
+	close_world();
+}
+
 static void
 a_map_has_a_socket_for_each_mode(void **state)
 {
@@ -232,6 +267,7 @@ main(void)
 		cmocka_unit_test(an_old_sdk_is_refused),
 		cmocka_unit_test(pauses_double_up_to_a_limit),
 		cmocka_unit_test(several_processes_take_turns),
+		cmocka_unit_test(an_endpoint_is_connected_to),
 		cmocka_unit_test(a_map_has_a_socket_for_each_mode),
 		cmocka_unit_test(records_are_counted),
 	};
