@@ -18,14 +18,38 @@ use Test::Forebay::Util;
 Test::Forebay::Kafka->need;
 
 my $cluster = Test::Forebay::Cluster->new;
-my $topic = $cluster->unique_name('cut');
 
-$cluster->tool_ok('topic', 'create', $topic, '1x2',
-    'unclean.leader.election.enable=true', 'min.insync.replicas=1');
+# With a leader and one replica more, both of them as they are wanted; else as
+# they come.
+sub topic
+{
+	my ($leader, $follower) = @_;
+
+	for (1 .. 100) {
+		my $topic = $cluster->unique_name('cut');
+
+		$cluster->tool_ok('topic', 'create', $topic, '1x2',
+		    'unclean.leader.election.enable=true',
+		    'min.insync.replicas=1');
+		my ($first, $other);
+
+		# Not every node knows of it at once.
+		wait_until {
+			(undef, $first, my @replicas) = split ' ',
+			    $cluster->tool_ok('topic', 'leader', $topic);
+			($other) = grep { $_ != $first } @replicas;
+			return $first >= 0 && defined $other;
+		} 'its replicas are known';
+		return ($topic, $first, $other)
+		    if !$leader || ($first == $leader && $other == $follower);
+		$cluster->tool_ok('topic', 'delete', $topic);
+	}
+	die "no topic is where it is wanted\n";
+}
 
 sub host
 {
-	my (%opt) = @_;
+	my ($topic, %opt) = @_;
 	my $f = Test::Forebay->new(broker => $cluster, topic => $topic,
 	    workers => 1, config => { 'auto.offset.reset' => 'earliest' },
 	    %opt);
@@ -49,7 +73,7 @@ sub cut_ok
 	like($f->log_text, qr/other records from 100 on; 200 was the next/,
 	    "$name: the log says from and to");
 	$f->drain;
-	my $v = $cluster->verify(topic => $topic, logs => [$f->{out}]);
+	my $v = $cluster->verify(topic => $f->{topics}[0], logs => [$f->{out}]);
 
 	note($v->{text});
 	is($v->{lost}, 0, "$name: lost 0");
@@ -58,18 +82,35 @@ sub cut_ok
 	return;
 }
 
-scenario 'a replica that is behind becomes the leader' => sub {
-	my (undef, $leader, @replicas) = split ' ',
-	    $cluster->tool_ok('topic', 'leader', $topic);
-	my ($follower) = grep { $_ != $leader } @replicas;
-	my @hosts = (host(), host());
+# Of a log that gets no records after the cut: what is committed must not stay
+# beyond its end.
+sub short_ok
+{
+	my ($f, $name) = @_;
 
-	$cluster->produce($topic, 100);
-	$_->await_caught_up for @hosts;
+	is_soon { ($cluster->offsets($f->{group}, $f->{topics}[0]) //
+	    [{ committed => 'unknown' }])->[0]{committed} eq 100 }
+	    "$name: what is committed follows", 60;
+	$f->drain;
+	return;
+}
+
+scenario 'a replica that is behind becomes the leader' => sub {
+	my ($topic, $leader, $follower) = topic();
+	my ($short) = topic($leader, $follower);
+	my $copy = $cluster->topic(1, output => 1);
+	my @hosts = (host($topic), host($topic));
+	my @short = (host($short), host($short), host($short,
+	    host => { delivery => 'exactlyOnce' }, sink => { kafka => {
+		brokers => [split /,/, $cluster->bootstrap],
+		topic => $copy } }));
+
+	$cluster->produce($_, 100) for $topic, $short;
+	$_->await_caught_up for @hosts, @short;
 	$cluster->stop_node($follower, 'KILL');
-	$cluster->produce($topic, 100);
-	$_->await_caught_up for @hosts;
-	$hosts[1]->drain;
+	$cluster->produce($_, 100) for $topic, $short;
+	$_->await_caught_up for @hosts, @short;
+	$_->drain for $hosts[1], $short[1];
 	$cluster->stop_node($leader, 'KILL');
 	$cluster->start_node($follower);
 	is_soon { ($cluster->leaders($topic))[0] == $follower }
@@ -78,6 +119,10 @@ scenario 'a replica that is behind becomes the leader' => sub {
 	cut_ok($hosts[0], 'running');
 	$hosts[1]->start_ready(1);
 	cut_ok($hosts[1], 'started again');
+	$short[1]->start_ready(1);
+	short_ok($short[0], 'running');
+	short_ok($short[1], 'started again');
+	short_ok($short[2], 'exactly once');
 };
 
 done_testing();

@@ -11,7 +11,8 @@
  * the committed offset is one of a topic that had the same name before: its
  * metadata say of which it is, and the topic's id is asked for, too.
  *
- * With "latest" the start is committed before anybody reads from it.
+ * With "latest", and where the log was cut, the start is committed before
+ * anybody reads from it.
  *
  * The whole group's committed offsets are looked at here, too: their metadata
  * give the watermark of all hosts together.

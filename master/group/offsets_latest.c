@@ -151,8 +151,10 @@ fby_offsets_ask_siblings(struct fby_offsets *o)
  * "latest" is the end of the log as it is now, and nobody finds it again: if
  * this member died before its first commit, the next one would begin at a later
  * end and leave out what was written meanwhile.  So this start is committed
- * before anybody reads from it.  (Nobody has it, and nothing is committed, so
- * there is no transaction of a worker's that it could rewind.)
+ * before anybody reads from it.  So is the start where a log was cut, in place
+ * of what was committed beyond the cut.  (Nobody has the partition, and none of
+ * its transactions is open, so there is none of a worker's that this could
+ * rewind.)
  */
 void
 fby_offsets_commit_first(struct fby_offsets *o, struct fby_offsets_part *op,
@@ -210,6 +212,7 @@ add_start(const struct fby_offsets *o, rd_kafka_topic_partition_list_t *list,
 	tp = rd_kafka_topic_partition_list_add(list, op->pt->topic,
 	    op->pt->partition);
 	tp->offset = op->start;
+	rd_kafka_topic_partition_set_leader_epoch(tp, op->start_epoch);
 	len = fby_metadata_encode(buf,
 	    fby_handoff_believed(o->handoff, op->start_watermark), op->topic_id,
 	    op->pt->partitions);

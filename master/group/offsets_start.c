@@ -259,12 +259,23 @@ reset_of(const struct fby_offsets *o, const struct fby_offsets_part *op,
 	return FBY_RESET_EARLIEST;
 }
 
+/*
+ * What is committed in a log that was cut is void.  Nothing might come to be
+ * acked for a long time, and what takes it for a start meanwhile, another
+ * runtime say, is out of range.
+ */
+static bool
+is_void(const struct fby_offsets_part *op, int64_t there)
+{
+	return there > op->committed;
+}
+
 void
 fby_offsets_choose(struct fby_offsets *o, struct fby_offsets_part *op)
 {
 	struct fby_part *pt = op->pt;
 	const struct fby_topics_id *id;
-	int64_t start, watermark = op->watermark, committed;
+	int64_t start, watermark = op->watermark, committed, there;
 	enum fby_start_reset reset;
 	uint64_t topic_id;
 	int32_t epoch;
@@ -284,6 +295,7 @@ fby_offsets_choose(struct fby_offsets *o, struct fby_offsets_part *op)
 		/* We have begun it, and could not commit anything yet. */
 		op->committed = FBY_NONE;
 	}
+	there = op->committed;
 	forget_void(op);
 	/* What we have acked ourselves, and could not commit yet, counts. */
 	committed = FBY_MAX(op->committed, pt->resume);
@@ -310,7 +322,8 @@ fby_offsets_choose(struct fby_offsets *o, struct fby_offsets_part *op)
 		start = go_on(o, op, topic_id, start, &watermark, &epoch);
 		break;
 	}
-	if (committed == FBY_NONE && reset == FBY_RESET_LATEST)
+	if (is_void(op, there) ||
+	    (committed == FBY_NONE && reset == FBY_RESET_LATEST))
 		fby_offsets_commit_first(o, op, topic_id, start, epoch,
 		    watermark);
 	else
