@@ -100,12 +100,13 @@ static const struct fby_failure *
 reason(const struct fby_progress *p, uint32_t row, int first, int end,
     enum fby_failure_role *role)
 {
-	int64_t since = p->parts[row].since - SLACK_MS;
+	const struct fby_progress_part *part = &p->parts[row];
 	const struct fby_failure *f;
 
-	f = last_of(p, row, since, first, end, role);
+	f = last_of(p, row, part->moved_at - SLACK_MS, first, end, role);
 	if (f == NULL)
-		f = last_of(p, FBY_NOROW, since, first, end, role);
+		f = last_of(p, FBY_NOROW, part->since - SLACK_MS, first, end,
+		    role);
 	return f;
 }
 
@@ -224,14 +225,15 @@ look(struct fby_progress *p, uint32_t row, int64_t now)
 	struct fby_progress_part *part = &p->parts[row];
 	bool is_ours = p->handoff->parts[row].state != FBY_ROW_FREE;
 	int64_t acked = fby_handoff_acked(p->handoff, &p->handoff->parts[row]);
+	bool has_moved = !is_ours || !part->is_ours || acked != part->acked;
 
-	if (!is_ours || !part->is_ours || acked != part->acked ||
-	    !has_work(p, row, acked, now)) {
+	if (has_moved || !has_work(p, row, acked, now)) {
 		*part = (struct fby_progress_part){
 			.is_ours = is_ours,
 			.acked = acked,
 			.since = now,
 			.since_wall = fby_clock_wall(),
+			.moved_at = has_moved ? now : part->moved_at,
 		};
 		return;
 	}

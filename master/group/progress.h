@@ -4,7 +4,9 @@
  * stands still for spec.progressTimeout although there is something to read,
  * or something in flight.  It follows from the ledger and the ends of the logs
  * alone, looked at each second; what workers say (failure.h) is the reason
- * that is given, no more.
+ * that is given, no more.  That a partition cannot be fetched librdkafka says
+ * once, perhaps before there was something to read in it: it is the reason
+ * until acked moves.
  *
  * In flight: the role that holds the records has the alarm (SINK, FALLBACK,
  * ON_SUCCESS, DEAD_LETTER).  Nothing in flight: STUCK, the source.  It goes
@@ -31,6 +33,7 @@ struct fby_progress_part {
 	int64_t acked;
 	int64_t since; /* monotonic: of acked; or when there was work again */
 	int64_t since_wall; /* the same, for people */
+	int64_t moved_at;   /* monotonic: of acked; or when it became ours */
 };
 
 struct fby_progress {

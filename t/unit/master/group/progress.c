@@ -98,6 +98,26 @@ what_is_not_read_is_the_sources(void **state)
 	assert_null(alarm_text(FBY_ALARM_STUCK));
 }
 
+/* librdkafka says once that it is refused, when nothing is to be read yet. */
+static void
+what_was_said_before_there_was_something_to_read_is_the_reason(void **state)
+{
+	(void)state;
+	say(0, FBY_FAILURE_SOURCE, "topic authorization failed");
+	say(FBY_NOROW, FBY_FAILURE_SOURCE, "a broker was away");
+	pass(2 * LIMIT);
+	fby_store(&row(0)->high, 20);
+	pass(LIMIT + 1000);
+	assert_non_null(strstr(alarm_text(FBY_ALARM_STUCK),
+	    ": topic authorization failed"));
+	assert_null(strstr(alarm_text(FBY_ALARM_STUCK), "forebay skip"));
+	/* It has read since: whatever it is now, it is not that. */
+	fby_release(&row(0)->acked, 11);
+	pass(LIMIT + 2000);
+	assert_null(
+	    strstr(alarm_text(FBY_ALARM_STUCK), "authorization failed"));
+}
+
 static void
 what_cannot_be_decoded_can_be_skipped(void **state)
 {
@@ -254,6 +274,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(at_the_end_nothing_is_missed),
 		TEST(what_is_not_read_is_the_sources),
+		TEST(
+		    what_was_said_before_there_was_something_to_read_is_the_reason),
 		TEST(what_cannot_be_decoded_can_be_skipped),
 		TEST(what_is_in_flight_is_the_roles_that_complains),
 		TEST(a_reason_of_all_is_taken_where_there_is_none_of_its_own),
