@@ -10,8 +10,9 @@
  *	topic trim NAME OFFSET	deletes the records before it, everywhere
  *	topic leader NAME	for each partition a line: PARTITION NODE
  *				and the nodes that have a replica
- *	acl allow|deny|describe USER topic|group NAME
- *				describe: nothing else is allowed
+ *	acl allow|deny|describe|deny-read USER topic|group NAME
+ *				describe: nothing else is allowed; deny-read:
+ *				all else stays as it is
  *	acl clear USER		all of that user's are removed
  *	coordinator GROUP	the node that it is
  *	ping			exit status 0 once the broker answers
@@ -243,7 +244,8 @@ topic_leader(struct tool *t, const char *name)
 static void
 acl_set(struct tool *t, char **argv)
 {
-	bool deny = strcmp(argv[1], "deny") == 0;
+	bool deny = strncmp(argv[1], "deny", 4) == 0;
+	bool deny_read = strcmp(argv[1], "deny-read") == 0;
 	bool describe = strcmp(argv[1], "describe") == 0;
 	bool topic = strcmp(argv[3], "topic") == 0;
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(t->rk);
@@ -257,8 +259,9 @@ acl_set(struct tool *t, char **argv)
 	acl = rd_kafka_AclBinding_new(topic ? RD_KAFKA_RESOURCE_TOPIC :
 					      RD_KAFKA_RESOURCE_GROUP,
 	    argv[4], RD_KAFKA_RESOURCE_PATTERN_LITERAL, user, "*",
-	    describe ? RD_KAFKA_ACL_OPERATION_DESCRIBE :
-		       RD_KAFKA_ACL_OPERATION_ALL,
+	    deny_read    ? RD_KAFKA_ACL_OPERATION_READ :
+		describe ? RD_KAFKA_ACL_OPERATION_DESCRIBE :
+			   RD_KAFKA_ACL_OPERATION_ALL,
 	    deny ? RD_KAFKA_ACL_PERMISSION_TYPE_DENY :
 		   RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW,
 	    err, sizeof(err));
@@ -500,7 +503,8 @@ main(int argc, char **argv)
 		topic_leader(&t, argv[2]);
 	else if (is(argv, argc, "acl", "allow", 3) ||
 	    is(argv, argc, "acl", "deny", 3) ||
-	    is(argv, argc, "acl", "describe", 3))
+	    is(argv, argc, "acl", "describe", 3) ||
+	    is(argv, argc, "acl", "deny-read", 3))
 		acl_set(&t, argv);
 	else if (is(argv, argc, "acl", "clear", 1))
 		acl_clear(&t, argv[2]);

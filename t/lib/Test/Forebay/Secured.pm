@@ -19,7 +19,9 @@ our ($USER, $PASSWORD) = @{$Test::Forebay::Kafka::USERS{'SCRAM-SHA-512'}};
 # What we do ourselves, over the listener without SASL, is always allowed.
 sub secured_broker
 {
-	return Test::Forebay::Kafka->private(settings => {
+	my (%settings) = @_;
+
+	return Test::Forebay::Kafka->private(settings => { %settings,
 		'authorizer.class.name' =>
 		    'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
 		'super.users' => 'User:ANONYMOUS',

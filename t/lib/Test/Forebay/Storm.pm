@@ -23,8 +23,9 @@ package Test::Forebay::Storm;
 use strict;
 use warnings;
 
-use parent qw(Test::Forebay::Storm::Allowed Test::Forebay::Storm::Asking
-	Test::Forebay::Storm::Broker Test::Forebay::Storm::Hosts);
+use parent qw(Test::Forebay::Storm::Alarms Test::Forebay::Storm::Allowed
+	Test::Forebay::Storm::Asking Test::Forebay::Storm::Broker
+	Test::Forebay::Storm::Edge Test::Forebay::Storm::Hosts);
 
 use List::Util qw(sum0);
 use Test::More;
@@ -105,6 +106,7 @@ sub turn
 	$self->look_at_producers;
 	$self->look_at_host($_) for @{$self->{h}};
 	$self->look_at_jobs;
+	$self->look_at_alarms;
 	sleep $TICK;
 	return;
 }
@@ -114,9 +116,11 @@ sub hindrance
 {
 	my ($self, $row, $h) = @_;
 
+	return "alarm $self->{awaited}{what} is awaited"
+	    if $self->{awaited} && !$row->{mild};
 	return "the broker is $self->{broker_state}"
 	    if $row->{needs} eq 'broker' && $self->{broker_state} ne 'up';
-	return "it is $h->{state}" if $row->{needs} =~ /^(?:up|log|disk)$/ &&
+	return "it is $h->{state}" if $row->{needs} =~ /^(?:up|log|disk|lines)$/ &&
 	    $h->{state} ne 'up';
 	return 'it has no pipe' if $row->{needs} eq 'log' && !$h->{relay};
 	return 'it has no disk' if $row->{needs} eq 'disk' && !$h->{disk};
@@ -145,6 +149,7 @@ sub apply
 	push @{$self->{applied}}, { name => $fault->{name}, time => $time,
 		may => $may, worst => $worst, lasts => $lasts,
 		calm => $row->{calm} };
+	$self->{awaited}{fault} //= $self->{applied}[-1] if $self->{awaited};
 	$self->tell('%s', $what);
 	return;
 }
@@ -170,7 +175,7 @@ sub calm_down
 	my $until = time + patience(120);
 
 	$self->tell('no more faults');
-	while (@{$self->{later}} || @{$self->{jobs}} ||
+	while (@{$self->{later}} || @{$self->{jobs}} || $self->{awaited} ||
 	    $self->{broker_state} ne 'up' ||
 	    grep { $_->{state} ne 'up' } @{$self->{h}}) {
 		die "not everything is running again:\n"
@@ -200,7 +205,7 @@ sub start
 	    map { "$_->{f}{run}/ledger" } @{$self->{h}});
 	$self->{committed} = [map { Test::Forebay::Committed->start(
 	    $self->{broker}, $self->{group}, $_, $LOOK) }
-	    @{$self->{topics}}];
+	    grep { $_ ne $self->{edge} } @{$self->{topics}}];
 	$self->start_host($_) for @{$self->{h}};
 	$self->await_all_held;
 	$self->start_producers;

@@ -15,8 +15,8 @@ use Test::Forebay;
 use Test::Forebay::Storm::Allowed;
 use Test::Forebay::Util;
 
-# Run a command beside everything else; `judge` gets exit status, output and
-# error, and says what is wrong with them.  It is not asked if the host has
+# Run a command beside everything else; `judge` gets exit status, output,
+# error and when it began, and says what is wrong with them.  It is not asked if the host has
 # changed its state in between.
 sub job
 {
@@ -54,7 +54,7 @@ sub judge
 {
 	my ($self, $job, $status) = @_;
 	my $wrong = $job->{judge}->($status, slurp("$job->{dir}/out"),
-	    slurp("$job->{dir}/err"));
+	    slurp("$job->{dir}/err"), $job->{began});
 	my $h = $job->{host};
 
 	return unless $wrong;

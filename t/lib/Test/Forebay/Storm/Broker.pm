@@ -9,20 +9,23 @@ use warnings;
 use List::Util qw(sum0);
 use Time::HiRes qw(time);
 
-use Test::Forebay::Kafka;
+use Test::Forebay::Secured;
 use Test::Forebay::Storm::Outside;
 use Test::Forebay::Util;
 
 my %PARTITIONS = (0 => 6, 1 => 4);
 # Its controller shares the broker's process and its pauses.  If it throws the
 # broker out for one of them, this may take minutes to heal.
-my %SETTINGS = ('broker.session.timeout.ms' => 9000);
+my %SETTINGS = (
+	'broker.session.timeout.ms' => 9000,
+	'allow.everyone.if.no.acl.found' => 'true',
+);
 my $GROWS = 2;			# at most, of each topic
 
 sub start_broker
 {
 	my ($self) = @_;
-	my $b = Test::Forebay::Kafka->private(settings => \%SETTINGS);
+	my $b = secured_broker(%SETTINGS);
 
 	$self->{broker} = $b;
 	$self->{broker_state} = 'up';
@@ -33,6 +36,7 @@ sub start_broker
 	push @{$self->{topics}}, $self->{clock} =
 	    Test::Forebay::Storm::Outside::clock_topic($b);
 	push @{$self->{partitions}}, 1;
+	$self->add_edge;
 	$self->{copy} = $b->topic(6, output => 1, settings =>
 	    ['message.timestamp.after.max.ms=9223372036854775807'])
 	    if $self->{sink} eq 'kafka';
@@ -49,6 +53,7 @@ sub start_producers
 		$self->add_producer($i,
 		    rate => int($self->{share} * $self->{partitions}[$i]));
 	}
+	$self->start_edge;
 	for my $p (@{$self->{producers}}) {
 		wait_until { $p->acked > 100 } 'records flow';
 	}

@@ -5,14 +5,17 @@
 #	name	as printed, and for --only
 #	weight	how often
 #	needs	of the host: `up`, or `any`; of all: `broker`, `log` (the sink
-#		writes into a pipe), `disk` (or into a file on a small disk)
+#		writes into a pipe), `disk` (or into a file on a small disk),
+#		`lines` (either of the two)
 #	draw	what is left to chance, a hash; drawn when the plan is made
 #	code	does it; gets storm, host, and what was drawn
 #	calm	neither keeps others from draining and committing nor moves
 #		partitions to another host
+#	mild	holds no partition up: it may come while an alarm is awaited
 #
 # What has to be said of a fault by some host, as an alarm or a line of its log,
-# if it lasted so many seconds, is in %SAID.
+# if it lasted so many seconds, and of each such fault or of all together, is in
+# %SAID.  `deaf-sink` and `deny` last until a host has said so; see Alarms.pm.
 #
 # `code` returns a reason why it could not be done, or a reference to
 # [ may, at_worst, seconds ]: how many records may come again because of it
@@ -55,13 +58,16 @@ my @TABLE = (
 		[1, $_[0]->between(7, 10)]) } },
 	    code => \&kill_host },
 	{ name => 'hup-same', weight => 3, needs => 'up', calm => 1,
+	    mild => 1,
 	    code => \&hup_same },
 	{ name => 'hup-live', weight => 4, needs => 'up', calm => 1,
+	    mild => 1,
 	    draw => sub { { batch => 50 + $_[0]->below(950) } },
 	    code => \&hup_live },
 	{ name => 'hup-roll', weight => 5, needs => 'up',
 	    calm => 1, code => \&hup_roll },
 	{ name => 'hup-broken', weight => 3, needs => 'up', calm => 1,
+	    mild => 1,
 	    draw => sub { { how => $_[0]->below(3) } },
 	    code => \&hup_broken },
 	{ name => 'leave', weight => 5, needs => 'up',
@@ -96,22 +102,36 @@ my @TABLE = (
 	    draw => sub { { secs => $_[0]->between(2, 10) } },
 	    code => \&join_group },
 	{ name => 'trim', weight => 2, needs => 'broker', calm => 1,
+	    mild => 1,
 	    draw => sub { { topic => $_[0]->below(2) } },
 	    code => \&trim },
 	{ name => 'future', weight => 2, needs => 'broker', calm => 1,
+	    mild => 1,
 	    code => \&future },
 	{ name => 'slow-http', weight => 3, needs => 'up', calm => 1,
+	    mild => 1,
 	    draw => sub { { secs => $_[0]->between(1, 15) } },
 	    code => \&slow_http },
 	{ name => 'scribble', weight => 3, needs => 'up', calm => 1,
+	    mild => 1,
 	    code => \&scribble },
-	{ name => 'ask', weight => 8, needs => 'any', calm => 1,
+	{ name => 'cut-log', weight => 3, needs => 'broker',
+	    draw => sub { { partition => $_[0]->below(2),
+		batches => 1 + $_[0]->below(8),
+		more => $_[0]->pick([1, 0], [3, 1 + $_[0]->below(150)]),
+		down => $_[0]->between(0, 2) } },
+	    code => \&cut_log },
+	{ name => 'deny', weight => 2, needs => 'broker', code => \&deny },
+	{ name => 'deaf-sink', weight => 3, needs => 'lines',
+	    code => \&deaf_sink },
+	{ name => 'ask', weight => 8, needs => 'any', calm => 1, mild => 1,
 	    draw => sub { { what => $_[0]->pick([2, 'status'], [1, 'shm'],
 		[2, 'metrics']) } },
 	    code => \&ask },
 );
 
 my %SAID = (
+	'cut-log' => [0, qr/ its log was cut and (?:has other|ends at) /, 1],
 	future => [0, qr/ event time: \d+ event times were more than /],
 	# Down for two seconds: see kill_broker().
 	'kill-broker' => [17, qr/ broker: no broker can be reached/],
@@ -122,15 +142,23 @@ my %SAID = (
 sub unsaid
 {
 	my ($log, @applied) = @_;
-	my %unsaid;
+	my %due;
 
 	for my $fault (@applied) {
-		my ($least, $said) = @{$SAID{$fault->{name}} // next};
+		my ($least, undef, $each) = @{$SAID{$fault->{name}} // next};
 
-		$unsaid{$fault->{name}} = 1
-		    if $fault->{lasts} >= $least && $log !~ $said;
+		next if $fault->{lasts} < $least;
+		$due{$fault->{name}} = $each ?
+		    ($due{$fault->{name}} // 0) + 1 : 1;
 	}
-	return sort keys %unsaid;
+	return sort grep { times_said($_, $log) < $due{$_} } keys %due;
+}
+
+sub times_said
+{
+	my ($name, $log) = @_;
+
+	return scalar(() = $log =~ /$SAID{$name}[1]/g);
 }
 
 my %BY_NAME = map { $_->{name} => $_ } @TABLE;
@@ -147,7 +175,7 @@ sub plan
 	my $dice = Test::Forebay::Storm::Dice->new($opt{seed});
 	my %only = map { $_ => 1 } @{$opt{only} // []};
 	my @rows = grep { (!%only || $only{$_->{name}}) &&
-	    ($_->{needs} !~ /^(?:log|disk)$/ || $opt{sink} eq 'log') } @TABLE;
+	    ($_->{needs} !~ /^(?:log|disk|lines)$/ || $opt{sink} eq 'log') } @TABLE;
 	my $at = 0;
 	my @plan;
 
@@ -376,6 +404,20 @@ sub full_disk
 	return $why // [0, $storm->in_flight_of($h), $args->{secs}];
 }
 
+# The sink takes nothing until the host has raised the alarm.
+sub deaf_sink
+{
+	my ($storm, $h) = @_;
+
+	return 'it holds no partition' unless $storm->holds_any($h);
+	my $over = $h->{relay} ? $storm->hold($h->{relay}) :
+	    Test::Forebay::Storm::Outside::occupy_disk($h);
+
+	return $over unless ref $over;
+	$storm->await_alarm('sink', [$h], $over);
+	return [0, $storm->in_flight_of($h), 0];
+}
+
 # It gets nothing of ours, but all partitions are given out anew, twice.
 sub join_group
 {
@@ -391,6 +433,25 @@ sub trim
 	my $why = Test::Forebay::Storm::Outside::trim($storm, $args->{topic});
 
 	return $why // [0, 0, 0];
+}
+
+# The broker is away, as in kill_broker().
+sub cut_log
+{
+	my ($storm, $h, $args) = @_;
+	my $why = $storm->cut_log($args);
+	my $most = zombie($storm, $args->{down} + $SESSION);
+
+	return $why // [$most, $most, $args->{down} + 15];
+}
+
+# One topic may not be read; what is acked of it is not committed.
+sub deny
+{
+	my ($storm) = @_;
+	my $why = $storm->deny_edge;
+
+	return $why // [0, $storm->in_flight_of_all, 0];
 }
 
 sub future

@@ -12,7 +12,9 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use Test::Forebay;
+use Test::Forebay::Secured;
 use Test::Forebay::Storm::Allowed;
+use Test::Forebay::Storm::Ledger;
 use Test::Forebay::Storm::Outside;
 use Test::Forebay::Util;
 
@@ -24,14 +26,16 @@ sub add_host
 		setKey => JSON::PP::true(),
 		brokers => [$self->{broker}->bootstrap],
 		topic => $self->{copy} } }) : ();
-	my $f = Test::Forebay->new(broker => $self->{broker},
+	my %secured = secured($self->{broker},
+	    $self->{secrets} //= scratch());
+	my $f = Test::Forebay->new(broker => $self->{broker}, %secured,
 	    topic => $self->{topics}, workers => 2, %sink,
 	    ($self->{keep} ? (dir => $self->keep_in("host-$name")) : ()),
 	    ($n ? (group => $self->{group}) : ()),
 	    config => { 'session.timeout.ms' => 6000 },
-	    host => {
+	    host => { %{$secured{host}},
 		memory => { maxRecords => $Test::Forebay::Storm::Allowed::IN_FLIGHT },
-		workerTimeout => '5s', maxPartitions => 64,
+		progressTimeout => '3s', workerTimeout => '5s', maxPartitions => 64,
 		log => { level => $self->{level} },
 		delivery => $self->{delivery},
 	    });
@@ -178,16 +182,25 @@ sub stop_and_go
 	});
 }
 
-# One process; it goes on when its last pause is over.
+# One process, until what is returned is called; it goes on when its last
+# pause is over.
+sub hold
+{
+	my ($self, $pid) = @_;
+
+	kill('STOP', $pid);
+	$self->{paused}{$pid}++;
+	return sub {
+		kill('CONT', $pid) unless --$self->{paused}{$pid};
+		return 1;
+	};
+}
+
 sub pause
 {
 	my ($self, $pid, $secs) = @_;
 
-	kill('STOP', $pid);
-	$self->{paused}{$pid}++;
-	return $self->later($secs, sub {
-		kill('CONT', $pid) unless --$self->{paused}{$pid};
-	});
+	return $self->later($secs, $self->hold($pid));
 }
 
 # Who was to leave is started again; who was not must not have gone.
@@ -223,8 +236,16 @@ sub is_troubled
 {
 	my ($self) = @_;
 
-	return grep { $_->{name} =~ /^pause-|^kill-broker|^freeze|^full-disk/ &&
+	return grep { $_->{name} =~ /^pause-|^kill-broker|^freeze|^full-disk|^cut|^de/ &&
 	    $_->{time} + $_->{lasts} + $Test::Forebay::Storm::Allowed::FELT > time } @{$self->{applied}};
+}
+
+sub holds_any
+{
+	my ($self, $h) = @_;
+	my $rows = Test::Forebay::Storm::Ledger::rows("$h->{f}{run}/ledger");
+
+	return scalar grep { $_->{state} eq 'HELD' } values %{$rows // {}};
 }
 
 # Children of the master.

@@ -109,18 +109,38 @@ sub can_mount
 	return $status == 0;
 }
 
-# Not a byte is free; then some more in each step, and at last all.
-sub fill_disk
+# Not a byte is free; undef, or why not.
+sub fill_up
 {
-	my ($storm, $h, $secs) = @_;
-	my $filler = "$h->{disk}/filler";
-	my $steps = 5;
+	my ($filler) = @_;
 
 	open(my $fh, '>', $filler) or return "$filler: $!";
 	my $block = "\0" x 1_048_576;
 
 	1 while (syswrite($fh, $block) // 0) > 0;
 	close($fh);
+	return;
+}
+
+# Until what is returned is called; or why not.
+sub occupy_disk
+{
+	my ($h) = @_;
+	my $filler = "$h->{disk}/occupied";
+	my $why = fill_up($filler);
+
+	return $why // sub { return unlink($filler) };
+}
+
+# Not a byte is free; then some more in each step, and at last all.
+sub fill_disk
+{
+	my ($storm, $h, $secs) = @_;
+	my $filler = "$h->{disk}/filler";
+	my $steps = 5;
+	my $why = fill_up($filler);
+
+	return $why if $why;
 	my $size = -s $filler;
 
 	for my $n (1 .. $steps) {
