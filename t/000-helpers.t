@@ -122,6 +122,12 @@ scenario 'the verifier finds what is wrong' => sub {
 	    lost => 1, corrupt => 1);
 	is_verdict(verdict($b, 'torn', @l[0 .. 3], substr($l[4], 0, 30),
 	    @l[4 .. 9]), lost => 0, torn => 1, repeated => 0, status => 0);
+	# Wherever it is torn, its ID included.
+	my @torn = map { substr($l[4], 0, $_) . "\n" } 1 .. length($l[4]) - 2;
+
+	is_verdict(verdict($b, 'torn anywhere', @l[0 .. 3], @torn,
+	    @l[4 .. 9]), lost => 0, torn => scalar @torn, corrupt => 0,
+	    foreign => 0, repeated => 0, status => 0);
 	is_verdict(verdict($b, 'foreign', "hello\n", @l), lost => 0,
 	    foreign => 1);
 };

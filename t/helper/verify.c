@@ -200,9 +200,13 @@ find(const char *p, const char *end, const char *text)
 	return hit ? hit : end;
 }
 
-/* "KEY EventTime - MS Headers - ... ID - TOPIC:PARTITION:OFFSET" */
+/*
+ * "KEY EventTime - MS Headers - ... ID - TOPIC:PARTITION:OFFSET"; torn: it
+ * agrees as far as it goes, and ends within its ID.
+ */
 static bool
-line_agrees(const struct record *r, const char *key_end, const char *end)
+line_agrees(const struct record *r, const char *key_end, const char *end,
+    bool *torn)
 {
 	char want[RECORD_TOPIC_MAX + 64];
 	const char *id = key_end, *next;
@@ -217,6 +221,7 @@ line_agrees(const struct record *r, const char *key_end, const char *end)
 		id = next;
 	n = snprintf(want, sizeof(want), "ID - %s:%d:", r->topic,
 	    (int)r->partition);
+	*torn = end - id <= n && memcmp(id, want, (size_t)(end - id)) == 0;
 	return end - id > n && memcmp(id, want, (size_t)n) == 0;
 }
 
@@ -230,17 +235,24 @@ is_fragment(const char *line, const char *end)
 }
 
 static void
+see_torn(struct verifier *v, const char *line)
+{
+	v->torn++;
+	say(v, "torn line: %.60s...", line);
+}
+
+static void
 see_line(struct verifier *v, const char *line, const char *end, int stream)
 {
 	const char *value = line + strlen(LINE_PAYLOAD), *key, *key_end;
 	enum record_verdict verdict;
+	bool agrees = true, torn = false;
 	struct record r;
 
 	key = find(value, end, " Keys - ");
 	key_end = find(key, end, " EventTime - ");
 	if (key_end == end || find(key_end, end, "ID - ") == end) {
-		v->torn++;
-		say(v, "torn line: %.60s...", line);
+		see_torn(v, line);
 		return;
 	}
 	if (key > value)
@@ -252,8 +264,13 @@ see_line(struct verifier *v, const char *line, const char *end, int stream)
 		v->foreign++;
 		return;
 	}
-	if (verdict == RECORD_CORRUPT ||
-	    (!v->loose && !line_agrees(&r, key_end, end))) {
+	if (verdict != RECORD_CORRUPT && !v->loose)
+		agrees = line_agrees(&r, key_end, end, &torn);
+	if (torn) {
+		see_torn(v, line);
+		return;
+	}
+	if (verdict == RECORD_CORRUPT || !agrees) {
 		v->corrupt++;
 		say(v, "corrupt line: %.*s", (int)FBY_MIN(end - line, 300),
 		    line);
