@@ -23,18 +23,22 @@ fby_aside_suspect(struct fby_record *rec)
 	rec->b->ln->suspects++;
 }
 
-void
-fby_aside_add(struct fby_record *rec)
+static void
+push(struct fby_lane *ln, struct fby_record *rec)
 {
-	struct fby_lane *ln = rec->b->ln;
-
-	fby_aside_suspect(rec);
 	if (ln->nfailed == ln->failed_cap) {
 		ln->failed_cap = FBY_MAX(2 * ln->failed_cap, 16);
 		ln->failed = fby_realloc(ln->failed,
 		    ln->failed_cap * sizeof(ln->failed[0]));
 	}
 	ln->failed[ln->nfailed++] = rec;
+}
+
+void
+fby_aside_add(struct fby_record *rec)
+{
+	fby_aside_suspect(rec);
+	push(rec->b->ln, rec);
 }
 
 bool
@@ -51,6 +55,20 @@ fby_aside_wait(struct fby_lane *ln, int64_t ms)
 	/* One timer for all: they were refused together, mostly. */
 	if (!fby_aside_is_waiting(ln))
 		event_add(&ln->ev_retry, &tv);
+}
+
+void
+fby_aside_until_due(struct fby_record *rec)
+{
+	struct fby_lane *ln = rec->b->ln;
+	int64_t now = fby_clock_mono();
+	struct timeval tv = fby_clock_tv(FBY_MAX(rec->due - now, 0));
+
+	push(ln, rec);
+	if (event_pending(&ln->ev_due, EV_TIMEOUT, NULL) && ln->due <= rec->due)
+		return;
+	ln->due = rec->due;
+	event_add(&ln->ev_due, &tv);
 }
 
 static int

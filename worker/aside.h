@@ -22,6 +22,12 @@ void fby_aside_wait(struct fby_lane *ln, int64_t ms);
 bool fby_aside_is_waiting(const struct fby_lane *ln);
 
 /*
+ * One that is handed over again at rec->due, and that no other waits for.  It
+ * may be taken before that, and is then put back by this.
+ */
+void fby_aside_until_due(struct fby_record *rec);
+
+/*
  * All of them in the order of their offsets, and the list is empty: those
  * that fail again go to a new one.  The caller frees it.
  */

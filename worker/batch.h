@@ -33,6 +33,7 @@ struct fby_record {
 	uint32_t index;              /* in its batch */
 	uint32_t tries;              /* failed attempts at this sink */
 	uint32_t attempts;           /* and at all */
+	int64_t due;                 /* monotonic, ms: is not tried before */
 	uint8_t role;                /* enum fby_sink_role: where it is bound */
 	uint8_t refused_by;          /* the one that refused it last */
 	bool suspect;                /* later ones of its lane wait for it */

@@ -96,6 +96,8 @@ struct fby_lane {
 	size_t nfailed, failed_cap;
 	size_t suspects; /* records that others wait for */
 	struct event ev_retry;
+	struct event ev_due; /* the first of those that wait for their time */
+	int64_t due;         /*   monotonic */
 	uint64_t open, open_bytes; /* not complete */
 	uint64_t nbatches;         /* that refer to this lane */
 	/* not in the row yet */

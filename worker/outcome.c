@@ -104,6 +104,7 @@ void
 fby_outcome_moved(const struct fby_record *rec, enum fby_retry verdict)
 {
 	static const char *const what[] = {
+		[FBY_RETRY_AGAIN] = "is to come again",
 		[FBY_RETRY_FALLBACK] = "goes to the fallback sink",
 		[FBY_RETRY_DEAD_LETTER] = "goes to the dead-letter topic",
 		[FBY_RETRY_DROP] = "is dropped",

@@ -30,7 +30,7 @@ void fby_outcome_batch(const struct fby_batch *b);
 /* A refused record waits; the first of a lane, and the recovery, are said. */
 void fby_outcome_waits(const struct fby_record *rec, const char *why);
 
-/* A refused record goes elsewhere, or is dropped. */
+/* A refused record goes elsewhere, is dropped, or was nacked. */
 void fby_outcome_moved(const struct fby_record *rec, enum fby_retry verdict);
 
 #endif

@@ -36,6 +36,11 @@ struct fby_outlet_ops {
 	 */
 	bool in_order;
 	/*
+	 * It says for each record whether onSuccess gets it; from all others
+	 * onSuccess gets what they have delivered.
+	 */
+	bool names_success;
+	/*
 	 * Everything is delivered when it returns.  NULL: only records.
 	 */
 	void (*run)(struct fby_outlet *out, const struct fby_run *run);

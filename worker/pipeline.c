@@ -76,15 +76,26 @@ finish(struct fby_record *rec)
 void
 fby_pipeline_delivered(struct fby_record *rec)
 {
-	struct fby_lane *ln = rec->b->ln;
-	struct fby_worker *w = ln->w;
+	const struct fby_worker *w = rec->b->ln->w;
 
-	fby_outcome_written(rec);
 	if (rec->role == FBY_SINK_PRIMARY &&
-	    w->outs[FBY_SINK_SUCCESS] != NULL && ln->state != FBY_LANE_DRAINED)
-		route(rec, FBY_SINK_SUCCESS);
-	else
+	    w->outs[FBY_SINK_SUCCESS] != NULL &&
+	    !w->outs[FBY_SINK_PRIMARY]->ops->names_success) {
+		fby_pipeline_succeeded(rec);
+		return;
+	}
+	fby_outcome_written(rec);
+	finish(rec);
+}
+
+void
+fby_pipeline_succeeded(struct fby_record *rec)
+{
+	fby_outcome_written(rec);
+	if (rec->b->ln->state == FBY_LANE_DRAINED)
 		finish(rec);
+	else
+		route(rec, FBY_SINK_SUCCESS);
 }
 
 void
@@ -118,6 +129,21 @@ fby_pipeline_again(struct fby_record *rec)
 	fby_aside_wait(ln, 0);
 }
 
+static void
+note_refusal(struct fby_record *rec, const char *why)
+{
+	enum fby_sink_role role = (enum fby_sink_role)rec->role;
+
+	rec->tries++;
+	fby_lane_failed(rec->b->ln, fby_failure_role(role), 0, why);
+	/* The dead letter tells why it is one, not what else went wrong. */
+	if (role == FBY_SINK_DEAD_LETTER)
+		return;
+	rec->refused_by = (uint8_t)role;
+	rec->why = why;
+	rec->attempts++;
+}
+
 void
 fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 {
@@ -131,14 +157,7 @@ fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 		fby_flight_complete(rec);
 		return;
 	}
-	rec->tries++;
-	fby_lane_failed(ln, fby_failure_role(role), 0, why);
-	/* The dead letter tells why it is one, not what else went wrong. */
-	if (role != FBY_SINK_DEAD_LETTER) {
-		rec->refused_by = (uint8_t)role;
-		rec->why = why;
-		rec->attempts++;
-	}
+	note_refusal(rec, why);
 	fby_aside_suspect(rec);
 	verdict = fby_retry_judge(w->m, role, rec->tries, permanent);
 	if (verdict != FBY_RETRY_AGAIN)
@@ -164,6 +183,44 @@ fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 		finish(rec);
 		break;
 	}
+}
+
+void
+fby_pipeline_fall_back(struct fby_record *rec, const char *why)
+{
+	if (rec->b->ln->state == FBY_LANE_DRAINED) {
+		fby_flight_complete(rec);
+		return;
+	}
+	rec->refused_by = rec->role;
+	rec->why = why;
+	rec->attempts++;
+	fby_outcome_moved(rec, FBY_RETRY_FALLBACK);
+	route(rec, FBY_SINK_FALLBACK);
+}
+
+void
+fby_pipeline_nacked(struct fby_record *rec, const struct fby_nack *nack)
+{
+	struct fby_lane *ln = rec->b->ln;
+	const struct fby_manifest *m = ln->w->m;
+	enum fby_retry verdict;
+
+	if (ln->state == FBY_LANE_DRAINED) {
+		fby_flight_complete(rec);
+		return;
+	}
+	note_refusal(rec, nack->why);
+	verdict = fby_retry_judge_nack(m, rec->tries, nack);
+	fby_outcome_moved(rec, verdict);
+	if (verdict == FBY_RETRY_DEAD_LETTER) {
+		route(rec, FBY_SINK_DEAD_LETTER);
+		return;
+	}
+	rec->due = fby_clock_mono() +
+	    fby_retry_delay_nack(m, (enum fby_sink_role)rec->role, rec->tries,
+		nack, drand48());
+	fby_aside_until_due(rec);
 }
 
 static void
@@ -349,9 +406,12 @@ retry(struct fby_lane *ln)
 {
 	size_t n;
 	struct fby_record **recs = fby_aside_take(ln, &n);
+	int64_t now = fby_clock_mono();
 
 	for (size_t i = 0; i < n; i++)
-		if (is_behind(ln, recs[i]) || !hand_over(ln, recs[i]))
+		if (recs[i]->due > now)
+			fby_aside_until_due(recs[i]);
+		else if (is_behind(ln, recs[i]) || !hand_over(ln, recs[i]))
 			fby_aside_add(recs[i]);
 	free(recs);
 }
@@ -407,6 +467,7 @@ void
 fby_pipeline_lane_init(struct fby_lane *ln)
 {
 	evtimer_assign(&ln->ev_retry, ln->w->base, on_retry, ln);
+	evtimer_assign(&ln->ev_due, ln->w->base, on_retry, ln);
 }
 
 void
@@ -443,6 +504,7 @@ fby_pipeline_forget(struct fby_lane *ln)
 	struct fby_pipeline *pl = ln->w->pl;
 
 	event_del(&ln->ev_retry);
+	event_del(&ln->ev_due);
 	ln->w->budget->records -= fby_acks_in_flight(&ln->acks);
 	for (size_t i = 0; i < ln->nfailed; i++)
 		fby_flight_give_back(ln->failed[i]);

@@ -20,6 +20,7 @@
 #include "shared/manifest/manifest.h"
 
 struct fby_lane;
+struct fby_nack;
 struct fby_record;
 struct fby_run;
 struct fby_worker;
@@ -53,6 +54,18 @@ void fby_pipeline_dropped(struct fby_record *rec);
  */
 void fby_pipeline_failed(struct fby_record *rec, const char *why,
     bool permanent);
+
+/*
+ * The sink has it, and what it has made of it goes on to onSuccess, which is
+ * there.  For a sink that says so for each record (names_success).
+ */
+void fby_pipeline_succeeded(struct fby_record *rec);
+
+/* On to the fallback sink, which is there, at its own wish. */
+void fby_pipeline_fall_back(struct fby_record *rec, const char *why);
+
+/* It is to be given to the sink once more, later; no other waits for it. */
+void fby_pipeline_nacked(struct fby_record *rec, const struct fby_nack *nack);
 
 /* The sink could not do it, through no fault of the record: once more. */
 void fby_pipeline_again(struct fby_record *rec);

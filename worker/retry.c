@@ -68,3 +68,25 @@ fby_retry_delay(const struct fby_manifest *m, enum fby_sink_role role,
 	ms = fmin(ms, (double)rs->cap_ms);
 	return (int64_t)ms;
 }
+
+static bool
+is_spent(const struct fby_nack *nack, uint32_t tries)
+{
+	return nack->max_deliveries > 0 && tries >= nack->max_deliveries;
+}
+
+enum fby_retry
+fby_retry_judge_nack(const struct fby_manifest *m, uint32_t tries,
+    const struct fby_nack *nack)
+{
+	return last_resort(m, is_spent(nack, tries));
+}
+
+int64_t
+fby_retry_delay_nack(const struct fby_manifest *m, enum fby_sink_role role,
+    uint32_t tries, const struct fby_nack *nack, double random)
+{
+	if (nack->delay_ms > 0)
+		return nack->delay_ms;
+	return fby_retry_delay(m, role, tries, is_spent(nack, tries), random);
+}

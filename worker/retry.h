@@ -40,6 +40,13 @@ enum fby_retry {
 	FBY_RETRY_DELIVERED, /* onSuccess is given up */
 };
 
+/* A function wants a record once more. */
+struct fby_nack {
+	const char *why; /* lives as long as the record */
+	int64_t delay_ms;
+	uint32_t max_deliveries; /* 0: without end */
+};
+
 /* After `tries` failed attempts at this sink, at least 1 of them. */
 enum fby_retry fby_retry_judge(const struct fby_manifest *m,
     enum fby_sink_role role, uint32_t tries, bool permanent);
@@ -50,5 +57,16 @@ enum fby_retry fby_retry_judge(const struct fby_manifest *m,
  */
 int64_t fby_retry_delay(const struct fby_manifest *m, enum fby_sink_role role,
     uint32_t tries, bool permanent, double random);
+
+/*
+ * The same after `tries` deliveries that ended with this: it is tried again
+ * after the delay that the function wants, or as a failed one if it wants none,
+ * and after the last delivery goes to the dead-letter topic, if there is one.
+ */
+enum fby_retry fby_retry_judge_nack(const struct fby_manifest *m,
+    uint32_t tries, const struct fby_nack *nack);
+int64_t fby_retry_delay_nack(const struct fby_manifest *m,
+    enum fby_sink_role role, uint32_t tries, const struct fby_nack *nack,
+    double random);
 
 #endif

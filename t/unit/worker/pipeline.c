@@ -4,6 +4,10 @@
  */
 #include "t/unit/unit.h"
 
+#include "shared/base/clock.h"
+
+#include "worker/retry.h"
+
 #include "t/unit/worker/fake_worker.h"
 
 static struct fake_outlet *sink;
@@ -76,6 +80,7 @@ teardown(void **state)
 	while ((ln = TAILQ_FIRST(&w.lanes)) != NULL) {
 		TAILQ_REMOVE(&w.lanes, ln, entry);
 		event_del(&ln->ev_retry);
+		event_del(&ln->ev_due);
 		assert_int_equal(ln->nbatches, 0);
 		fby_lane_free(ln);
 	}
@@ -438,6 +443,125 @@ what_a_sink_never_returned_is_freed_in_the_end(void **state)
 	assert_int_equal(drained, 1);
 }
 
+/* ---- what a function wants -------------------------------------------- */
+
+static struct fby_nack nack = { .why = "not yet" };
+
+static void
+a_nacked_record_comes_again_and_no_other_waits(void **state)
+{
+	(void)state;
+	nack = (struct fby_nack){ .why = "not yet", .delay_ms = 60000 };
+	sink->room = 1;
+	fby_pipeline_start(&w);
+	submit(lane, 3);
+	fby_pipeline_nacked(sink->got[0], &nack);
+	assert_int_equal(lane->suspects, 0);
+	sink->room = SIZE_MAX;
+	fby_pipeline_ready(&w);
+	assert_int_equal(sink->n, 3);
+	/* One that fails is not held up, and does not bring it back early. */
+	fby_pipeline_failed(sink->got[1], "no", false);
+	wait_for_retry();
+	assert_int_equal(sink->n, 4);
+	assert_int_equal(sink->got[3]->msg->offset, 101);
+	delivered(2);
+	delivered(3);
+	/* As if that minute was over. */
+	assert_true(sink->got[0]->due > fby_clock_mono());
+	assert_true(event_pending(&lane->ev_due, EV_TIMEOUT, NULL));
+	sink->got[0]->due = 0;
+	event_active(&lane->ev_due, EV_TIMEOUT, 0);
+	wait_for_retry();
+	assert_int_equal(sink->n, 5);
+	assert_int_equal(sink->got[4]->msg->offset, 100);
+	assert_int_equal(sink->got[4]->tries, 1);
+	delivered(4);
+	fby_pipeline_settle(&w);
+	assert_int_equal(fby_load(&rows[0].acked), 103);
+}
+
+static void
+after_the_last_delivery_a_nacked_one_is_a_dead_letter(void **state)
+{
+	struct fake_outlet *dead = add_outlet(FBY_SINK_DEAD_LETTER,
+	    &record_ops);
+
+	(void)state;
+	nack = (struct fby_nack){ .why = "never", .max_deliveries = 2 };
+	fby_pipeline_start(&w);
+	submit(lane, 1);
+	fby_pipeline_nacked(sink->got[0], &nack);
+	assert_int_equal(dead->n, 0);
+	wait_for_retry();
+	fby_pipeline_nacked(sink->got[1], &nack);
+	assert_int_equal(dead->n, 1);
+	assert_string_equal(dead->got[0]->why, "never");
+	assert_int_equal(dead->got[0]->attempts, 2);
+	fby_pipeline_delivered(dead->got[0]);
+	fby_pipeline_settle(&w);
+	assert_int_equal(fby_load(&rows[0].dead_lettered), 1);
+	assert_int_equal(fby_load(&rows[0].acked), 101);
+}
+
+static void
+a_nacked_record_of_a_released_lane_is_given_back(void **state)
+{
+	(void)state;
+	nack = (struct fby_nack){ .why = "not yet", .delay_ms = 60000 };
+	fby_pipeline_start(&w);
+	submit(lane, 1);
+	fby_pipeline_nacked(sink->got[0], &nack);
+	fby_lane_set_state(lane, FBY_LANE_DRAINING, "revoked");
+	fby_pipeline_stop(lane);
+	fby_pipeline_forget(lane);
+	assert_int_equal(destroyed, 1);
+	assert_false(event_pending(&lane->ev_due, EV_TIMEOUT, NULL));
+	fby_lane_set_state(lane, FBY_LANE_DRAINED, "deadline");
+}
+
+static void
+a_function_may_send_a_record_to_the_fallback(void **state)
+{
+	struct fake_outlet *fallback = add_outlet(FBY_SINK_FALLBACK,
+	    &record_ops);
+
+	(void)state;
+	fby_pipeline_start(&w);
+	submit(lane, 1);
+	fby_pipeline_fall_back(sink->got[0], "asked for");
+	assert_int_equal(fallback->n, 1);
+	assert_int_equal(lane->suspects, 0);
+	fby_pipeline_delivered(fallback->got[0]);
+	fby_pipeline_settle(&w);
+	assert_int_equal(fby_load(&rows[0].fallback), 1);
+	assert_int_equal(fby_load(&slot.sink_errors), 0);
+}
+
+static void
+a_function_says_what_goes_to_onsuccess(void **state)
+{
+	static struct fby_outlet_ops names;
+	struct fake_outlet *success = add_outlet(FBY_SINK_SUCCESS, &record_ops);
+
+	(void)state;
+	names = record_ops;
+	names.names_success = true;
+	sink = add_outlet(FBY_SINK_PRIMARY, &names);
+	fby_pipeline_start(&w);
+	submit(lane, 2);
+	delivered(0);
+	assert_int_equal(success->n, 0);
+	fby_pipeline_succeeded(sink->got[1]);
+	assert_int_equal(success->n, 1);
+	fby_pipeline_delivered(success->got[0]);
+	fby_pipeline_settle(&w);
+	assert_int_equal(fby_load(&rows[0].delivered), 2);
+	assert_int_equal(fby_load(&slot.sink_writes), 2);
+	assert_int_equal(fby_load(&slot.success_writes), 1);
+	assert_int_equal(fby_load(&rows[0].acked), 102);
+}
+
 int
 main(void)
 {
@@ -459,6 +583,11 @@ main(void)
 		TEST(what_no_sink_has_seen_goes_back_unread),
 		TEST(what_comes_after_the_release_is_stale),
 		TEST(what_a_sink_never_returned_is_freed_in_the_end),
+		TEST(a_nacked_record_comes_again_and_no_other_waits),
+		TEST(after_the_last_delivery_a_nacked_one_is_a_dead_letter),
+		TEST(a_nacked_record_of_a_released_lane_is_given_back),
+		TEST(a_function_may_send_a_record_to_the_fallback),
+		TEST(a_function_says_what_goes_to_onsuccess),
 	};
 
 	return UNIT_RUN(tests);
