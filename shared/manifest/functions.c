@@ -24,9 +24,6 @@
 static const char *const not_yet[FBY_FUNCTION_N] = {
 	[FBY_FUNCTION_TRANSFORMER] = "the C workers run no transformer yet",
 	[FBY_FUNCTION_MAP] = "the C workers run no map function yet",
-	[FBY_FUNCTION_SINK] = "the C workers do not write to this yet",
-	[FBY_FUNCTION_FALLBACK] = "the C workers do not write to this yet",
-	[FBY_FUNCTION_SUCCESS] = "the C workers do not write to this yet",
 };
 /* clang-format on */
 

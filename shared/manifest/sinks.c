@@ -257,7 +257,12 @@ check_exactly_once(const struct fby_manifest *m, struct fby_err *err)
 
 		if (!sink->present && i != FBY_SINK_PRIMARY)
 			continue;
-		if (!sink->kafka.present ||
+		if (sink->function)
+			fby_err_add(err, pos,
+			    "%s: exactlyOnce cannot take back what a "
+			    "user-defined function has done; %s.udsink is one",
+			    path, roles[i].path);
+		else if (!sink->kafka.present ||
 		    !is_same_cluster(&m->source, &sink->kafka))
 			fby_err_add(err, pos,
 			    "%s: exactlyOnce needs a Kafka sink with the very "

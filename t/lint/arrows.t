@@ -43,7 +43,8 @@ my %may = (
 
 	# The last is what protoc-c makes.
 	'worker' => [@shared, qw(worker/sink worker/function/proto)],
-	'worker/sink' => [@shared, qw(worker worker/function/proto)],
+	'worker/sink' => [@shared, qw(worker worker/function
+	    worker/function/proto)],
 	# A client of gRPC, which knows no records.
 	'worker/function' => [qw(shared/base shared/boundary)],
 );

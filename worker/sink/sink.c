@@ -31,6 +31,8 @@ open_one(struct fby_worker *w, enum fby_sink_role role)
 {
 	const struct fby_sink *sink = &w->m->sinks[role];
 
+	if (sink->function)
+		return fby_sink_function_open(w, role);
 	if (sink->log)
 		return open_log(w);
 	if (sink->blackhole)

@@ -27,6 +27,8 @@ struct fby_outlet *fby_sink_log_open(struct fby_worker *w);
 struct fby_outlet *fby_sink_blackhole_open(struct fby_worker *w);
 struct fby_outlet *fby_sink_kafka_open(struct fby_worker *w,
     enum fby_sink_role role);
+struct fby_outlet *fby_sink_function_open(struct fby_worker *w,
+    enum fby_sink_role role);
 struct fby_outlet *fby_sink_kafka_txn_open(struct fby_worker *w);
 
 #endif

@@ -112,6 +112,7 @@ static void
 null_and_empty_are_two_things(void **state)
 {
 	(void)state;
+	rec->msg->payload = NULL;
 	assert_null(fby_content_value(rec).p);
 	assert_int_equal(fby_content_nkeys(rec), 0);
 	fby_content_set_value(rec, text(""));

@@ -59,6 +59,9 @@ rd_kafka_message_leader_epoch(const rd_kafka_message_t *msg)
 	return 3;
 }
 
+static char payload[] = "0123456789";
+_Static_assert(sizeof(payload) == RECORD_BYTES + 1, "RECORD_BYTES of it");
+
 static inline rd_kafka_message_t *
 message(int64_t offset)
 {
@@ -66,6 +69,7 @@ message(int64_t offset)
 
 	assert_non_null(msg);
 	msg->offset = offset;
+	msg->payload = payload;
 	msg->len = RECORD_BYTES;
 	return msg;
 }

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A connection to a function that is not there: what is sent stays in a buffer,
+ * and the test answers.
+ */
+#ifndef FBY_UNIT_FAKE_FUNCTION_H
+#define FBY_UNIT_FAKE_FUNCTION_H
+
+#include "t/unit/unit.h"
+
+#include <event2/buffer.h>
+
+#include "shared/manifest/manifest.h"
+
+#include "worker/function/function.h"
+
+struct fby_function_conn {
+	const struct fby_function_conn_ops *ops;
+	void *arg;
+	struct evbuffer *out;
+	unsigned sends;
+	size_t in_flight;
+	char why[200]; /* of the failure; "" */
+};
+
+static struct fby_function_conn conn;
+
+const struct fby_service {
+	int unused;
+} fby_function_sink;
+
+struct fby_function_conn *
+fby_function_conn_new(struct event_base *base,
+    const struct fby_function_conf *conf,
+    const struct fby_function_conn_ops *ops, void *arg)
+{
+	(void)base;
+	assert_string_equal(conf->role, "sink");
+	assert_string_equal(conf->socket, "sink.sock");
+	conn = (struct fby_function_conn){
+		.ops = ops,
+		.arg = arg,
+		.out = evbuffer_new(),
+	};
+	return &conn;
+}
+
+void
+fby_function_conn_free(struct fby_function_conn *c)
+{
+	evbuffer_free(c->out);
+}
+
+struct evbuffer *
+fby_function_conn_output(struct fby_function_conn *c)
+{
+	return c->out;
+}
+
+void
+fby_function_conn_send(struct fby_function_conn *c)
+{
+	c->sends++;
+}
+
+void
+fby_function_conn_fail(struct fby_function_conn *c, const char *why)
+{
+	snprintf(c->why, sizeof(c->why), "%s", why);
+}
+
+void
+fby_function_conn_called(struct fby_function_conn *c, size_t n)
+{
+	c->in_flight += n;
+}
+
+void
+fby_function_conn_answered(struct fby_function_conn *c, bool is_error,
+    int64_t us)
+{
+	(void)is_error;
+	assert_true(us >= 0);
+	c->in_flight--;
+}
+
+void
+fby_function_conn_forgot(struct fby_function_conn *c, size_t n)
+{
+	c->in_flight -= n;
+}
+
+/* The manifest's own would bring all of librdkafka along. */
+const char *
+fby_function_word(enum fby_function_role role)
+{
+	return role == FBY_FUNCTION_SINK ? "sink" : "none";
+}
+
+const char *
+fby_function_socket(enum fby_function_role role)
+{
+	(void)role;
+	return "sink.sock";
+}
+
+const char *
+fby_function_info(enum fby_function_role role)
+{
+	(void)role;
+	return "sinker-server-info";
+}
+
+const char *
+fby_manifest_function_dir(const struct fby_manifest *m,
+    enum fby_function_role role, uint32_t slot_no, char buf[FBY_FUNCTION_DIR])
+{
+	(void)m;
+	(void)role;
+	snprintf(buf, FBY_FUNCTION_DIR, "/functions/%" PRIu32, slot_no);
+	return buf;
+}
+
+int64_t
+fby_manifest_function_instance(const struct fby_manifest *m,
+    enum fby_function_role role, uint32_t slot_no)
+{
+	(void)m;
+	(void)role;
+	return slot_no;
+}
+
+#endif
