@@ -309,6 +309,10 @@ fby_handoff_epoch_before(const struct fby_handoff *h, const struct fby_part *pt)
 	    fby_load(&fby_handoff_row(h, pt)->leader_epoch) :
 	    pt->epoch_before;
 
+	/* Until its holder has acked something it is what it was granted with:
+	 * a holder that dies before must not make it unknown. */
+	if (epoch < 0 && fby_handoff_acked(h, pt) == pt->acked)
+		epoch = pt->epoch_before;
 	return FBY_MAX(epoch, -1);
 }
 

@@ -275,6 +275,30 @@ a_log_that_was_cut_is_read_again_from_there(void **state)
 	assert_int_equal(w->h.cuts, 1);
 }
 
+/* Or the next one would not see that the log was cut. */
+static void
+the_epoch_outlives_a_holder_that_has_acked_nothing(void **state)
+{
+	struct world *w = *state;
+	struct fby_part *pt = &w->h.parts[0];
+	struct fby_ledger_row *row;
+
+	hold(w);
+	row = fby_handoff_row(&w->h, pt);
+	assert_int_equal(fby_load(&row->leader_epoch), -1);
+	assert_int_equal(fby_handoff_epoch_before(&w->h, pt), 3);
+	fby_handoff_holder_gone(&w->h, 2);
+	assert_int_equal(pt->state, FBY_ROW_IDLE);
+	assert_int_equal(pt->epoch_before, 3);
+	/* One that acks and does not say of which epoch. */
+	plan(w, slot2, yes, 1);
+	fby_store(&row->high, 200);
+	fby_release(&row->acked, 150);
+	fby_handoff_holder_gone(&w->h, 2);
+	assert_int_equal(pt->acked, 150);
+	assert_int_equal(pt->epoch_before, -1);
+}
+
 static void
 what_was_acked_before_the_cut_stays(void **state)
 {
@@ -476,6 +500,7 @@ main(void)
 		TEST(a_release_of_an_old_epoch_is_counted_and_ignored),
 		TEST(out_of_range_is_resolved_anew),
 		TEST(a_log_that_was_cut_is_read_again_from_there),
+		TEST(the_epoch_outlives_a_holder_that_has_acked_nothing),
 		TEST(what_was_acked_before_the_cut_stays),
 		TEST(a_second_worker_takes_over_half_without_ping_pong),
 		TEST(what_is_assigned_while_it_leaves_is_resolved_when_it_has),
