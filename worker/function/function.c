@@ -384,12 +384,11 @@ look(struct fby_function_conn *c)
 static void
 become_ready(struct fby_function_conn *c)
 {
-	char version[48] = "";
+	bool is_known = strcmp(c->info.language, "unknown") != 0;
 
-	if (c->info.version[0] != '\0')
-		snprintf(version, sizeof(version), " %s", c->info.version);
-	fby_notice("function %s: ready: SDK for %s%s%s", c->role,
-	    c->info.language, version,
+	fby_notice("function %s: ready: %s%s%s%s%s", c->role,
+	    is_known ? "SDK for " : "SDK ", c->info.language,
+	    c->info.version[0] != '\0' ? " " : "", c->info.version,
 	    c->npeers > 1 ? ", several processes" : "");
 	c->waits_since = 0;
 	set_why(c, "");

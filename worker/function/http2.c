@@ -210,6 +210,20 @@ on_error(nghttp2_session *session, int code, const char *text, size_t len,
 	return 0;
 }
 
+/* Not all faults have words: the code that we tell the peer has a name. */
+static int
+on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	if (frame->hd.type == NGHTTP2_GOAWAY &&
+	    frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+		const char *name = nghttp2_http2_strerror(
+		    frame->goaway.error_code);
+
+		on_error(session, 0, name, strlen(name), arg);
+	}
+	return 0;
+}
+
 static bool
 has_room(struct fby_http2 *h)
 {
@@ -495,6 +509,8 @@ make_session(struct fby_http2 *h)
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cbs, on_data);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cbs, on_frame);
 	nghttp2_session_callbacks_set_error_callback2(cbs, on_error);
+	nghttp2_session_callbacks_set_on_frame_send_callback(cbs,
+	    on_frame_sent);
 	nghttp2_session_callbacks_set_on_stream_close_callback(cbs,
 	    on_stream_close);
 	if (nghttp2_session_client_new(&session, cbs, h) != 0)

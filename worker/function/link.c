@@ -37,6 +37,8 @@ struct fby_link {
 	bool by_garbage;
 };
 
+static const char shutting_down[] = "it is shutting down";
+
 static void
 move(struct fby_link *l, enum fby_link_stage stage)
 {
@@ -129,7 +131,7 @@ on_done(void *arg, unsigned code, const char *text)
 
 	l->call = NULL;
 	if (l->stage == FBY_LINK_LEAVING && code == FBY_GRPC_OK)
-		give_up(l, false, fby_strdup("it is shutting down"));
+		give_up(l, false, fby_strdup(shutting_down));
 	else
 		give_up_call(l, g, l->service->call + 1, code, text);
 }
@@ -216,7 +218,7 @@ on_leaving(void *arg, uint32_t error, const char *text)
 			error, *text ? ": " : "", text));
 	} else if (l->stage != FBY_LINK_READY) {
 		if (l->stage != FBY_LINK_LEAVING)
-			give_up(l, false, fby_strdup("it is shutting down"));
+			give_up(l, false, fby_strdup(shutting_down));
 	} else {
 		/* It answers what it has, and then ends the call. */
 		fby_grpc_end(l->call);
@@ -232,6 +234,10 @@ on_closed(void *arg, const char *why)
 	if (l->why == NULL) {
 		l->why = fby_strdup(why);
 		l->by_garbage = fby_http2_is_garbage(l->h);
+	}
+	if (l->stage == FBY_LINK_LEAVING && !l->by_garbage) {
+		free(l->why);
+		l->why = fby_strdup(shutting_down);
 	}
 	fby_http2_free(l->h);
 	l->h = NULL;

@@ -99,7 +99,7 @@ struct fault {
 static const struct fault faults[] = {
 	{ break_close, "the peer closed the connection", false },
 	{ break_half, "the peer closed the connection", false },
-	{ break_bytes, "HTTP/2: ", true },
+	{ break_bytes, "HTTP/2: FRAME_SIZE_ERROR", true },
 	{ break_large,
 	    "sink.v1.Sink/SinkFn: RESOURCE_EXHAUSTED: a message of 67108865 "
 	    "bytes; at most 67108864 are taken",
@@ -166,6 +166,20 @@ a_server_that_shuts_down_answers_what_it_has(void **state)
 	until(w.nlost == 1);
 	assert_string_equal(w.why, "it is shutting down");
 	assert_false(w.by_garbage);
+	close_world();
+}
+
+/* As servers do that have no time. */
+static void
+a_server_that_shuts_down_may_just_be_gone(void **state)
+{
+	(void)state;
+	open_ready();
+	nghttp2_submit_shutdown_notice(server.session);
+	server_write();
+	break_close();
+	until(w.nlost == 1);
+	assert_string_equal(w.why, "it is shutting down");
 	close_world();
 }
 
@@ -284,6 +298,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_fault_is_one_reason_and_a_new_connection),
 		cmocka_unit_test(a_server_that_shuts_down_answers_what_it_has),
+		cmocka_unit_test(a_server_that_shuts_down_may_just_be_gone),
 		cmocka_unit_test(
 		    a_server_that_shuts_down_is_not_waited_for_without_end),
 		cmocka_unit_test(a_page_is_recognised),
