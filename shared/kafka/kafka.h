@@ -22,7 +22,7 @@ typedef struct rd_kafka_conf_s rd_kafka_conf_t;
 
 enum fby_kafka_client {
 	FBY_KAFKA_MEMBER,   /* the master: group member, fetches nothing */
-	FBY_KAFKA_FETCHER,  /* a worker's consumer: assign() only */
+	FBY_KAFKA_FETCHER,  /* a worker's consumer: rd_kafka_assign() only */
 	FBY_KAFKA_PRODUCER, /* a worker's, for FBY_SINK_PRIMARY */
 	/* and those for the other roles: FBY_KAFKA_PRODUCER + role */
 	FBY_KAFKA_CLIENTS = FBY_KAFKA_PRODUCER + FBY_SINK_N
