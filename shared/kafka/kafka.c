@@ -65,8 +65,7 @@ static const struct setting forced[] = { { CONSUMER, "enable.auto.commit",
 	{ PRODUCER, "delivery.report.only.error", "false" },
 	{ ALL, "log.queue", "true" }, { 0, NULL, NULL } };
 
-/* What concerns the membership means nothing to a client with
- * rd_kafka_assign(). */
+/* What concerns the membership means nothing to a client that joins none. */
 static const char *const member_only[] = {
 	"group.instance.id",
 	"group.protocol",

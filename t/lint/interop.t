@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The worker in Python is an example to write others by: one file, that can be
-# read in one go.
+# read in one go; and the page that it was written from tells today's ABI.
 use strict;
 use warnings;
 
@@ -18,5 +18,9 @@ is_deeply([grep { !m{/numaflow\.py$} } files(qr{^t/interop/[^/]+\.py$})],
     [$worker], 'it is one file');
 cmp_ok(scalar @lines, '<=', 300, 'of 300 lines');
 is("@wide", '', 'that are not too wide');
+
+my ($abi) = slurp('shared/boundary/proto.h') =~ /^#define FBY_ABI (\d+)/m;
+is_deeply([slurp('shared/README') =~ /\b(?:ABI|abi) +(\d+)/g], [$abi, $abi],
+    'shared/README tells the ABI of proto.h, twice');
 
 done_testing();
