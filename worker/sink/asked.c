@@ -63,8 +63,9 @@ fby_asked_take(struct fby_asked *a, size_t i)
 static bool
 is_named(const struct fby_asked *a, size_t i, const void *id, size_t len)
 {
+	/* protobuf-c has NULL for an empty one. */
 	return a->v[i].id_len == len &&
-	    memcmp(a->ids.p + a->v[i].id, id, len) == 0;
+	    (len == 0 || memcmp(a->ids.p + a->v[i].id, id, len) == 0);
 }
 
 /* FNV-1a. */

@@ -107,7 +107,8 @@ garbage_id(struct sink_function *s, const ProtobufCBinaryData *id,
 	struct fby_str text;
 
 	fby_str_init(&text);
-	fby_str_escape(&text, id->data, FBY_MIN(id->len, (size_t)64));
+	if (id->len > 0)
+		fby_str_escape(&text, id->data, FBY_MIN(id->len, (size_t)64));
 	garbage(s, "it answers for id \"%s\"%s, %s", text.p,
 	    id->len > 64 ? "..." : "", what);
 	fby_str_fini(&text);

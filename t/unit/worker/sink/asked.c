@@ -69,7 +69,8 @@ each_answer_is_for_one_that_was_asked(void **state)
 
 	(void)state;
 	ask(3);
-	assert_int_equal(fby_asked_find(&asked, "", 0, &i), FBY_ASKED_UNKNOWN);
+	assert_int_equal(fby_asked_find(&asked, NULL, 0, &i),
+	    FBY_ASKED_UNKNOWN);
 	assert_int_equal(find(3, &i), FBY_ASKED_UNKNOWN);
 	take(2);
 	assert_int_equal(find(2, &i), FBY_ASKED_TWICE);

@@ -472,6 +472,14 @@ what_makes_no_sense_ends_the_connection(void **state)
 	turn();
 	answer_id("nobody", 0, "");
 	ends_with("it answers for id \"nobody\", which it was not asked about");
+	submit(lane, 1);
+	turn();
+	answer_id("", 0, "");
+	assert_string_equal(conn.why,
+	    "it answers for id \"\", which it was not asked about");
+	lose(true);
+	answer(101, 0);
+	answer_end();
 }
 
 static void
