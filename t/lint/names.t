@@ -1,8 +1,10 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# What a comment names is there: file.c and file.h in the tree, name() in its
-# code, or either in what the tree includes.  (NAME.c stands for any.)
+# Each file is named in the README of its program (those of compare/ in
+# compare.h), and what a comment names is there: file.c and file.h in the tree,
+# name() in its code, or either in what the tree includes.  (NAME.c stands for
+# any.)
 use strict;
 use warnings;
 
@@ -60,6 +62,25 @@ for my $path (@sources) {
 		}
 	}
 	is(join("\n", @wrong), '', "$path names what is there");
+}
+
+# Who looks for a file finds it in the README of its program: by its name, or
+# as the _part of X in what is said of X, or as one of X_*.
+for my $program (qw(master worker)) {
+	my $text = slurp("$program/README");
+	my @missing;
+
+	for my $path (grep { m{^$program/} } @sources) {
+		my $name = $path =~ s{.*/}{}r =~ s/\.[ch]$//r;
+		my ($part) = $name =~ /(_\w+)$/;
+
+		next if $path =~ m{^master/compare/} || $name =~ /_own$/;
+		push @missing, $path
+		    if $text !~ /\b$name\b/ && (!$part ||
+		    $text !~ /(?<!\w)$part\b/ &&
+		    $text !~ /\b\Q@{[$name =~ s{_.*}{}r]}\E_\*/);
+	}
+	is("@missing", '', "$program/README names its files");
 }
 
 done_testing();
