@@ -25,6 +25,7 @@ static void
 on_plan(evutil_socket_t fd, short what, void *arg)
 {
 	struct fby_master *mst = arg;
+	const struct timeval next_turn = { 0 };
 	uint32_t slots[FBY_SLOTS_MAX];
 	bool ready[FBY_SLOTS_MAX];
 	uint32_t canaries[FBY_SLOTS_MAX];
@@ -47,7 +48,8 @@ on_plan(evutil_socket_t fd, short what, void *arg)
 	pl.nslots = fby_supervisor_eligible(&mst->sup, slots, ready);
 	pl.ncanaries = fby_supervisor_canaries(&mst->sup, canaries);
 	pl.nisolation = fby_supervisor_isolation(&mst->sup, isolation);
-	fby_plan_make(&mst->handoff, &pl);
+	if (fby_plan_make(&mst->handoff, &pl))
+		evtimer_add(&mst->ev_plan, &next_turn);
 }
 
 static void

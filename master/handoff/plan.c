@@ -13,6 +13,8 @@
 #include "master/handoff/handoff_own.h"
 #include "master/handoff/suspicion.h"
 
+#define SLICE 500 /* grants and moves: a millisecond or two */
+
 static bool
 is_ready(const struct fby_handoff_plan *pl, uint32_t slot)
 {
@@ -31,12 +33,12 @@ is_ordinary(const struct fby_part *pt)
 	    pt->state != FBY_ROW_RELEASED && pt->state != FBY_ROW_QUARANTINED;
 }
 
-void
+bool
 fby_plan_make(struct fby_handoff *h, const struct fby_handoff_plan *pl)
 {
 	struct fby_assign_part *ap = fby_calloc(h->nparts, sizeof(*ap));
 	struct fby_part **pts = fby_calloc(h->nparts, sizeof(*pts));
-	size_t n = 0;
+	size_t n = 0, told = 0;
 
 	for (uint32_t i = 0; i < h->nparts; i++) {
 		struct fby_part *pt = &h->parts[i];
@@ -51,7 +53,7 @@ fby_plan_make(struct fby_handoff *h, const struct fby_handoff_plan *pl)
 	fby_assign_plan_canary(ap, n, pl->slots, pl->nslots, pl->canaries,
 	    pl->ncanaries,
 	    pl->ncanaries ? fby_assign_quota(n, pl->canary_share) : 0);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && told < SLICE; i++) {
 		struct fby_part *pt = pts[i];
 		uint32_t target = ap[i].target;
 
@@ -61,10 +63,14 @@ fby_plan_make(struct fby_handoff *h, const struct fby_handoff_plan *pl)
 			fby_handoff_grant(h, pt, target);
 		else if (pt->state == FBY_ROW_HELD && target != pt->slot)
 			fby_handoff_move(h, pt, target, pl->drain_ms);
+		else
+			continue;
+		told++;
 	}
 	free(pts);
 	free(ap);
 	fby_suspicion_plan(h, pl);
+	return told == SLICE;
 }
 
 /* What could not be read has moved, or is at its end. */

@@ -11,8 +11,12 @@
 struct fby_handoff;
 struct fby_handoff_plan;
 
-/* Bring lanes to where the balance, and suspicion, want them. */
-void fby_plan_make(struct fby_handoff *h, const struct fby_handoff_plan *pl);
+/*
+ * Bring lanes to where the balance, and suspicion, want them; so many at a time
+ * that a worker's messages do not keep the loop from turning.  true: there are
+ * more, for another turn.
+ */
+bool fby_plan_make(struct fby_handoff *h, const struct fby_handoff_plan *pl);
 
 /*
  * Every second: who has got past what was suspected or could not be read, and

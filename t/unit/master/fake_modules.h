@@ -238,8 +238,8 @@ size_t fby_handoff_leaving(const struct fby_handoff *h)
 	{ (void)h; return nleaving; }
 void fby_handoff_revoke_all(struct fby_handoff *h, bool lost, int64_t drain_ms)
 	{ (void)h; note("revoke(%s%" PRId64 ")", lost ? "lost " : "", drain_ms); }
-void fby_plan_make(struct fby_handoff *h, const struct fby_handoff_plan *pl)
-	{ (void)h; (void)pl; note("plan"); }
+bool fby_plan_make(struct fby_handoff *h, const struct fby_handoff_plan *pl)
+	{ (void)h; (void)pl; note("plan"); return false; }
 void fby_plan_watch(struct fby_handoff *h, int64_t now, int64_t limit_ms)
 	{ (void)h; (void)now; (void)limit_ms; note("watch"); }
 void fby_suspicion_policy(struct fby_handoff *h, unsigned kills, bool has)
