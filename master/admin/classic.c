@@ -8,14 +8,6 @@
 
 #include "shared/base/str.h"
 
-#define NAME_MAX_LEN 128
-
-/* The family that the lines are of. */
-struct family {
-	char name[NAME_MAX_LEN];
-	const char *suffix, *type; /* type: as it is called here */
-};
-
 static bool
 begins(const char *line, size_t len, const char *with)
 {
@@ -31,11 +23,11 @@ name_len(const char *text, size_t len)
 	const char *blank = memchr(text, ' ', len);
 	size_t n = blank ? (size_t)(blank - text) : len;
 
-	return n < NAME_MAX_LEN ? n : 0;
+	return n < FBY_CLASSIC_NAME ? n : 0;
 }
 
 static void
-take_type(struct family *f, const char *text, size_t len)
+take_type(struct fby_classic *f, const char *text, size_t len)
 {
 	static const struct {
 		const char *open, *suffix, *classic;
@@ -60,7 +52,8 @@ take_type(struct family *f, const char *text, size_t len)
 }
 
 static void
-write_line(struct fby_str *s, struct family *f, const char *line, size_t len)
+write_line(struct fby_str *s, struct fby_classic *f, const char *line,
+    size_t len)
 {
 	size_t n;
 
@@ -79,17 +72,18 @@ write_line(struct fby_str *s, struct family *f, const char *line, size_t len)
 	}
 }
 
-void
-fby_classic_write(struct fby_str *s, const char *text, size_t len)
+size_t
+fby_classic_write(struct fby_classic *f, struct fby_str *s, const char *text,
+    size_t len, size_t most)
 {
-	struct family f = { .suffix = "", .type = "gauge" };
-	const char *end = text + len;
+	const char *at = text, *end = text + len;
 
-	while (text < end) {
-		const char *lf = memchr(text, '\n', (size_t)(end - text));
-		size_t n = lf ? (size_t)(lf - text) : (size_t)(end - text);
+	while (at < end && (size_t)(at - text) < most) {
+		const char *lf = memchr(at, '\n', (size_t)(end - at));
+		size_t n = lf ? (size_t)(lf - at) : (size_t)(end - at);
 
-		write_line(s, &f, text, n);
-		text += n + 1;
+		write_line(s, f, at, n);
+		at += n + (lf != NULL);
 	}
+	return (size_t)(at - text);
 }

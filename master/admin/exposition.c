@@ -7,6 +7,7 @@
 #include "master/admin/exposition.h"
 
 #include <event2/buffer.h>
+#include <event2/event.h>
 #include <zlib.h>
 
 #include "shared/base/clock.h"
@@ -21,11 +22,59 @@
 #define GZIP_WINDOW 31 /* deflateInit2(): 15, and 16 for gzip */
 #define GZIP_MEMORY 8
 
+#define PIECE_BYTES (256 << 10) /* of a text that is made another of */
+#define NONE FBY_EXPOSITION_FORMS
+
 struct fby_exposition_text {
 	unsigned refs;
+	int64_t begun_at; /* monotonic: what it tells is no older */
 	size_t len;
 	char *p; /* heap */
 };
+
+struct fby_exposition_making {
+	int64_t begun_at;
+	struct fby_str s;                 /* what there is of it */
+	struct fby_metrics_text *metrics; /* or: */
+	struct fby_exposition_text *of;   /* NULL: it is not whole yet */
+	size_t at;                        /* in `of` */
+	struct fby_classic classic;
+	z_stream z;
+	bool deflates;
+};
+
+struct fby_exposition_waiter {
+	size_t form;
+	fby_exposition_fn fn;
+	void *arg;
+	struct fby_exposition_waiter *next;
+};
+
+static size_t
+form_of(enum fby_exposition_format format, bool gzip)
+{
+	return 2 * (size_t)format + gzip;
+}
+
+static bool
+is_gzip(size_t form)
+{
+	return form % 2 == 1;
+}
+
+/* Of which other form it is made; NONE: of what is measured. */
+static size_t
+made_of(size_t form)
+{
+	static const size_t of[FBY_EXPOSITION_FORMS] = {
+		NONE,                           /* OpenMetrics */
+		2 * FBY_EXPOSITION_OPENMETRICS, /* and gzip */
+		2 * FBY_EXPOSITION_OPENMETRICS, /* classic */
+		2 * FBY_EXPOSITION_CLASSIC,     /* and gzip */
+	};
+
+	return of[form];
+}
 
 static void
 unref(struct fby_exposition_text *t)
@@ -42,15 +91,6 @@ on_sent(const void *data, size_t len, void *arg)
 	(void)data;
 	(void)len;
 	unref(arg);
-}
-
-void
-fby_exposition_fini(struct fby_exposition *x)
-{
-	for (size_t f = 0; f < FBY_EXPOSITION_FORMATS; f++)
-		for (size_t z = 0; z < 2; z++)
-			unref(x->texts[f][z]);
-	memset(x, 0, sizeof(*x));
 }
 
 /* ---- which one? ------------------------------------------------------- */
@@ -92,87 +132,234 @@ fby_exposition_type(enum fby_exposition_format format)
 
 /* ---- making it -------------------------------------------------------- */
 
-static struct fby_exposition_text *
-new_text(char *p, size_t len)
+static bool
+is_fresh(const struct fby_exposition_text *t, int64_t now)
 {
+	return t != NULL && now - t->begun_at < FRESH_MS;
+}
+
+static void
+make_of(struct fby_exposition_making *mk, size_t form,
+    struct fby_exposition_text *of)
+{
+	of->refs++;
+	mk->of = of;
+	mk->begun_at = of->begun_at;
+	if (!is_gzip(form))
+		return;
+	if (deflateInit2(&mk->z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW,
+		GZIP_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
+		fby_mem_fatal();
+	mk->deflates = true;
+}
+
+static void
+begin(struct fby_exposition *x, size_t form, int64_t now)
+{
+	size_t of = made_of(form);
+	struct fby_exposition_making *mk;
+
+	if (x->makings[form] != NULL)
+		return;
+	mk = x->makings[form] = fby_calloc(1, sizeof(*mk));
+	fby_str_init(&mk->s);
+	if (of == NONE) {
+		mk->begun_at = now;
+		mk->metrics = fby_metrics_begin(x->mst);
+	} else if (is_fresh(x->texts[of], now)) {
+		make_of(mk, form, x->texts[of]);
+	} else {
+		begin(x, of, now);
+	}
+}
+
+static void
+end(struct fby_exposition_making *mk)
+{
+	if (mk == NULL)
+		return;
+	fby_metrics_end(mk->metrics);
+	unref(mk->of);
+	if (mk->deflates)
+		deflateEnd(&mk->z);
+	fby_str_fini(&mk->s);
+	free(mk);
+}
+
+static bool
+deflate_piece(struct fby_exposition_making *mk)
+{
+	size_t left = mk->of->len - mk->at, n = FBY_MIN(left, PIECE_BYTES);
+	size_t room = deflateBound(&mk->z, n) + 64;
+	char *buf = fby_malloc(room);
+	int rc;
+
+	mk->z.next_in = (Bytef *)mk->of->p + mk->at;
+	mk->z.avail_in = (uInt)n;
+	do {
+		mk->z.next_out = (Bytef *)buf;
+		mk->z.avail_out = (uInt)room;
+		rc = deflate(&mk->z, n == left ? Z_FINISH : Z_NO_FLUSH);
+		FBY_BUG_ON(rc == Z_STREAM_ERROR);
+		fby_str_add(&mk->s, buf, room - mk->z.avail_out);
+	} while (mk->z.avail_out == 0);
+	free(buf);
+	mk->at += n;
+	return n < left;
+}
+
+/* The next piece; false: that was the last. */
+static bool
+make_piece(struct fby_exposition_making *mk)
+{
+	if (mk->metrics)
+		return fby_metrics_next(mk->metrics, &mk->s);
+	if (mk->deflates)
+		return deflate_piece(mk);
+	mk->at += fby_classic_write(&mk->classic, &mk->s, mk->of->p + mk->at,
+	    mk->of->len - mk->at, PIECE_BYTES);
+	return mk->at < mk->of->len;
+}
+
+/* Those that ask from here on are not called by this. */
+static void
+tell(struct fby_exposition *x, size_t form)
+{
+	struct fby_exposition_waiter **at = &x->waiters, *due = NULL, *w;
+
+	while ((w = *at) != NULL) {
+		if (w->form != form) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		w->next = due;
+		due = w;
+	}
+	while ((w = due) != NULL) {
+		due = w->next;
+		w->fn(w->arg, x->texts[form]);
+		free(w);
+	}
+}
+
+static void
+finish(struct fby_exposition *x, size_t form)
+{
+	struct fby_exposition_making *mk = x->makings[form];
 	struct fby_exposition_text *t = fby_calloc(1, sizeof(*t));
 
 	t->refs = 1;
-	t->p = p;
-	t->len = len;
-	return t;
+	t->begun_at = mk->begun_at;
+	t->len = mk->s.len;
+	t->p = fby_str_take(&mk->s);
+	unref(x->texts[form]);
+	x->texts[form] = t;
+	x->makings[form] = NULL;
+	end(mk);
+	for (size_t i = 0; i < FBY_EXPOSITION_FORMS; i++)
+		if (x->makings[i] && x->makings[i]->of == NULL &&
+		    made_of(i) == form)
+			make_of(x->makings[i], i, t);
+	tell(x, form);
 }
 
-static struct fby_exposition_text *
-compressed(const struct fby_exposition_text *plain)
+/* In a turn of its own: what else is due comes in between. */
+static void
+go_on(struct fby_exposition *x)
 {
-	z_stream z = { .zalloc = Z_NULL };
-	size_t size;
-	char *p;
+	const struct timeval now = { 0 };
 
-	if (deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY,
-		Z_DEFAULT_STRATEGY) != Z_OK)
-		fby_mem_fatal();
-	size = deflateBound(&z, plain->len);
-	p = fby_malloc(size);
-	z.next_in = (Bytef *)plain->p;
-	z.avail_in = (uInt)plain->len;
-	z.next_out = (Bytef *)p;
-	z.avail_out = (uInt)size;
-	/* In one go, since the bound is kept. */
-	FBY_BUG_ON(deflate(&z, Z_FINISH) != Z_STREAM_END);
-	size = z.total_out;
-	deflateEnd(&z);
-	return new_text(p, size);
+	for (size_t i = 0; i < FBY_EXPOSITION_FORMS; i++)
+		if (x->makings[i]) {
+			evtimer_add(&x->ev_piece, &now);
+			return;
+		}
 }
 
-static struct fby_exposition_text *get(struct fby_exposition *x,
-    struct fby_master *mst, enum fby_exposition_format format, bool gzip);
-
-static struct fby_exposition_text *
-make(struct fby_exposition *x, struct fby_master *mst,
-    enum fby_exposition_format format, bool gzip)
+static void
+on_piece(evutil_socket_t fd, short what, void *arg)
 {
-	const struct fby_exposition_text *open;
-	struct fby_str s;
+	struct fby_exposition *x = arg;
+	struct fby_exposition_making *mk;
 
-	if (gzip)
-		return compressed(get(x, mst, format, false));
-	fby_str_init(&s);
-	if (format == FBY_EXPOSITION_CLASSIC) {
-		open = get(x, mst, FBY_EXPOSITION_OPENMETRICS, false);
-		fby_classic_write(&s, open->p, open->len);
-	} else {
-		fby_metrics_write(&s, mst);
+	(void)fd;
+	(void)what;
+	for (size_t i = 0; i < FBY_EXPOSITION_FORMS; i++) {
+		mk = x->makings[i];
+		if (mk == NULL || (mk->metrics == NULL && mk->of == NULL))
+			continue;
+		if (!make_piece(mk))
+			finish(x, i);
+		break;
 	}
-	return new_text(s.p, s.len);
+	go_on(x);
 }
 
-static struct fby_exposition_text *
-get(struct fby_exposition *x, struct fby_master *mst,
-    enum fby_exposition_format format, bool gzip)
+/* ---- asking for it ---------------------------------------------------- */
+
+void
+fby_exposition_ask(struct fby_exposition *x, enum fby_exposition_format format,
+    bool gzip, fby_exposition_fn fn, void *arg)
 {
-	struct fby_exposition_text **t = &x->texts[format][gzip];
+	size_t form = form_of(format, gzip);
 	int64_t now = fby_clock_mono();
+	struct fby_exposition_waiter *w;
 
-	if (*t == NULL || now - x->made_at[format][gzip] >= FRESH_MS) {
-		unref(*t);
-		*t = make(x, mst, format, gzip);
-		x->made_at[format][gzip] = now;
+	if (is_fresh(x->texts[form], now)) {
+		fn(arg, x->texts[form]);
+		return;
 	}
-	return *t;
+	w = fby_malloc(sizeof(*w));
+	*w = (struct fby_exposition_waiter){ form, fn, arg, x->waiters };
+	x->waiters = w;
+	begin(x, form, now);
+	go_on(x);
 }
 
 size_t
-fby_exposition_write(struct fby_exposition *x, struct fby_master *mst,
-    enum fby_exposition_format format, bool gzip, struct evbuffer *out)
+fby_exposition_len(const struct fby_exposition_text *text)
 {
-	struct fby_exposition_text *t = get(x, mst, format, gzip);
+	return text->len;
+}
 
-	if (out == NULL || t->len == 0)
-		return t->len;
-	t->refs++;
-	if (evbuffer_add_reference(out, t->p, t->len, on_sent, t) == -1)
-		unref(t);
-	return t->len;
+void
+fby_exposition_send(struct fby_exposition_text *text, struct evbuffer *out)
+{
+	if (text->len == 0)
+		return;
+	text->refs++;
+	if (evbuffer_add_reference(out, text->p, text->len, on_sent, text) ==
+	    -1)
+		unref(text);
+}
+
+/* ---- life ------------------------------------------------------------- */
+
+void
+fby_exposition_init(struct fby_exposition *x, struct event_base *base,
+    struct fby_master *mst)
+{
+	*x = (struct fby_exposition){ .mst = mst };
+	evtimer_assign(&x->ev_piece, base, on_piece, x);
+}
+
+void
+fby_exposition_fini(struct fby_exposition *x)
+{
+	struct fby_exposition_waiter *w;
+
+	if (x->mst == NULL)
+		return;
+	evtimer_del(&x->ev_piece);
+	while ((w = x->waiters) != NULL) {
+		x->waiters = w->next;
+		w->fn(w->arg, NULL);
+		free(w);
+	}
+	for (size_t i = 0; i < FBY_EXPOSITION_FORMS; i++) {
+		end(x->makings[i]);
+		unref(x->texts[i]);
+	}
+	memset(x, 0, sizeof(*x));
 }

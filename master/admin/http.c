@@ -89,6 +89,23 @@ reply_text(struct evhttp_request *req, int code, const char *reason,
 	finish(req, code, reason);
 }
 
+/* Where the client has gone meanwhile, libevent frees the request here. */
+static void
+on_metrics(void *arg, struct fby_exposition_text *text)
+{
+	struct evhttp_request *req = arg;
+
+	if (text == NULL) {
+		finish(req, HTTP_SERVUNAVAIL, "Service Unavailable");
+		return;
+	}
+	add_length(req, fby_exposition_len(text));
+	if (has_body(req))
+		fby_exposition_send(text,
+		    evhttp_request_get_output_buffer(req));
+	finish(req, HTTP_OK, "OK");
+}
+
 static void
 get_metrics(struct fby_master *mst, struct evhttp_request *req)
 {
@@ -98,14 +115,12 @@ get_metrics(struct fby_master *mst, struct evhttp_request *req)
 	bool gzip = fby_exposition_may_gzip(
 	    evhttp_find_header(in, "Accept-Encoding"));
 
+	(void)mst;
 	add_header(req, "Content-Type", fby_exposition_type(format));
 	add_header(req, "Vary", "Accept, Accept-Encoding");
 	if (gzip)
 		add_header(req, "Content-Encoding", "gzip");
-	add_length(req,
-	    fby_exposition_write(&opened->exposition, mst, format, gzip,
-		has_body(req) ? evhttp_request_get_output_buffer(req) : NULL));
-	finish(req, HTTP_OK, "OK");
+	fby_exposition_ask(&opened->exposition, format, gzip, on_metrics, req);
 }
 
 /* The loop turns, or nobody would answer. */
@@ -307,6 +322,7 @@ fby_http_open(struct fby_master *mst)
 	if (bound == NULL)
 		fby_mem_fatal();
 	opened = http;
+	fby_exposition_init(&http->exposition, mst->ctx.base, mst);
 	fby_backoff_init(&http->backoff, mst->ctx.base,
 	    evhttp_bound_socket_get_listener(bound), "http");
 	evconnlistener_set_error_cb(http->backoff.listener, on_accept_error);
@@ -333,10 +349,11 @@ fby_http_close(struct fby_http *http)
 		return;
 	fby_backoff_fini(&http->backoff);
 	fby_http_guard_fini(&http->guard);
+	/* Requests that wait are answered while there is a server. */
+	fby_exposition_fini(&http->exposition);
 	opened = NULL;
 	http->mst->http_address[0] = '\0';
 	if (http->evhttp)
 		evhttp_free(http->evhttp);
-	fby_exposition_fini(&http->exposition);
 	free(http);
 }

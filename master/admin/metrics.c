@@ -34,7 +34,7 @@ write_parts(struct fby_metrics_out *o, const struct fby_metric *m)
 	const struct fby_handoff *h = &o->mst->handoff;
 	struct fby_ledger_row row;
 
-	for (uint32_t i = 0; i < o->nrows; i++) {
+	for (uint32_t i = o->from; i < fby_metrics_rows_end(o); i++) {
 		double x;
 
 		if (o->parts[i] == NULL)
@@ -49,13 +49,12 @@ write_parts(struct fby_metrics_out *o, const struct fby_metric *m)
 static void
 write_observed(struct fby_metrics_out *o, const struct fby_metric *m)
 {
-	const struct fby_group_view *ob = &o->mst->group_view;
-
-	for (size_t i = 0; i < ob->nparts; i++) {
-		double x = m->of_observed(&ob->parts[i]);
+	for (uint32_t i = fby_metrics_seen_from(o); i < fby_metrics_seen_end(o);
+	     i++) {
+		double x = m->of_observed(&o->seen[i]);
 
 		/* Ours have been written. */
-		if (!isnan(x) && !fby_status_is_ours(o->mst, &ob->parts[i]))
+		if (!isnan(x) && o->observed[i])
 			fby_openmetrics_sample(o->s, &m->f, o->observed[i], x);
 	}
 }
@@ -102,7 +101,6 @@ write_one(struct fby_metrics_out *o, const struct fby_metric *m)
 {
 	double x;
 
-	fby_openmetrics_head(o->s, &m->f);
 	if (m->own) {
 		m->own(o, m);
 	} else if (m->of_part) {
@@ -134,48 +132,145 @@ part_labels(const char *topic, int32_t partition)
 	return fby_str_take(&labels);
 }
 
+/* ---- piece by piece --------------------------------------------------- */
+
+#define PIECE 1000 /* samples: a few milliseconds */
+
+struct fby_metrics_text {
+	struct fby_metrics_out out;
+	size_t table;
+	const struct fby_metric *m; /* the next; NULL: labels are made first */
+};
+
+static uint32_t
+nparts(const struct fby_metrics_out *o)
+{
+	return o->nrows + o->nseen;
+}
+
 /* The labels of all partitions, once for all families. */
 static void
 label_parts(struct fby_metrics_out *o)
 {
 	const struct fby_handoff *h = &o->mst->handoff;
-	const struct fby_group_view *ob = &o->mst->group_view;
 
-	o->parts = fby_calloc(o->nrows ? o->nrows : 1, sizeof(*o->parts));
-	for (uint32_t i = 0; i < o->nrows; i++)
+	for (uint32_t i = o->from; i < fby_metrics_rows_end(o); i++)
 		if (h->parts[i].state != FBY_ROW_FREE)
 			o->parts[i] = part_labels(h->parts[i].topic,
 			    h->parts[i].partition);
-	o->observed = fby_calloc(ob->nparts + 1, sizeof(*o->observed));
-	for (size_t i = 0; i < ob->nparts; i++)
-		o->observed[i] = part_labels(ob->parts[i].topic,
-		    ob->parts[i].partition);
 }
 
-void
-fby_metrics_write(struct fby_str *s, struct fby_master *mst)
+/* These go and come while we are at it. */
+static void
+take_observed(struct fby_metrics_out *o)
 {
-	struct fby_metrics_out o = { .s = s, .mst = mst };
+	const struct fby_group_view *ob = &o->mst->group_view;
+
+	o->nseen = (uint32_t)ob->nparts;
+	o->seen = fby_calloc(ob->nparts + 1, sizeof(*o->seen));
+	o->observed = fby_calloc(ob->nparts + 1, sizeof(*o->observed));
+	for (size_t i = 0; i < ob->nparts; i++) {
+		o->seen[i] = ob->parts[i];
+		o->seen[i].topic = NULL;
+		if (!fby_status_is_ours(o->mst, &ob->parts[i]))
+			o->observed[i] = part_labels(ob->parts[i].topic,
+			    ob->parts[i].partition);
+	}
+}
+
+struct fby_metrics_text *
+fby_metrics_begin(struct fby_master *mst)
+{
+	struct fby_metrics_text *t = fby_calloc(1, sizeof(*t));
+	struct fby_metrics_out *o = &t->out;
 	struct fby_str mvtx;
 
-	o.nslots = mst->shm.nslots;
-	o.nrows = mst->handoff.nparts;
+	o->mst = mst;
+	o->nrows = mst->handoff.nparts;
+	o->parts = fby_calloc(o->nrows + 1, sizeof(*o->parts));
+	take_observed(o);
 	fby_str_init(&mvtx);
 	fby_openmetrics_label(&mvtx, "mvtx_name", mst->ctx.manifest->name);
 	fby_openmetrics_label(&mvtx, "mvtx_replica", "0");
-	o.mvtx = mvtx.p;
-	label_parts(&o);
-	for (size_t t = 0; t < FBY_NELEM(tables); t++)
-		for (const struct fby_metric *m = tables[t]; m->f.name; m++)
-			write_one(&o, m);
-	fby_openmetrics_end(s);
-	for (uint32_t i = 0; i < o.nrows; i++)
-		free(o.parts[i]);
-	free(o.parts);
-	for (size_t i = 0; o.observed[i]; i++)
-		free(o.observed[i]);
-	free(o.observed);
-	fby_str_fini(&mvtx);
+	o->mvtx = fby_str_take(&mvtx);
+	return t;
+}
+
+void
+fby_metrics_end(struct fby_metrics_text *t)
+{
+	if (t == NULL)
+		return;
+	for (uint32_t i = 0; i < t->out.nrows; i++)
+		free(t->out.parts[i]);
+	for (uint32_t i = 0; i < t->out.nseen; i++)
+		free(t->out.observed[i]);
+	free(t->out.parts);
+	free(t->out.observed);
+	free(t->out.seen);
+	free(t->out.shown);
+	free(t->out.mvtx);
+	free(t);
+}
+
+/* The family behind this one; false: there is none. */
+static bool
+go_on(struct fby_metrics_text *t)
+{
+	if (t->m)
+		t->m++;
+	else
+		t->m = tables[0];
+	while (t->m->f.name == NULL) {
+		if (++t->table == FBY_NELEM(tables))
+			return false;
+		t->m = tables[t->table];
+	}
+	t->out.from = t->out.to = 0;
+	return true;
+}
+
+/* Labels, or a family, of some partitions.  How many samples that may be. */
+static uint32_t
+write_some(struct fby_metrics_text *t, uint32_t most)
+{
+	struct fby_metrics_out *o = &t->out;
+	uint32_t each;
+
+	if (t->m && o->from == 0)
+		fby_openmetrics_head(o->s, &t->m->f);
+	if (t->m && !t->m->of_part && !t->m->by_part) {
+		write_one(o, t->m);
+		o->to = nparts(o);
+		return 1;
+	}
+	each = t->m && t->m->f.type == FBY_OPENMETRICS_STATESET ?
+	    FBY_ROW_NSTATES :
+	    1;
+	o->to = FBY_MIN(o->from + most / each + 1, nparts(o));
+	if (t->m)
+		write_one(o, t->m);
+	else
+		label_parts(o);
+	return (o->to - o->from) * each + 1;
+}
+
+bool
+fby_metrics_next(struct fby_metrics_text *t, struct fby_str *s)
+{
+	struct fby_metrics_out *o = &t->out;
+
+	o->s = s;
+	o->nslots = o->mst->shm.nslots;
+	for (uint32_t n = 0; n < PIECE;) {
+		n += write_some(t, PIECE - n);
+		o->from = o->to;
+		if (o->to == nparts(o) && !go_on(t)) {
+			fby_openmetrics_end(s);
+			return false;
+		}
+	}
+	return true;
 }
 
 char *

@@ -14,13 +14,21 @@
 #include "shared/fby.h"
 
 struct fby_master;
+struct fby_metrics_text;
 struct fby_str;
 
 #define FBY_METRICS_TYPE \
 	"application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-/* Appends; ends with "# EOF\n". */
-void fby_metrics_write(struct fby_str *s, struct fby_master *mst);
+/*
+ * Piece by piece: with thousands of partitions all of it would keep the loop
+ * from turning.  Which partitions there are is of the moment when it begins;
+ * each number is that of its piece.
+ */
+struct fby_metrics_text *fby_metrics_begin(struct fby_master *mst);
+/* Appends the next piece.  false: that was the last, with "# EOF\n". */
+bool fby_metrics_next(struct fby_metrics_text *t, struct fby_str *s);
+void fby_metrics_end(struct fby_metrics_text *t); /* may be NULL */
 
 /* conf/METRICS.md: every family with its labels and its sentence; heap. */
 char *fby_metrics_reference(void);

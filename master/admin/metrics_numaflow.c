@@ -42,6 +42,17 @@ mvtx_read_sample(struct fby_metrics_out *o, const struct fby_metric *m,
 	fby_str_fini(&labels);
 }
 
+/* There may be more of them than when it began. */
+static void
+make_room(struct fby_metrics_out *o, size_t n)
+{
+	if (n <= o->nshown)
+		return;
+	o->shown = fby_realloc(o->shown, n * sizeof(*o->shown));
+	memset(o->shown + o->nshown, 0, (n - o->nshown) * sizeof(*o->shown));
+	o->nshown = n;
+}
+
 /*
  * One of all that were ever ours: a counter that went away and came back
  * would make Numaflow's daemon believe in a restart.  So what another runtime
@@ -51,30 +62,31 @@ static void
 own_mvtx_read(struct fby_metrics_out *o, const struct fby_metric *m)
 {
 	const struct fby_totals *t = &o->mst->scrape.totals;
-	bool *shown = fby_calloc(t->n + 1, sizeof(*shown));
 	struct fby_str name;
 
+	make_room(o, t->n);
 	fby_str_init(&name);
-	for (uint32_t i = 0; i < o->nrows; i++) {
+	for (uint32_t i = o->from; i < fby_metrics_rows_end(o); i++) {
 		const struct fby_handoff *h = &o->mst->handoff;
 		const struct fby_part *pt = &h->parts[i];
 		const char *partition = partition_name(o, pt, &name);
 
 		mvtx_read_sample(o, m, partition,
 		    (double)fby_load(&fby_handoff_row(h, pt)->read) +
-			fby_totals_read_of(t, partition, shown));
+			fby_totals_read_of(t, partition, o->shown));
 	}
+	fby_str_fini(&name);
+	if (o->to < o->nrows + o->nseen)
+		return;
 	/* And partitions that our own workers have never had. */
 	for (size_t i = 0; i < t->n; i++) {
 		const char *partition = t->items[i].partition;
 
 		if (t->items[i].what == FBY_TOTAL_READ && partition &&
-		    !shown[i])
+		    !o->shown[i])
 			mvtx_read_sample(o, m, partition,
-			    fby_totals_read_of(t, partition, shown));
+			    fby_totals_read_of(t, partition, o->shown));
 	}
-	fby_str_fini(&name);
-	free(shown);
 }
 
 /* A counter of the slots, summed; `offset` says which. */
@@ -166,7 +178,7 @@ own_mvtx_batch_size(struct fby_metrics_out *o, const struct fby_metric *m)
 	    hist) + FBY_HIST_##which * sizeof(struct fby_ledger_hist) }
 
 const struct fby_metric fby_metrics_of_numaflow[] = {
-	OWN("monovtx_read", COUNTER, NULL, MVTX ", source_partition",
+	OWN_PARTS("monovtx_read", COUNTER, NULL, MVTX ", source_partition",
 	    own_mvtx_read, "Records read from the source."),
 	SUM("read_bytes", read_bytes, READ_BYTES, "Bytes of keys and values read."),
 	SUM("ack", acked, ACK, "Records acknowledged."),

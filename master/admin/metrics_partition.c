@@ -67,7 +67,7 @@ write_ends(struct fby_metrics_out *o, const struct fby_metric *m,
 {
 	int64_t now = fby_clock_mono();
 
-	for (uint32_t i = 0; i < o->nrows; i++) {
+	for (uint32_t i = o->from; i < fby_metrics_rows_end(o); i++) {
 		double x = o->parts[i] ?
 		    fby_metrics_known(own(&o->mst->ends, i, now)) :
 		    NAN;
@@ -75,12 +75,11 @@ write_ends(struct fby_metrics_out *o, const struct fby_metric *m,
 		if (!isnan(x))
 			fby_openmetrics_sample(o->s, &m->f, o->parts[i], x);
 	}
-	for (size_t i = 0; o->observed[i]; i++) {
-		const struct fby_group_view_part *p = &o->mst->group_view
-							   .parts[i];
-		double x = fby_metrics_known(seen(p));
+	for (uint32_t i = fby_metrics_seen_from(o); i < fby_metrics_seen_end(o);
+	     i++) {
+		double x = fby_metrics_known(seen(&o->seen[i]));
 
-		if (!isnan(x) && !fby_status_is_ours(o->mst, p))
+		if (!isnan(x) && o->observed[i])
 			fby_openmetrics_sample(o->s, &m->f, o->observed[i], x);
 	}
 }
@@ -106,7 +105,7 @@ own_part_high(struct fby_metrics_out *o, const struct fby_metric *m)
 static void
 own_part_stuck(struct fby_metrics_out *o, const struct fby_metric *m)
 {
-	for (uint32_t i = 0; i < o->nrows; i++) {
+	for (uint32_t i = o->from; i < fby_metrics_rows_end(o); i++) {
 		const struct fby_progress_part
 		    *p = fby_progress_get(&o->mst->progress, i);
 
@@ -124,8 +123,9 @@ own_part_state(struct fby_metrics_out *o, const struct fby_metric *m)
 
 	for (uint32_t i = 1; i < FBY_ROW_NSTATES; i++)
 		names[i - 1] = fby_row_state_name(i);
-	for (uint32_t i = 0; i < o->nrows; i++)
-		if (o->parts[i])
+	for (uint32_t i = o->from; i < fby_metrics_rows_end(o); i++)
+		if (o->parts[i] &&
+		    o->mst->handoff.parts[i].state != FBY_ROW_FREE)
 			fby_openmetrics_states(o->s, &m->f, o->parts[i], names,
 			    FBY_NELEM(names),
 			    (size_t)o->mst->handoff.parts[i].state - 1);
@@ -143,7 +143,7 @@ own_part_state(struct fby_metrics_out *o, const struct fby_metric *m)
 	    .of_observed = seen, .labels = "topic, partition" }
 
 const struct fby_metric fby_metrics_of_partition[] = {
-	OWN("forebay_partition_lag", GAUGE, NULL, "topic, partition",
+	OWN_PARTS("forebay_partition_lag", GAUGE, NULL, "topic, partition",
 	    own_part_lag, "End of the log less what is committed, or less the "
 	    "start of the log if that is later; left out while the end has "
 	    "not been heard of for six seconds."),
@@ -152,7 +152,7 @@ const struct fby_metric fby_metrics_of_partition[] = {
 	    "before it is done."),
 	PO("committed", GAUGE, NULL, part_committed, observed_committed,
 	    "Offset that the broker has confirmed."),
-	OWN("forebay_partition_high", GAUGE, NULL, "topic, partition",
+	OWN_PARTS("forebay_partition_high", GAUGE, NULL, "topic, partition",
 	    own_part_high, "End of the log; asked for while it is not "
 	    "fetched."),
 	PO("log_start", GAUGE, NULL, part_log_start, observed_log_start,
@@ -162,7 +162,7 @@ const struct fby_metric fby_metrics_of_partition[] = {
 	PO("committed_watermark_timestamp_seconds", GAUGE, "seconds",
 	    part_committed_watermark, observed_watermark, "The one that was committed with the "
 	    "offset."),
-	OWN("forebay_partition_state", STATESET, NULL,
+	OWN_PARTS("forebay_partition_state", STATESET, NULL,
 	    "topic, partition, forebay_partition_state", own_part_state,
 	    "Where the partition is between the group and a worker."),
 	P("epoch", GAUGE, NULL, part_epoch, "Number of its last grant."),
@@ -174,7 +174,7 @@ const struct fby_metric fby_metrics_of_partition[] = {
 	    "it from being read."),
 	P("at_end", GAUGE, NULL, part_at_end, "1 while the position is the "
 	    "end of the log."),
-	OWN("forebay_partition_stuck", GAUGE, NULL, "topic, partition",
+	OWN_PARTS("forebay_partition_stuck", GAUGE, NULL, "topic, partition",
 	    own_part_stuck, "1 while there is something to read or in flight "
 	    "and the acknowledged offset has not moved for progressTimeout."),
 	P("quarantined", GAUGE, NULL, part_quarantined, "1 while it is held "

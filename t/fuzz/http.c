@@ -27,7 +27,8 @@
 #include "master/admin/http_guard.c"
 #undef fby_clock_tv
 
-#define TURNS 4 /* accept, read, write, and one for what follows */
+/* Accept, read, three for what is made, write, and one for what follows. */
+#define TURNS 7
 
 static struct sockaddr_in address;
 

@@ -403,10 +403,12 @@ sub log_tail
 	return join("\n", @lines);
 }
 
-# GET over HTTP: (code, body); code 0 if nobody answers.
+# GET over HTTP, with more headers perhaps: (code, body); code 0 if nobody
+# answers.
 sub http
 {
-	my ($self, $path) = @_;
+	my ($self, $path, %headers) = @_;
+	my $more = join('', map { "$_: $headers{$_}\r\n" } sort keys %headers);
 	my $address = ($self->status // {})->{http} // return (0, '');
 
 	# All that is asked within a second gets the same.
@@ -420,7 +422,7 @@ sub http
 	    Timeout => 5) // return (0, '');
 	my $answer = '';
 
-	print $sock "GET $path HTTP/1.0\r\nHost: $address\r\n\r\n";
+	print $sock "GET $path HTTP/1.0\r\nHost: $address\r\n$more\r\n";
 	while (sysread($sock, my $buf, 65536)) {
 		$answer .= $buf;
 	}

@@ -12,8 +12,12 @@ static struct fby_str text;
 static const char *
 scrape(void)
 {
+	struct fby_metrics_text *t = fby_metrics_begin(&mst);
+
 	fby_str_reset(&text);
-	fby_metrics_write(&text, &mst);
+	while (fby_metrics_next(t, &text))
+		;
+	fby_metrics_end(t);
 	return text.p;
 }
 
