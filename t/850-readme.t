@@ -289,13 +289,20 @@ sub own_kafka
 
 	like($build->[1], qr/make deps demo/, 'the first command');
 	like($check->[1], qr/make check/, 'the second command');
-	is(scalar @blocks, 2, 'each block is known') or return;
+	is(scalar @blocks, 4, 'each block is known') or return;
 	run_block($blocks[0][1], 'three', \%instead);
 	$broker->produce($in, 100);
 	is_soon { (grep { $_->{committed} } @{$broker->offsets($group, $in)
 	    // []}) && $broker->is_caught_up($group, $in) } 'records flow', 60;
 	run_block($blocks[1][1], 'three', \%instead);
 	like(slurp("$dir/out"), qr/^worker/mi, 'the status is shown');
+	run_block($blocks[2][1], 'three', \%instead);
+	$broker->produce($in, 100);
+	is_soon { $broker->is_caught_up($group, $in) } 'records flow again', 60;
+	is(scalar(() = slurp("$dir/err") =~
+	    /function sink-\d+\[\d+\]: got b/g), 100,
+	    'each has been in the sink');
+	run_block($blocks[3][1], 'three', \%instead);
 	is(join(' ', pids_in($dir)), '', 'nothing is left over');
 	return;
 }
