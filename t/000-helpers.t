@@ -7,7 +7,9 @@ use strict;
 use warnings;
 
 use Test::More;
+use Time::HiRes qw(time);
 
+use Test::Forebay;
 use Test::Forebay::Mock;
 use Test::Forebay::Util;
 
@@ -138,6 +140,27 @@ scenario 'waiting has an end' => sub {
 	my $value = wait_until { 42 } 'now';
 
 	is($value, 42, 'the value is returned');
+
+	# Slower in all than the limit, and never for so long at a time.
+	my $b = bless { since => time }, 'Slow';
+	my $f = bless { owner => 0, broker => $b, group => 'g',
+		topics => ['t'] }, 'Test::Forebay';
+
+	ok(eval { $f->await_caught_up(1); 1 }, 'what gets on is waited for')
+	    or diag($@);
+	$b->{stands} = 1;
+	ok(!eval { $f->await_caught_up(0.2); 1 }, 'what stands still is not');
 };
+
+package Slow;
+
+sub committed
+{
+	return $_[0]{stands} ? 5 : int((Time::HiRes::time() - $_[0]{since}) * 4);
+}
+
+sub is_caught_up { return !$_[0]{stands} && $_[0]->committed >= 8 }
+
+package main;
 
 done_testing();

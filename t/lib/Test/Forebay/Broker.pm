@@ -159,6 +159,20 @@ sub is_caught_up
 	return 1;
 }
 
+# All offsets that are committed, summed; what the broker does not tell counts
+# for nothing.
+sub committed
+{
+	my ($self, $group, @names) = @_;
+	my $sum = 0;
+
+	for my $topic (@names) {
+		$sum += $_->{committed} > 0 ? $_->{committed} : 0
+		    for @{$self->offsets($group, $topic) // []};
+	}
+	return $sum;
+}
+
 # As a test, after a drain: no exception for empty partitions is needed there
 # but that nothing was ever read from them.
 sub caught_up_ok
