@@ -249,6 +249,19 @@ check_variables(const struct fby_manifest *m, enum fby_function_role role,
 	}
 }
 
+/* What came from a cluster has images that say what to start. */
+static void
+note_command(const struct fby_manifest *m, enum fby_function_role role)
+{
+	const char *path = fby_function_path(role);
+
+	if (m->functions[role].command.n == 0 && fby_manifest_uses(m, "c"))
+		fby_err_add(m->notes, name_pos(m->mvtx, path),
+		    "%s: has no command: forebay does not start the function, "
+		    "and the workers wait for its socket; %s can name one",
+		    path, host_path(m, role, "command"));
+}
+
 /* What Kubernetes would give it, and forebay cannot. */
 static void
 note_missing(const struct fby_manifest *m, enum fby_function_role role)
@@ -336,6 +349,7 @@ fby_manifest_check_functions(struct fby_manifest *m, struct fby_err *err)
 		check_command(m, role, err);
 		check_unused(m, role, err);
 		check_variables(m, role, err);
+		note_command(m, role);
 		note_missing(m, role);
 		check_length(m, role, err);
 	}
