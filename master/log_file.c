@@ -80,7 +80,6 @@ look(struct fby_log_file *lf)
 
 /* ---- what came of it --------------------------------------------------- */
 
-#define LOOK_MS 10
 #define WAIT_MS 3000 /* a worker answers in a turn of its loop */
 
 static void
@@ -134,23 +133,21 @@ finish_with_workers(struct fby_log_file *lf)
 	fby_str_fini(&s);
 }
 
-static void
-wait_for_workers(struct fby_log_file *lf)
+void
+fby_log_file_answered(struct fby_log_file *lf)
 {
-	const struct timeval tv = fby_clock_tv(LOOK_MS);
-
-	if (all_have_answered(lf) || fby_clock_mono() >= lf->wait_until)
+	if (lf->ctx && evtimer_pending(&lf->ev_wait, NULL) &&
+	    all_have_answered(lf))
 		finish_with_workers(lf);
-	else
-		evtimer_add(&lf->ev_wait, &tv);
 }
 
+/* It has been waited for long enough. */
 static void
 on_wait(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	wait_for_workers(arg);
+	finish_with_workers(arg);
 }
 
 void
@@ -163,6 +160,7 @@ void
 fby_log_file_reopen(struct fby_log_file *lf, fby_waiter_fn *fn, void *arg)
 {
 	const char *path = lf->ctx->manifest->host.log_file;
+	const struct timeval tv = fby_clock_tv(WAIT_MS);
 	char text[512];
 
 	fby_waiters_add(&lf->waiters, fn, arg);
@@ -173,9 +171,10 @@ fby_log_file_reopen(struct fby_log_file *lf, fby_waiter_fn *fn, void *arg)
 		snprintf(text, sizeof(text), "log %s: %s; the old one is kept",
 		    path, strerror(lf->reopen_error));
 		finish(lf, false, text);
+	} else if (all_have_answered(lf)) {
+		finish_with_workers(lf);
 	} else {
-		lf->wait_until = fby_clock_mono() + WAIT_MS;
-		wait_for_workers(lf);
+		evtimer_add(&lf->ev_wait, &tv);
 	}
 }
 

@@ -24,7 +24,6 @@ struct fby_log_file {
 	const struct fby_shm *shm;  /* what they say of it */
 	int reopen_error; /* of the last try to open it anew; 0: none */
 	struct fby_waiter *waiters;
-	int64_t wait_until;   /* monotonic */
 	struct event ev_wait; /* pending: workers have not all answered */
 };
 
@@ -40,6 +39,9 @@ void fby_log_file_fini(struct fby_log_file *lf);
 void fby_log_file_reopen(struct fby_log_file *lf, fby_waiter_fn *fn, void *arg);
 /* What waits with this argument is not called any more. */
 void fby_log_file_forget(struct fby_log_file *lf, const void *arg);
+
+/* A worker has said what came of it, or has ended. */
+void fby_log_file_answered(struct fby_log_file *lf);
 
 /* Every second. */
 void fby_log_file_tick(struct fby_log_file *lf);

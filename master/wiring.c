@@ -183,10 +183,19 @@ op_is_reloading(void *arg)
 	return mst->reload.state != FBY_RELOAD_IDLE;
 }
 
+static void
+op_reopened(void *arg)
+{
+	struct fby_master *mst = arg;
+
+	fby_log_file_answered(&mst->log_file);
+}
+
 const struct fby_supervisor_ops fby_wiring_supervisor = {
 	.plan = op_plan,
 	.ready = op_ready,
 	.gone = op_gone,
+	.reopened = op_reopened,
 	.roll_ended = op_roll_ended,
 	.is_rolling = op_is_rolling,
 	.is_reloading = op_is_reloading,

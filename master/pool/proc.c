@@ -102,6 +102,7 @@ on_msg(void *arg, const struct fby_msg *msg, int fd)
 		pr->reopening = false;
 		pr->reopen_error = ((const struct fby_msg_reopened *)msg)
 				       ->error;
+		pr->ops->reopened(pr->arg);
 		break;
 	default:
 		fby_error("worker %u (pid %d) sent a message of type %u, "

@@ -67,6 +67,8 @@ struct fby_proc_ops {
 	void (*released)(void *arg);
 	/* It was killed because it did not do in time what it has to. */
 	void (*hung)(void *arg);
+	/* It has said whether it could open the log's file anew. */
+	void (*reopened)(void *arg);
 };
 
 struct fby_proc {

@@ -319,6 +319,7 @@ fby_supervisor_reaped(struct fby_supervisor *sup, pid_t pid, int status)
 	if (pr == NULL)
 		return false;
 	on_death(sup, pr, status);
+	sup->ops->reopened(sup->arg);
 	fby_supervisor_look(sup);
 	sup->ops->plan(sup->arg);
 	fby_supervisor_check(sup);
@@ -431,10 +432,19 @@ op_hung(void *arg)
 	sup->hangs++;
 }
 
+static void
+op_reopened(void *arg)
+{
+	struct fby_supervisor *sup = arg;
+
+	sup->ops->reopened(sup->arg);
+}
+
 static const struct fby_proc_ops proc_ops = {
 	.ready = op_ready,
 	.released = op_released,
 	.hung = op_hung,
+	.reopened = op_reopened,
 };
 
 void

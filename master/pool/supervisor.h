@@ -67,6 +67,8 @@ struct fby_supervisor_ops {
 	void (*ready)(void *arg);
 	/* After fby_supervisor_stop(): the last has exited. */
 	void (*gone)(void *arg);
+	/* A worker has answered fby_supervisor_reopen(), or never will. */
+	void (*reopened)(void *arg);
 	/*
 	 * Look at fby_supervisor_is_up_to_date() and `failed`: nothing is left
 	 * to be done for the roll, or it has failed.  May begin another one.

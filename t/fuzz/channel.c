@@ -154,6 +154,7 @@ static const struct fby_proc_env env = {
 static const struct fby_proc_ops proc_ops = {
 	.ready = on_ready,
 	.released = on_released,
+	.reopened = on_released,
 };
 
 int

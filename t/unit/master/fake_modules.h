@@ -285,6 +285,7 @@ void fby_supervisor_group(struct fby_supervisor *sup) { (void)sup; }
 
 void fby_presence_tick(struct fby_master *m) { (void)m; note("presence"); }
 void fby_upkeep_tick(struct fby_master *m) { (void)m; }
+void fby_log_file_answered(struct fby_log_file *lf) { (void)lf; }
 void fby_log_file_tick(struct fby_log_file *lf) { (void)lf; }
 void fby_oom_look(struct fby_oom *oom, int64_t now) { (void)oom; (void)now; }
 void fby_reload_cancel(struct fby_reload *r)

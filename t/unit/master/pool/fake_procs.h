@@ -225,6 +225,7 @@ static const struct fby_supervisor_ops ops = {
 	.is_reloading = on_is_reloading,
 	.plan = op_nothing,
 	.ready = op_nothing,
+	.reopened = op_nothing,
 	.gone = op_gone,
 	.roll_ended = op_roll_ended,
 };
