@@ -170,6 +170,7 @@ what_the_master_before_has_acked_is_not_read_again(void **state)
 
 	is_left();
 	sp->committed = 55; /* a commit that it did not see confirmed */
+	sp->end = 70;
 	sp->epoch = 3;
 	sp->watermark = 5000;
 	resolve();
@@ -280,6 +281,7 @@ what_we_had_acked_ourselves_is_not_read_again(void **state)
 	struct fby_survey_part *sp = answer("t", 0);
 
 	sp->committed = 40;
+	sp->end = 70;
 	sp->epoch = 3;
 	sp->watermark = 5000;
 	resolve();
@@ -386,6 +388,7 @@ an_old_ledger_below_our_own_acks_is_no_start(void **state)
 
 	is_left();
 	item.acked = 60;
+	item.epoch = 4;
 	answer("t", 0)->committed = 40;
 	resolve();
 	assert_starts(pt, 70, 40);
