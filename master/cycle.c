@@ -16,6 +16,7 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
+#include "shared/base/str.h"
 #include "shared/manifest/manifest.h"
 
 #include "master/admin/presence.h"
@@ -184,6 +185,20 @@ fby_cycle_reap(struct fby_master *mst)
 
 /* ---- every second ----------------------------------------------------- */
 
+static void
+look_at_functions(struct fby_master *mst)
+{
+	const struct fby_manifest *m = mst->ctx.manifest;
+	const int64_t now = fby_clock_mono();
+	struct fby_str waiting;
+
+	fby_str_init(&waiting);
+	fby_traffic_look(&mst->traffic, &mst->shm, m, now);
+	fby_traffic_print_waiting(&mst->traffic, &mst->shm, m, now, &waiting);
+	fby_servers_look(&mst->servers, waiting.len > 0 ? waiting.p : "");
+	fby_str_fini(&waiting);
+}
+
 void
 fby_cycle_tick(struct fby_master *mst)
 {
@@ -202,7 +217,7 @@ fby_cycle_tick(struct fby_master *mst)
 	fby_progress_tick(&mst->progress, fby_clock_mono());
 	fby_foreign_tick(&mst->foreign);
 	fby_foreign_tick(&mst->foreign_canary);
-	fby_servers_look(&mst->servers);
+	look_at_functions(mst);
 	fby_unassigned_tick(&mst->unassigned);
 	fby_denied_tick(&mst->denied,
 	    mst->ctx.manifest->host.delivery != FBY_EXACTLY_ONCE &&

@@ -23,6 +23,7 @@
 #include "master/base/oom.h"
 #include "master/base/rundir.h"
 #include "master/function/servers.h"
+#include "master/function/traffic.h"
 #include "master/group/commit.h"
 #include "master/group/ends.h"
 #include "master/group/group.h"
@@ -89,6 +90,7 @@ struct fby_master {
 	/* The chosen runtime and the canary, as far as they are foreign. */
 	struct fby_foreign foreign, foreign_canary;
 	struct fby_servers servers; /* of the users' functions */
+	struct fby_traffic_watch traffic;
 	struct fby_group_view group_view;
 	struct fby_scrape scrape;
 	struct fby_notify notify;

@@ -111,6 +111,13 @@ scenario 'one for each worker' => sub {
 
 	my $pid = pid_of($dir, 0);
 	my $other = pid_of($dir, 1);
+	my @seen = @{$f->status->{functions}};
+
+	is_deeply([map { [@$_{qw(role instance pid state restarts)}] } @seen],
+	    [['transformer', 0, $pid, 'running', 0],
+	    ['transformer', 1, $other, 'running', 0]], 'status has them');
+	like(($f->cli('status'))[1], qr/^FUNCTION .*\ntransformer +0 +(?:- +)?$pid +running/m,
+	    'for people, too');
 
 	kill('KILL', $pid);
 	is_soon { pid_of($dir, 0) != $pid } 'one that is killed is started again';
@@ -119,6 +126,8 @@ scenario 'one for each worker' => sub {
 	like($f->log_text, qr/function transformer-0 \(pid $pid\) was ended by signal 9/,
 	    'and its end is said');
 	is(pid_of($dir, 1), $other, 'the other has stayed');
+	is($f->metric('forebay_function_deaths_total',
+	    function => 'transformer', instance => 0), 1, 'one death is counted');
 	$f->stop;
 	my $log = $f->log_text;
 

@@ -26,6 +26,7 @@ static const struct fby_metric *const tables[] = {
 	fby_metrics_of_master,
 	fby_metrics_of_partition,
 	fby_metrics_of_worker,
+	fby_metrics_of_function,
 };
 
 static void

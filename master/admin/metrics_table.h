@@ -69,6 +69,7 @@ extern const struct fby_metric fby_metrics_of_numaflow[];
 extern const struct fby_metric fby_metrics_of_master[];
 extern const struct fby_metric fby_metrics_of_partition[];
 extern const struct fby_metric fby_metrics_of_worker[];
+extern const struct fby_metric fby_metrics_of_function[];
 
 /* The range, of our rows and of what is seen from outside. */
 static inline uint32_t

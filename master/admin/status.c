@@ -464,6 +464,7 @@ head(const struct fby_master *mst)
 	fby_json_set(o, "records_per_s", fby_json_rate(total_rate(mst)));
 	fby_json_set(o, "lag", fby_json_known(fby_status_total_lag(mst)));
 	fby_json_set(o, "runtimes", fby_status_runtimes(mst));
+	fby_json_set(o, "functions", fby_status_functions(mst));
 	fby_json_set(o, "workers", workers(mst));
 	fby_json_set(o, "counters", counters(mst));
 	return o;

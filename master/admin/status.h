@@ -65,5 +65,6 @@ int64_t fby_status_group_watermark(const struct fby_master *mst);
 
 /* All of them, as the status has them; a new reference. */
 json_t *fby_status_runtimes(const struct fby_master *mst);
+json_t *fby_status_functions(const struct fby_master *mst);
 
 #endif

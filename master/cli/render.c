@@ -377,6 +377,44 @@ runtimes(struct fby_str *s, const json_t *list, const struct fby_render *r)
 	json_decref(named);
 }
 
+/* ---- functions -------------------------------------------------------- */
+
+static const char *
+function_sgr(const json_t *o, const char *key)
+{
+	if (strcmp(key, "state") != 0 || is_null(o, key) ||
+	    strcmp(text(o, key), "ready") == 0 ||
+	    strcmp(text(o, key), "running") == 0)
+		return NULL;
+	return strcmp(text(o, key), "back-off") == 0 ? RED : YELLOW;
+}
+
+static void
+functions(struct fby_str *s, const json_t *list, const struct fby_render *r)
+{
+	/* clang-format off */
+	static const struct column columns[] = {
+		C("FUNCTION", 0, "role", TEXT),
+		C("INSTANCE", 0, "instance", EXACT),
+		C("POD", 8, "pod", TEXT),
+		C("PID", 0, "pid", EXACT),
+		C("STATE", 0, "state", TEXT),
+		C("SDK", 2, "language", TEXT),
+		C("VERSION", 3, "version", TEXT),
+		C("CALLS/S", 0, "calls_per_s", COUNT),
+		C("P50 MS", 4, "answer_p50_ms", FRACTION),
+		C("P99 MS", 1, "answer_p99_ms", FRACTION),
+		C("IN FLIGHT", 0, "in_flight", COUNT),
+		C("ERRORS", 5, "errors", COUNT),
+		C("RESTARTS", 6, "restarts", EXACT),
+		C("WHY", 7, "why", TEXT),
+	};
+	/* clang-format on */
+
+	if (json_array_size(list) > 0)
+		table(s, list, r, columns, FBY_NELEM(columns), function_sgr);
+}
+
 /* ---- partitions ------------------------------------------------------- */
 
 /* The worker is at the end of what may be read, and the log goes on. */
@@ -539,6 +577,7 @@ fby_render_status(const json_t *any, const struct fby_render *r)
 	alarms(&s, status, r);
 	head(&s, status, r);
 	runtimes(&s, json_object_get(status, "runtimes"), r);
+	functions(&s, json_object_get(status, "functions"), r);
 	workers(&s, json_object_get(status, "workers"), r);
 	partitions(&s, json_object_get(status, "partitions"), r);
 	failures(&s, json_object_get(status, "partitions"), r);

@@ -204,6 +204,18 @@ make_mvtx(const struct fby_manifest *m, const struct fby_compare_change *change,
 
 /* ---- the Host --------------------------------------------------------- */
 
+/* How functions are run that write; the sinks that they were are gone. */
+static void
+drop_sinks_functions(json_t *spec)
+{
+	static const enum fby_function_role roles[] = { FBY_FUNCTION_SINK,
+		FBY_FUNCTION_FALLBACK, FBY_FUNCTION_SUCCESS };
+	json_t *functions = json_object_get(spec, "functions");
+
+	for (size_t i = 0; i < FBY_NELEM(roles); i++)
+		json_object_del(functions, fby_function_word(roles[i]));
+}
+
 static json_t *
 make_host(const struct fby_manifest *m, const struct fby_compare_change *change)
 {
@@ -223,6 +235,7 @@ make_host(const struct fby_manifest *m, const struct fby_compare_change *change)
 	if (change->sink != FBY_COMPARE_AS_IS) {
 		json_object_del(spec, "deadLetter");
 		json_object_del(spec, "delivery");
+		drop_sinks_functions(spec);
 	}
 	return doc;
 }

@@ -161,7 +161,8 @@ may_limit(struct fby_limits *l)
 	if (!l->is_given)
 		fby_warn("memory and cpus of functions are not limited: no "
 			 "control group was delegated to forebay (%s); "
-			 "systemd does so with Delegate=cpu memory",
+			 "systemd does so with Delegate=cpu memory and "
+			 "ProtectControlGroups=no",
 		    l->dir ? strerror(errno) : "none of version 2");
 	return l->is_given;
 }

@@ -28,19 +28,6 @@
 
 #define LOOK_MS 20
 
-static const char *const state_names[] = {
-	[FBY_SERVER_NONE] = "none",
-	[FBY_SERVER_RUNNING] = "running",
-	[FBY_SERVER_ENDING] = "ending",
-	[FBY_SERVER_BACKOFF] = "back-off",
-};
-
-const char *
-fby_server_state_name(const struct fby_server *sv)
-{
-	return state_names[sv->state];
-}
-
 /* ---- in the child ----------------------------------------------------- */
 
 struct child {

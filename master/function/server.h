@@ -86,7 +86,19 @@ void fby_server_free(struct fby_server *sv);
 
 bool fby_server_is_at(const struct fby_server *sv,
     const struct fby_server_place *at);
-const char *fby_server_state_name(const struct fby_server *sv);
+
+static inline const char *
+fby_server_state_name(const struct fby_server *sv)
+{
+	static const char *const names[] = {
+		[FBY_SERVER_NONE] = "none",
+		[FBY_SERVER_RUNNING] = "running",
+		[FBY_SERVER_ENDING] = "ending",
+		[FBY_SERVER_BACKOFF] = "back-off",
+	};
+
+	return names[sv->state];
+}
 
 /* It shall be there; what runs with other settings is replaced. */
 void fby_server_want(struct fby_server *sv);

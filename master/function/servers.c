@@ -268,7 +268,7 @@ fby_servers_reaped(struct fby_servers *all, pid_t pid, int status)
 /* ---- those that are not there ----------------------------------------- */
 
 void
-fby_servers_look(struct fby_servers *all)
+fby_servers_look(struct fby_servers *all, const char *waiting)
 {
 	const struct fby_server *first = NULL;
 	struct fby_str s;
@@ -277,10 +277,13 @@ fby_servers_look(struct fby_servers *all)
 	for (size_t i = 0; i < all->n; i++)
 		if (all->v[i]->state == FBY_SERVER_BACKOFF && n++ == 0)
 			first = all->v[i];
-	if (first == NULL) {
+	if (first == NULL && *waiting)
+		fby_alarm_set(&all->ctx->alarms, FBY_ALARM_FUNCTION, "%s",
+		    waiting);
+	else if (first == NULL)
 		fby_alarm_clear(&all->ctx->alarms, FBY_ALARM_FUNCTION);
+	if (first == NULL)
 		return;
-	}
 	fby_str_init(&s);
 	fby_str_printf(&s, "%s ", first->name);
 	if (first->fault)

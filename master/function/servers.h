@@ -67,8 +67,11 @@ size_t fby_servers_alive(const struct fby_servers *all, bool but_pods);
 /* What has survived even SIGKILL is said, and not waited for any longer. */
 void fby_servers_give_up(struct fby_servers *all, bool but_pods);
 
-/* Every second: the alarm FUNCTION. */
-void fby_servers_look(struct fby_servers *all);
+/*
+ * Every second: the alarm FUNCTION, of those that are not running, else of what
+ * workers wait for (traffic.h; "": nothing).
+ */
+void fby_servers_look(struct fby_servers *all, const char *waiting);
 
 /* One of its processes, which lead a group each. */
 bool fby_servers_has(const struct fby_servers *all, pid_t pid);

@@ -166,9 +166,32 @@ fby_servers_give_up(struct fby_servers *all, bool but_pods)
 }
 
 void
-fby_servers_look(struct fby_servers *all)
+fby_servers_look(struct fby_servers *all, const char *waiting)
 {
 	(void)all;
+	(void)waiting;
+}
+
+void
+fby_traffic_look(struct fby_traffic_watch *w, const struct fby_shm *shm,
+    const struct fby_manifest *m, int64_t now)
+{
+	(void)w;
+	(void)shm;
+	(void)m;
+	(void)now;
+}
+
+void
+fby_traffic_print_waiting(const struct fby_traffic_watch *w,
+    const struct fby_shm *shm, const struct fby_manifest *m, int64_t now,
+    struct fby_str *s)
+{
+	(void)w;
+	(void)shm;
+	(void)m;
+	(void)now;
+	(void)s;
 }
 
 bool

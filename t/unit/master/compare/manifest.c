@@ -56,12 +56,13 @@ parse(const char *text)
 }
 
 static struct fby_manifest *
-derive(const char *runtime, enum fby_compare_sink sink, bool single)
+derive_from(const char *text, const char *runtime, enum fby_compare_sink sink,
+    bool single)
 {
 	const struct fby_compare_change change = { runtime, "orders-compare-1",
 		sink == FBY_COMPARE_WRITER ? "ours" : NULL, "/tmp/run", sink,
 		single };
-	struct fby_manifest *m = parse(orders), *made;
+	struct fby_manifest *m = parse(text), *made;
 	char *why = NULL;
 
 	made = fby_compare_manifest_make(m, &change, &why);
@@ -70,6 +71,12 @@ derive(const char *runtime, enum fby_compare_sink sink, bool single)
 	assert_non_null(made);
 	fby_manifest_free(m);
 	return made;
+}
+
+static struct fby_manifest *
+derive(const char *runtime, enum fby_compare_sink sink, bool single)
+{
+	return derive_from(orders, runtime, sink, single);
 }
 
 static void
@@ -146,6 +153,41 @@ nothing_is_written_unless_asked(void **state)
 	fby_manifest_free(m);
 }
 
+/* Else they would have no section of the MonoVertex. */
+static void
+functions_go_with_the_sinks_that_they_are(void **state)
+{
+	static const char text[] =
+	    "apiVersion: numaflow.numaproj.io/v1alpha1\n"
+	    "kind: MonoVertex\n"
+	    "metadata: {name: orders}\n"
+	    "spec:\n"
+	    "  containerTemplate: {env: [{name: NUMAFLOW_RUNTIME, value: x}]}\n"
+	    "  source:\n"
+	    "    kafka: {brokers: [b:9092], topic: t, consumerGroup: g}\n"
+	    "    transformer: {container: {image: none}}\n"
+	    "  sink:\n"
+	    "    udsink: {container: {image: none}}\n"
+	    "---\n"
+	    "apiVersion: forebay/v1\n"
+	    "kind: Host\n"
+	    "spec:\n"
+	    "  runtimes: {x: {command: [/bin/x]}}\n"
+	    "  functions:\n"
+	    "    sink: {command: [/bin/sink]}\n"
+	    "    transformer: {command: [/bin/transformer]}\n";
+	struct fby_manifest *m = derive_from(text, "x", FBY_COMPARE_AS_IS,
+	    false);
+
+	(void)state;
+	assert_int_equal(m->functions[FBY_FUNCTION_SINK].command.n, 1);
+	fby_manifest_free(m);
+	m = derive_from(text, "x", FBY_COMPARE_BLACKHOLE, false);
+	assert_false(m->functions[FBY_FUNCTION_SINK].present);
+	assert_int_equal(m->functions[FBY_FUNCTION_TRANSFORMER].command.n, 1);
+	fby_manifest_free(m);
+}
+
 static void
 one_record_at_a_time_is_a_limit(void **state)
 {
@@ -195,6 +237,7 @@ main(void)
 		cmocka_unit_test(what_the_operator_has_set_stays),
 		cmocka_unit_test(all_begin_at_the_start_as_dynamic_members),
 		cmocka_unit_test(nothing_is_written_unless_asked),
+		cmocka_unit_test(functions_go_with_the_sinks_that_they_are),
 		cmocka_unit_test(one_record_at_a_time_is_a_limit),
 		cmocka_unit_test(a_writer_has_the_source_s_connection),
 		cmocka_unit_test(what_a_runtime_cannot_run_is_told),

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is measured of the users' functions.
+ */
+#include "shared/fby.h"
+
+#include "master/admin/metrics_table.h"
+
+#include "shared/base/str.h"
+#include "shared/boundary/hist.h"
+#include "shared/boundary/shm.h"
+#include "shared/manifest/manifest.h"
+
+#include "master/function/traffic.h"
+#include "master/master.h"
+
+#define LABELS "function, instance"
+
+typedef void (*sample_fn)(struct fby_metrics_out *o, const struct fby_metric *m,
+    const char *labels, const struct fby_traffic *t);
+
+static void
+each(struct fby_metrics_out *o, const struct fby_metric *m, sample_fn fn)
+{
+	const struct fby_manifest *manifest = o->mst->ctx.manifest;
+	struct fby_str labels;
+	struct fby_traffic t;
+	char number[24];
+
+	fby_str_init(&labels);
+	for (int role = 0; role < FBY_FUNCTION_N; role++) {
+		const enum fby_function_role r = (enum fby_function_role)role;
+		const size_t n = fby_traffic_instances(manifest, r);
+
+		for (size_t i = 0; i < n; i++) {
+			fby_traffic_of(&t, &o->mst->shm, r, i);
+			snprintf(number, sizeof(number), "%zu", i);
+			fby_str_reset(&labels);
+			fby_openmetrics_label(&labels, "function",
+			    fby_function_word(r));
+			fby_openmetrics_label(&labels, "instance", number);
+			fn(o, m, labels.p, &t);
+		}
+	}
+	fby_str_fini(&labels);
+}
+
+/* A counter or a gauge of it; `offset` says which. */
+static void
+sample_number(struct fby_metrics_out *o, const struct fby_metric *m,
+    const char *labels, const struct fby_traffic *t)
+{
+	uint64_t n;
+
+	memcpy(&n, (const char *)t + m->offset, sizeof(n));
+	fby_openmetrics_sample(o->s, &m->f, labels, (double)n);
+}
+
+static void
+own_number(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	each(o, m, sample_number);
+}
+
+static void
+sample_ready(struct fby_metrics_out *o, const struct fby_metric *m,
+    const char *labels, const struct fby_traffic *t)
+{
+	fby_openmetrics_sample(o->s, &m->f, labels, (double)t->ready);
+}
+
+static void
+own_ready(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	each(o, m, sample_ready);
+}
+
+static void
+sample_time(struct fby_metrics_out *o, const struct fby_metric *m,
+    const char *labels, const struct fby_traffic *t)
+{
+	double bounds[FBY_HIST_BOUNDS];
+
+	for (size_t i = 0; i < FBY_HIST_BOUNDS; i++)
+		bounds[i] = fby_hist_bounds[i] / 1e6;
+	fby_openmetrics_histogram(o->s, &m->f, labels, bounds, FBY_HIST_BOUNDS,
+	    t->buckets, (double)t->sum / 1e6);
+}
+
+static void
+own_time(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	each(o, m, sample_time);
+}
+
+/* Processes of ours; those of a pod are told by its name. */
+static void
+own_deaths(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	const struct fby_servers *all = &o->mst->servers;
+	struct fby_str labels;
+	char number[24];
+
+	fby_str_init(&labels);
+	for (size_t i = 0; i < all->n; i++) {
+		const struct fby_server *sv = all->v[i];
+
+		snprintf(number, sizeof(number), "%zu", sv->number);
+		fby_str_reset(&labels);
+		fby_openmetrics_label(&labels, "function",
+		    fby_function_word(sv->role));
+		fby_openmetrics_label(&labels, "instance", number);
+		if (sv->pod)
+			fby_openmetrics_label(&labels, "pod", sv->pod);
+		fby_openmetrics_sample(o->s, &m->f, labels.p,
+		    (double)sv->deaths);
+	}
+	fby_str_fini(&labels);
+}
+
+/* ---- the table -------------------------------------------------------- */
+
+/* clang-format off */
+#define N(name, type, field, help)                                            \
+	{ F("forebay_function_" name, type, NULL, help), .own = own_number,   \
+	    .labels = LABELS, .offset = offsetof(struct fby_traffic, field) }
+
+const struct fby_metric fby_metrics_of_function[] = {
+	OWN("forebay_function_ready", GAUGE, NULL, LABELS, own_ready,
+	    "Workers whose connection to the instance is ready."),
+	N("calls", COUNTER, calls, "Records that were sent to the function."),
+	N("answers", COUNTER, answers, "Records that it has answered."),
+	N("errors", COUNTER, errors, "Records that it has refused."),
+	N("connects", COUNTER, connects, "Connections that became ready."),
+	N("connection_failures", COUNTER, failures, "Connections that broke, "
+	    "or could not be made."),
+	N("in_flight", GAUGE, in_flight, "Records that it has not answered "
+	    "yet."),
+	OWN("forebay_function_answer_seconds", HISTOGRAM, "seconds", LABELS,
+	    own_time, "From sending a record to its answer."),
+	OWN("forebay_function_deaths", COUNTER, NULL, LABELS ", pod",
+	    own_deaths, "Processes of the function that died when they should "
+	    "not have; `pod` is that of a runtime's replica."),
+	{ .labels = NULL }
+};
+/* clang-format on */
