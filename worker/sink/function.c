@@ -482,12 +482,12 @@ connect_function(struct sink_function *s, enum fby_function_role role)
 	char dir[FBY_FUNCTION_DIR];
 	const struct fby_function_conf conf = {
 		.role = fby_function_word(role),
-		.dir = fby_manifest_function_dir(w->m, role, w->slot_no, dir),
+		.dir = fby_manifest_function_dir(w->m, role, w->place, dir),
 		.socket = fby_function_socket(role),
 		.info = fby_function_info(role),
 		.service = &fby_function_sink,
 		.instance = (uint32_t)fby_manifest_function_instance(w->m, role,
-		    w->slot_no),
+		    w->place),
 		.stats = &w->slot->function[role],
 	};
 
