@@ -78,6 +78,13 @@ fby_acks_event_time(const struct fby_acks *a, uint64_t seq)
 }
 
 void
+fby_acks_set_event_time(struct fby_acks *a, uint64_t seq, int64_t event_time)
+{
+	FBY_BUG_ON(seq < a->head || seq >= a->tail);
+	record_get(a, seq)->event_time = event_time;
+}
+
+void
 fby_acks_done(struct fby_acks *a, uint64_t seq)
 {
 	struct fby_acks_record *r;

@@ -49,6 +49,10 @@ uint64_t fby_acks_add(struct fby_acks *a, int64_t offset, int32_t epoch,
 /* The event time it was added with, of one that is not passed yet. */
 int64_t fby_acks_event_time(const struct fby_acks *a, uint64_t seq);
 
+/* A function has changed it. */
+void fby_acks_set_event_time(struct fby_acks *a, uint64_t seq,
+    int64_t event_time);
+
 /* The record is complete.  Once for each; see fby_acks_advance(). */
 void fby_acks_done(struct fby_acks *a, uint64_t seq);
 

@@ -12,6 +12,7 @@
 #include "shared/base/mem.h"
 
 #include "worker/batch.h"
+#include "worker/derived.h"
 #include "worker/lane.h"
 
 void
@@ -72,12 +73,11 @@ fby_aside_until_due(struct fby_record *rec)
 }
 
 static int
-by_seq(const void *a, const void *b)
+by_offset(const void *a, const void *b)
 {
 	const struct fby_record *const *x = a, *const *y = b;
-	uint64_t sx = fby_record_seq(*x), sy = fby_record_seq(*y);
 
-	return (sx > sy) - (sx < sy);
+	return fby_derived_compare(*x, *y);
 }
 
 struct fby_record **
@@ -86,7 +86,7 @@ fby_aside_take(struct fby_lane *ln, size_t *n)
 	struct fby_record **recs = ln->failed;
 
 	*n = ln->nfailed;
-	qsort(recs, *n, sizeof(recs[0]), by_seq);
+	qsort(recs, *n, sizeof(recs[0]), by_offset);
 	ln->failed = NULL;
 	ln->nfailed = ln->failed_cap = 0;
 	return recs;

@@ -90,7 +90,7 @@ fby_batch_put(struct fby_batches *bs, struct fby_batch *b)
 	FBY_BUG_ON(b->magic != FBY_BATCH_MAGIC);
 	LIST_REMOVE(b, entry);
 	b->magic = 0;
-	fby_pool_free(b->pool);
+	FBY_BUG_ON(b->pool != NULL);
 	if ((bs->nfree[class_] + 1) * class_bytes(class_) > FREE_BYTES) {
 		fby_mem_put(b);
 		return;

@@ -34,11 +34,12 @@ struct fby_record {
 	uint32_t tries;              /* failed attempts at this sink */
 	uint32_t attempts;           /* and at all */
 	int64_t due;                 /* monotonic, ms: is not tried before */
-	uint8_t role;                /* enum fby_sink_role: where it is bound */
-	uint8_t refused_by;          /* the one that refused it last */
-	bool suspect;                /* later ones of its lane wait for it */
-	uint8_t mark;                /* its sink's own */
-	uint8_t lacks;               /* as a dead letter: dead_letter.h */
+	uint8_t role;       /* of a sink, or enum fby_stage: where to */
+	uint8_t refused_by; /* the one that refused it last */
+	bool suspect;       /* later ones of its lane wait for it */
+	uint8_t mark;       /* its sink's own */
+	uint8_t lacks;      /* as a dead letter: dead_letter.h */
+	bool is_dropped;    /* by a function: no sink is to see it */
 };
 
 #define FBY_BATCH_MAGIC 0x62617463u

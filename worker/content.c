@@ -6,9 +6,12 @@
 
 #include "worker/content.h"
 
+#include "shared/base/mem.h"
 #include "shared/base/str.h"
 
-#include "worker/flight.h"
+#include "worker/budget.h"
+#include "worker/lane.h"
+#include "worker/worker.h"
 
 bool
 fby_content_timestamp(const struct fby_record *rec, int64_t *ms)
@@ -23,11 +26,45 @@ fby_content_timestamp(const struct fby_record *rec, int64_t *ms)
 	return type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && *ms != -1;
 }
 
-static struct fby_content *
-content_of(struct fby_record *rec)
+/* What the pool has, as the budget knows it. */
+static void
+charge(struct fby_batch *b, uint64_t bytes)
+{
+	struct fby_lane *ln = b->ln;
+
+	bytes *= ln->w->budget->weight;
+	ln->open_bytes += bytes - b->pool_bytes;
+	ln->w->budget->open_bytes += bytes - b->pool_bytes;
+	b->pool_bytes = bytes;
+}
+
+void *
+fby_content_alloc(struct fby_batch *b, size_t size)
+{
+	void *p;
+
+	if (b->pool == NULL)
+		b->pool = fby_pool_new(FBY_ARENA_BATCH);
+	p = fby_palloc(b->pool, size);
+	charge(b, fby_pool_bytes(b->pool));
+	return p;
+}
+
+void
+fby_content_free(struct fby_batch *b)
+{
+	if (b->pool == NULL)
+		return;
+	fby_pool_free(b->pool);
+	b->pool = NULL;
+	charge(b, 0);
+}
+
+struct fby_content *
+fby_content_own(struct fby_record *rec)
 {
 	if (rec->content == NULL) {
-		rec->content = fby_flight_alloc(rec->b, sizeof(*rec->content));
+		rec->content = fby_content_alloc(rec->b, sizeof(*rec->content));
 		*rec->content = (struct fby_content){ .has = 0 };
 	}
 	return rec->content;
@@ -41,7 +78,7 @@ copy(struct fby_record *rec, struct fby_bytes from)
 
 	if (from.p == NULL)
 		return from;
-	p = fby_flight_alloc(rec->b, from.len + 1);
+	p = fby_content_alloc(rec->b, from.len + 1);
 	memcpy(p, from.p, from.len);
 	p[from.len] = '\0';
 	return (struct fby_bytes){ p, from.len };
@@ -50,7 +87,7 @@ copy(struct fby_record *rec, struct fby_bytes from)
 void
 fby_content_set_value(struct fby_record *rec, struct fby_bytes value)
 {
-	struct fby_content *c = content_of(rec);
+	struct fby_content *c = fby_content_own(rec);
 
 	c->value = copy(rec, value);
 	c->has |= FBY_HAS_VALUE;
@@ -65,7 +102,7 @@ join(struct fby_record *rec, const struct fby_bytes *keys, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		len += keys[i].len;
-	p = at = fby_flight_alloc(rec->b, len + 1);
+	p = at = fby_content_alloc(rec->b, len + 1);
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
 			*at++ = ':';
@@ -80,11 +117,11 @@ void
 fby_content_set_keys(struct fby_record *rec, const struct fby_bytes *keys,
     size_t n)
 {
-	struct fby_content *c = content_of(rec);
+	struct fby_content *c = fby_content_own(rec);
 	struct fby_bytes *own = NULL;
 
 	if (n > 0)
-		own = fby_flight_alloc(rec->b, n * sizeof(*own));
+		own = fby_content_alloc(rec->b, n * sizeof(*own));
 	for (size_t i = 0; i < n; i++)
 		own[i] = copy(rec, keys[i]);
 	c->keys = own;
@@ -99,7 +136,7 @@ fby_content_set_keys(struct fby_record *rec, const struct fby_bytes *keys,
 void
 fby_content_set_event_time(struct fby_record *rec, int64_t ms)
 {
-	struct fby_content *c = content_of(rec);
+	struct fby_content *c = fby_content_own(rec);
 
 	c->event_time = ms;
 	c->has |= FBY_HAS_TIME;
@@ -108,12 +145,12 @@ fby_content_set_event_time(struct fby_record *rec, int64_t ms)
 void
 fby_content_set_tags(struct fby_record *rec, char *const *tags, size_t n)
 {
-	struct fby_content *c = content_of(rec);
+	struct fby_content *c = fby_content_own(rec);
 	struct fby_strings *own = NULL;
 
 	if (n > 0) {
-		own = fby_flight_alloc(rec->b, sizeof(*own));
-		own->v = fby_flight_alloc(rec->b, n * sizeof(own->v[0]));
+		own = fby_content_alloc(rec->b, sizeof(*own));
+		own->v = fby_content_alloc(rec->b, n * sizeof(own->v[0]));
 		own->n = n;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -125,5 +162,5 @@ fby_content_set_tags(struct fby_record *rec, char *const *tags, size_t n)
 void
 fby_content_set_metadata(struct fby_record *rec, struct fby_bytes metadata)
 {
-	content_of(rec)->metadata = copy(rec, metadata);
+	fby_content_own(rec)->metadata = copy(rec, metadata);
 }

@@ -21,6 +21,7 @@
 #include "worker/batch.h"
 #include "worker/run.h"
 
+struct fby_family;
 struct fby_strings;
 
 struct fby_bytes {
@@ -43,6 +44,9 @@ struct fby_content {
 	int64_t event_time;             /*   FBY_HAS_TIME: ms since 1970 */
 	const struct fby_strings *tags; /* NULL: none */
 	struct fby_bytes metadata;      /* the user's: a packed pb.Metadata */
+	/* derived.h */
+	struct fby_family *family; /* one of several; NULL: the source's */
+	struct fby_family *made;   /* what was made of it; NULL: nothing */
 };
 
 /* ---- reading ---------------------------------------------------------- */
@@ -128,6 +132,15 @@ fby_content_metadata(const struct fby_record *rec)
 }
 
 /* ---- setting ---------------------------------------------------------- */
+
+/* Of the batch's pool, not cleared; the budget counts it. */
+void *fby_content_alloc(struct fby_batch *b, size_t size);
+
+/* All records of the batch are complete. */
+void fby_content_free(struct fby_batch *b);
+
+/* One that may be set, with what it has. */
+struct fby_content *fby_content_own(struct fby_record *rec);
 
 /* What is given is copied. */
 void fby_content_set_value(struct fby_record *rec, struct fby_bytes value);

@@ -73,6 +73,61 @@ fby_eventtime_add(struct fby_eventtime *et, uint64_t seq, int64_t event_time)
 	};
 }
 
+/* The first candidate that was not read before it. */
+static uint64_t
+find(const struct fby_eventtime *et, uint64_t seq)
+{
+	uint64_t lo = et->head, hi = et->tail;
+
+	while (lo < hi) {
+		uint64_t mid = lo + (hi - lo) / 2;
+
+		if (item_get(et, mid)->seq < seq)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* In place of those in [from, to). */
+static void
+put_in(struct fby_eventtime *et, uint64_t from, uint64_t to,
+    struct fby_eventtime_item item)
+{
+	uint64_t left = et->tail - to;
+
+	if (from == to && et->tail - et->head == et->cap)
+		grow(et);
+	if (from == to)
+		for (uint64_t i = left; i-- > 0;)
+			*item_get(et, to + i + 1) = *item_get(et, to + i);
+	else
+		for (uint64_t i = 0; i < left; i++)
+			*item_get(et, from + 1 + i) = *item_get(et, to + i);
+	*item_get(et, from) = item;
+	et->tail = from + 1 + left;
+}
+
+void
+fby_eventtime_change(struct fby_eventtime *et, uint64_t seq, int64_t event_time)
+{
+	uint64_t at = find(et, seq), to = at;
+
+	/* A later record is older: it decides, as long as it is in flight. */
+	if (at != et->tail && item_get(et, at)->event_time <= event_time)
+		return;
+	if (at != et->tail && item_get(et, at)->seq == seq)
+		to++;
+	while (at != et->head && item_get(et, at - 1)->event_time >= event_time)
+		at--;
+	put_in(et, at, to,
+	    (struct fby_eventtime_item){
+		.seq = seq,
+		.event_time = event_time,
+	    });
+}
+
 /* From the newest that is acked and the oldest that is not. */
 static int64_t
 bound(const struct fby_eventtime *et, uint64_t at, int64_t newest,

@@ -64,6 +64,13 @@ void fby_eventtime_fini(struct fby_eventtime *et);
 void fby_eventtime_add(struct fby_eventtime *et, uint64_t seq,
     int64_t event_time);
 
+/*
+ * One that is in flight turns out to be of that time.  A later time than it
+ * had counts when it is acked: until then the watermark is not too high.
+ */
+void fby_eventtime_change(struct fby_eventtime *et, uint64_t seq,
+    int64_t event_time);
+
 /* Those before `head` no longer are; the newest of them, or INT64_MIN. */
 void fby_eventtime_acked(struct fby_eventtime *et, uint64_t head,
     int64_t newest, const struct fby_eventtime_conf *conf);

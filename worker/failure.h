@@ -13,6 +13,8 @@
 #include "shared/boundary/proto.h"
 #include "shared/manifest/manifest.h"
 
+#include "worker/stage.h"
+
 struct fby_channel;
 
 /* The last of a role that was sent, for a lane or for the worker. */
@@ -30,14 +32,15 @@ struct fby_failures {
 };
 
 static inline enum fby_failure_role
-fby_failure_role(enum fby_sink_role role)
+fby_failure_role(unsigned role)
 {
-	return (enum fby_failure_role)(FBY_FAILURE_SINK + (int)role);
+	return (enum fby_failure_role)(FBY_FAILURE_SINK + role);
 }
 
-_Static_assert(FBY_FAILURE_NROLES == FBY_FAILURE_SINK + FBY_SINK_N &&
+_Static_assert((int)FBY_FAILURE_NROLES ==
+	    FBY_FAILURE_SINK + (int)FBY_OUTLET_N &&
 	FBY_FAILURE_DEAD_LETTER == FBY_FAILURE_SINK + (int)FBY_SINK_DEAD_LETTER,
-    "roles of sinks, in their order");
+    "roles of sinks and functions, in their order");
 
 /*
  * The message has row, epoch, role and code (librdkafka's, or 0); the text is

@@ -8,9 +8,9 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "shared/base/mem.h"
-
 #include "worker/budget.h"
+#include "worker/content.h"
+#include "worker/derived.h"
 #include "worker/lane.h"
 #include "worker/outcome.h"
 #include "worker/run.h"
@@ -77,30 +77,6 @@ fby_flight_hold(struct fby_batch *b)
 	b->open++;
 }
 
-/* What its pool has, as the budget knows it. */
-static void
-charge(struct fby_batch *b, uint64_t bytes)
-{
-	struct fby_lane *ln = b->ln;
-
-	bytes *= ln->w->budget->weight;
-	ln->open_bytes += bytes - b->pool_bytes;
-	ln->w->budget->open_bytes += bytes - b->pool_bytes;
-	b->pool_bytes = bytes;
-}
-
-void *
-fby_flight_alloc(struct fby_batch *b, size_t size)
-{
-	void *p;
-
-	if (b->pool == NULL)
-		b->pool = fby_pool_new(FBY_ARENA_BATCH);
-	p = fby_palloc(b->pool, size);
-	charge(b, fby_pool_bytes(b->pool));
-	return p;
-}
-
 void
 fby_flight_unhold(struct fby_batch *b)
 {
@@ -110,7 +86,7 @@ fby_flight_unhold(struct fby_batch *b)
 	if (--b->open > 0)
 		return;
 	fby_outcome_batch(b);
-	charge(b, 0);
+	fby_content_free(b);
 	fby_batch_put(&fl->batches, b);
 	ln->nbatches--;
 	/* Its last batch frees a released lane. */
@@ -126,7 +102,7 @@ record_bytes(const struct fby_record *rec)
 	    rec->b->ln->w->budget->weight;
 }
 
-/* The sink and the retries are done with it. */
+/* A record of the source: nothing of it is left anywhere. */
 static void
 drop_message(struct fby_record *rec)
 {
@@ -138,12 +114,18 @@ drop_message(struct fby_record *rec)
 	ln->w->budget->open_bytes -= bytes;
 	ln->open_bytes -= bytes;
 	ln->open--;
-	if (rec->suspect)
-		ln->suspects--;
 }
 
 static void
-touch(struct fby_lane *ln)
+clear_suspicion(struct fby_record *rec)
+{
+	if (rec->suspect)
+		rec->b->ln->suspects--;
+	rec->suspect = false;
+}
+
+void
+fby_flight_touch(struct fby_lane *ln)
 {
 	if (ln->is_touched)
 		return;
@@ -152,15 +134,20 @@ touch(struct fby_lane *ln)
 }
 
 void
-fby_flight_complete(struct fby_record *rec)
+fby_flight_complete(struct fby_record *rec, enum fby_outcome outcome)
 {
 	struct fby_batch *b = rec->b;
 	struct fby_lane *ln = b->ln;
 
+	clear_suspicion(rec);
+	rec = fby_derived_end(rec, &outcome);
+	if (rec == NULL)
+		return;
 	drop_message(rec);
+	fby_outcome_final(ln, outcome);
 	if (ln->state != FBY_LANE_DRAINED) {
 		fby_acks_done(&ln->acks, fby_record_seq(rec));
-		touch(ln);
+		fby_flight_touch(ln);
 	} else {
 		fby_outcome_stale(ln);
 	}
@@ -170,8 +157,13 @@ fby_flight_complete(struct fby_record *rec)
 void
 fby_flight_give_back(struct fby_record *rec)
 {
+	enum fby_outcome outcome = FBY_OUTCOME_DROPPED;
 	struct fby_batch *b = rec->b;
 
+	clear_suspicion(rec);
+	rec = fby_derived_end(rec, &outcome);
+	if (rec == NULL)
+		return;
 	drop_message(rec);
 	fby_flight_unhold(b);
 }

@@ -13,6 +13,7 @@
 #include <sys/queue.h>
 
 #include "worker/batch.h"
+#include "worker/derived.h"
 
 struct fby_lane;
 struct fby_record;
@@ -41,11 +42,14 @@ struct fby_batch *fby_flight_begin(struct fby_lane *ln,
 void fby_flight_hold(struct fby_batch *b);
 void fby_flight_unhold(struct fby_batch *b); /* may free it, and its lane */
 
-/* Of the batch's pool, not cleared; the budget counts it. */
-void *fby_flight_alloc(struct fby_batch *b, size_t size);
+/*
+ * It is complete, and so is the source's record with the last that was made of
+ * it: the acks may pass it.  May free its batch, and the lane.
+ */
+void fby_flight_complete(struct fby_record *rec, enum fby_outcome outcome);
 
-/* It is complete: the acks may pass it.  May free its batch, and the lane. */
-void fby_flight_complete(struct fby_record *rec);
+/* It is to be settled. */
+void fby_flight_touch(struct fby_lane *ln);
 
 /* It ends, and no ack knows of it. */
 void fby_flight_give_back(struct fby_record *rec);

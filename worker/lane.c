@@ -81,6 +81,8 @@ fby_lane_free(struct fby_lane *ln)
 	ln->magic = 0;
 	fby_acks_fini(&ln->acks);
 	fby_eventtime_fini(&ln->et);
+	for (size_t i = 0; i < FBY_STAGE_COUNT; i++)
+		fby_order_fini(&ln->order[i]);
 	free(ln->failed);
 	free(ln->printed);
 	free(ln->name);

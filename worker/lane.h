@@ -32,6 +32,8 @@
 #include "worker/acks.h"
 #include "worker/eventtime.h"
 #include "worker/failure.h"
+#include "worker/order.h"
+#include "worker/stage.h"
 
 struct fby_batch;
 struct fby_record;
@@ -98,6 +100,8 @@ struct fby_lane {
 	struct event ev_retry;
 	struct event ev_due; /* the first of those that wait for their time */
 	int64_t due;         /*   monotonic */
+	struct fby_order order[FBY_STAGE_COUNT]; /* with functions */
+	struct event ev_later;     /* one is to be sent to them again */
 	uint64_t open, open_bytes; /* not complete */
 	uint64_t nbatches;         /* that refer to this lane */
 	/* not in the row yet */
@@ -109,6 +113,7 @@ struct fby_lane {
 	struct fby_lane_txn {
 		uint64_t n;        /* records */
 		uint64_t head;     /* sequence number after the last of them */
+		bool is_partial;   /* not all that was made of that one */
 		int64_t newest;    /* event time of those; INT64_MIN */
 		int64_t next;      /* offset to be committed; FBY_NONE */
 		int32_t epoch;     /*   the leader's, of the one before */

@@ -38,24 +38,47 @@ fby_outcome_written(const struct fby_record *rec)
 		fby_bump(&slot->sink_writes, 1);
 }
 
-void
-fby_outcome_final(const struct fby_record *rec)
+enum fby_outcome
+fby_outcome_of(const struct fby_record *rec)
 {
-	struct fby_lane *ln = rec->b->ln;
-
-	if (rec->role == FBY_SINK_FALLBACK)
-		ln->fallback++;
-	else if (rec->role == FBY_SINK_DEAD_LETTER)
-		ln->dead_lettered++;
-	else
-		ln->delivered++;
+	switch (rec->role) {
+	case FBY_SINK_FALLBACK:
+		return FBY_OUTCOME_FALLBACK;
+	case FBY_SINK_DEAD_LETTER:
+		return FBY_OUTCOME_DEAD_LETTERED;
+	default:
+		return FBY_OUTCOME_DELIVERED;
+	}
 }
 
 void
 fby_outcome_dropped(const struct fby_record *rec)
 {
-	rec->b->ln->dropped++;
-	fby_bump(&rec->b->ln->w->slot->sink_drops, 1);
+	struct fby_ledger_slot *slot = rec->b->ln->w->slot;
+
+	if (rec->is_dropped)
+		fby_bump(&slot->function_drops, 1);
+	else
+		fby_bump(&slot->sink_drops, 1);
+}
+
+void
+fby_outcome_final(struct fby_lane *ln, enum fby_outcome outcome)
+{
+	switch (outcome) {
+	case FBY_OUTCOME_DROPPED:
+		ln->dropped++;
+		break;
+	case FBY_OUTCOME_DELIVERED:
+		ln->delivered++;
+		break;
+	case FBY_OUTCOME_FALLBACK:
+		ln->fallback++;
+		break;
+	case FBY_OUTCOME_DEAD_LETTERED:
+		ln->dead_lettered++;
+		break;
+	}
 }
 
 void
@@ -95,8 +118,7 @@ fby_outcome_waits(const struct fby_record *rec, const char *why)
 		return;
 	ln->complained = true;
 	fby_warn("lane %s: offset %" PRId64 ": %s: %s", ln->name,
-	    rec->msg->offset,
-	    fby_manifest_sink_word((enum fby_sink_role)rec->role), why);
+	    rec->msg->offset, fby_stage_word(rec->role), why);
 }
 
 /* All are counted; a line for each would be a flood. */

@@ -8,6 +8,7 @@
 
 #include "shared/fby.h"
 
+#include "worker/derived.h"
 #include "worker/retry.h"
 
 struct fby_batch;
@@ -17,9 +18,14 @@ struct fby_record;
 /* A sink has taken it: its own writes are counted, for each role. */
 void fby_outcome_written(const struct fby_record *rec);
 
-/* It is complete: where it ended.  fby_lane_publish() brings it to the row. */
-void fby_outcome_final(const struct fby_record *rec);
+/* What became of one that is bound for no other place. */
+enum fby_outcome fby_outcome_of(const struct fby_record *rec);
+
+/* A record that was dropped, by a sink's rule or by a function. */
 void fby_outcome_dropped(const struct fby_record *rec);
+
+/* A record of the source is complete.  fby_lane_publish() tells the row. */
+void fby_outcome_final(struct fby_lane *ln, enum fby_outcome outcome);
 
 /* A sink returns a record of a lane that is released. */
 void fby_outcome_stale(const struct fby_lane *ln);

@@ -50,6 +50,8 @@ struct fby_outlet_ops {
 	 */
 	enum fby_rc (*record)(struct fby_outlet *out, struct fby_record *rec);
 	void (*drop)(struct fby_outlet *out, struct fby_record *rec);
+	/* A function has dropped it; as `record`, with that outcome. */
+	enum fby_rc (*pass)(struct fby_outlet *out, struct fby_record *rec);
 	void (*flush)(struct fby_outlet *out); /* or NULL */
 	/* A log-in was refused: with the secrets as they are now.  Or NULL. */
 	void (*login)(struct fby_outlet *out);
@@ -68,7 +70,7 @@ struct fby_outlet_ops {
 struct fby_outlet {
 	const struct fby_outlet_ops *ops;
 	struct fby_worker *w;
-	enum fby_sink_role role;
+	unsigned role;     /* of a sink, or enum fby_stage */
 	const char *why;   /* of the last FBY_FAIL; static */
 	bool is_permanent; /* it would fail again */
 };

@@ -31,6 +31,7 @@
 #include "worker/lane.h"
 #include "worker/outcome.h"
 #include "worker/outlet.h"
+#include "worker/pipeline_own.h"
 #include "worker/retry.h"
 #include "worker/run.h"
 #include "worker/worker.h"
@@ -41,14 +42,12 @@ static void feed(struct fby_lane *ln);
 static void
 flush(struct fby_worker *w)
 {
-	for (size_t i = 0; i < FBY_SINK_N; i++)
+	for (size_t i = 0; i < FBY_OUTLET_N; i++)
 		if (w->outs[i] != NULL && w->outs[i]->ops->flush != NULL)
 			w->outs[i]->ops->flush(w->outs[i]);
 }
 
 /* ---- completion ------------------------------------------------------- */
-
-static bool hand_over(struct fby_lane *ln, struct fby_record *rec);
 
 /* On to another sink. */
 static void
@@ -61,7 +60,7 @@ route(struct fby_record *rec, enum fby_sink_role role)
 	rec->role = (uint8_t)role;
 	rec->tries = 0;
 	rec->mark = 0;
-	if (!hand_over(rec->b->ln, rec))
+	if (!fby_pipeline_hand_over(rec->b->ln, rec))
 		fby_aside_add(rec);
 }
 
@@ -69,8 +68,7 @@ route(struct fby_record *rec, enum fby_sink_role role)
 static void
 finish(struct fby_record *rec)
 {
-	fby_outcome_final(rec);
-	fby_flight_complete(rec);
+	fby_flight_complete(rec, fby_outcome_of(rec));
 }
 
 void
@@ -102,7 +100,7 @@ void
 fby_pipeline_dropped(struct fby_record *rec)
 {
 	fby_outcome_dropped(rec);
-	fby_flight_complete(rec);
+	fby_flight_complete(rec, FBY_OUTCOME_DROPPED);
 }
 
 static void
@@ -122,7 +120,7 @@ fby_pipeline_again(struct fby_record *rec)
 	struct fby_lane *ln = rec->b->ln;
 
 	if (ln->state == FBY_LANE_DRAINED) {
-		fby_flight_complete(rec);
+		fby_flight_complete(rec, FBY_OUTCOME_DROPPED);
 		return;
 	}
 	fby_aside_add(rec);
@@ -132,7 +130,7 @@ fby_pipeline_again(struct fby_record *rec)
 static void
 note_refusal(struct fby_record *rec, const char *why)
 {
-	enum fby_sink_role role = (enum fby_sink_role)rec->role;
+	unsigned role = rec->role;
 
 	rec->tries++;
 	fby_lane_failed(rec->b->ln, fby_failure_role(role), 0, why);
@@ -149,12 +147,16 @@ fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 {
 	struct fby_lane *ln = rec->b->ln;
 	struct fby_worker *w = ln->w;
-	enum fby_sink_role role = (enum fby_sink_role)rec->role;
+	unsigned role = rec->role;
 	enum fby_retry verdict;
 
+	if (fby_is_stage(role)) {
+		fby_pipeline_refused(rec, why, permanent);
+		return;
+	}
 	fby_bump(&w->slot->sink_errors, 1);
 	if (ln->state == FBY_LANE_DRAINED) {
-		fby_flight_complete(rec);
+		fby_flight_complete(rec, FBY_OUTCOME_DROPPED);
 		return;
 	}
 	note_refusal(rec, why);
@@ -189,7 +191,7 @@ void
 fby_pipeline_fall_back(struct fby_record *rec, const char *why)
 {
 	if (rec->b->ln->state == FBY_LANE_DRAINED) {
-		fby_flight_complete(rec);
+		fby_flight_complete(rec, FBY_OUTCOME_DROPPED);
 		return;
 	}
 	rec->refused_by = rec->role;
@@ -206,8 +208,12 @@ fby_pipeline_nacked(struct fby_record *rec, const struct fby_nack *nack)
 	const struct fby_manifest *m = ln->w->m;
 	enum fby_retry verdict;
 
+	if (fby_is_stage(rec->role)) {
+		fby_pipeline_postponed(rec, nack);
+		return;
+	}
 	if (ln->state == FBY_LANE_DRAINED) {
-		fby_flight_complete(rec);
+		fby_flight_complete(rec, FBY_OUTCOME_DROPPED);
 		return;
 	}
 	note_refusal(rec, nack->why);
@@ -218,8 +224,7 @@ fby_pipeline_nacked(struct fby_record *rec, const struct fby_nack *nack)
 		return;
 	}
 	rec->due = fby_clock_mono() +
-	    fby_retry_delay_nack(m, (enum fby_sink_role)rec->role, rec->tries,
-		nack, drand48());
+	    fby_retry_delay_nack(m, rec->role, rec->tries, nack, drand48());
 	fby_aside_until_due(rec);
 }
 
@@ -230,6 +235,7 @@ settle_lane(struct fby_lane *ln)
 	int64_t began = fby_clock_mono_us(), newest = INT64_MIN;
 	uint64_t n;
 
+	fby_pipeline_go_on(ln);
 	fby_worker_activity(w, FBY_ACTIVITY_ACKING, ln->row_no, ln->acks.acked);
 	n = fby_acks_advance(&ln->acks, &newest);
 	if (n > 0) {
@@ -269,8 +275,8 @@ fby_pipeline_settle(struct fby_worker *w)
 
 /* ---- submission ------------------------------------------------------- */
 
-static void
-block(struct fby_lane *ln)
+void
+fby_pipeline_block(struct fby_lane *ln)
 {
 	if (ln->is_blocked)
 		return;
@@ -279,24 +285,28 @@ block(struct fby_lane *ln)
 }
 
 /* False: no room.  Otherwise the record is the sink's, or its retry's. */
-static bool
-hand_over(struct fby_lane *ln, struct fby_record *rec)
+bool
+fby_pipeline_hand_over(struct fby_lane *ln, struct fby_record *rec)
 {
 	struct fby_outlet *out = ln->w->outs[rec->role];
 
 	fby_store(&ln->w->slot->activity_offset, rec->msg->offset);
 	switch (out->ops->record(out, rec)) {
 	case FBY_OK:
+		if (fby_is_stage(rec->role))
+			fby_pipeline_keep(ln, rec);
 		return true;
 	case FBY_DONE:
 		fby_pipeline_delivered(rec);
 		return true;
 	case FBY_FAIL:
+		if (fby_is_stage(rec->role))
+			fby_pipeline_keep(ln, rec);
 		fby_pipeline_failed(rec, out->why, out->is_permanent);
 		return true;
 	case FBY_AGAIN:
 	default:
-		block(ln);
+		fby_pipeline_block(ln);
 		return false;
 	}
 }
@@ -311,7 +321,7 @@ feed(struct fby_lane *ln)
 	    b->rec[b->next].msg->offset);
 	fby_flight_hold(b);
 	while (b->next < b->n && ln->suspects == 0) {
-		if (!hand_over(ln, &b->rec[b->next]))
+		if (!fby_pipeline_hand_over(ln, &b->rec[b->next]))
 			break;
 		b->next++;
 	}
@@ -411,7 +421,8 @@ retry(struct fby_lane *ln)
 	for (size_t i = 0; i < n; i++)
 		if (recs[i]->due > now)
 			fby_aside_until_due(recs[i]);
-		else if (is_behind(ln, recs[i]) || !hand_over(ln, recs[i]))
+		else if (is_behind(ln, recs[i]) ||
+		    !fby_pipeline_hand_over(ln, recs[i]))
 			fby_aside_add(recs[i]);
 	free(recs);
 }
@@ -421,6 +432,8 @@ resume(struct fby_lane *ln)
 {
 	if (ln->nfailed > 0 && !fby_aside_is_waiting(ln))
 		retry(ln);
+	fby_pipeline_go_on(ln);
+	fby_pipeline_send_again(ln);
 	if (!ln->is_blocked && ln->suspects == 0 && ln->pending != NULL)
 		feed(ln);
 	flush(ln->w);
@@ -468,6 +481,7 @@ fby_pipeline_lane_init(struct fby_lane *ln)
 {
 	evtimer_assign(&ln->ev_retry, ln->w->base, on_retry, ln);
 	evtimer_assign(&ln->ev_due, ln->w->base, on_retry, ln);
+	fby_pipeline_functions_init(ln);
 }
 
 void
@@ -477,7 +491,7 @@ fby_pipeline_stop(struct fby_lane *ln)
 	struct fby_worker *w = ln->w;
 	uint64_t cut;
 
-	for (size_t i = 0; i < FBY_SINK_N; i++)
+	for (size_t i = 0; i < FBY_OUTLET_N; i++)
 		if (w->outs[i] != NULL && w->outs[i]->ops->hurry != NULL)
 			w->outs[i]->ops->hurry(w->outs[i]);
 	if (b == NULL)
@@ -509,7 +523,8 @@ fby_pipeline_forget(struct fby_lane *ln)
 	for (size_t i = 0; i < ln->nfailed; i++)
 		fby_flight_give_back(ln->failed[i]);
 	ln->nfailed = 0;
-	for (size_t i = 0; i < FBY_SINK_N; i++)
+	fby_pipeline_functions_forget(ln);
+	for (size_t i = 0; i < FBY_OUTLET_N; i++)
 		if (ln->w->outs[i] != NULL &&
 		    ln->w->outs[i]->ops->forget != NULL)
 			ln->w->outs[i]->ops->forget(ln->w->outs[i], ln);
@@ -540,12 +555,16 @@ fby_pipeline_start(struct fby_worker *w)
 	struct fby_pipeline *pl = w->pl;
 	unsigned copies = 0;
 
-	/* Without user-defined functions no record has a tag. */
-	pl->first = fby_manifest_route(w->m, NULL);
+	if (w->outs[FBY_STAGE_TRANSFORMER] != NULL)
+		pl->first = FBY_STAGE_TRANSFORMER;
+	else if (w->outs[FBY_STAGE_MAP] != NULL)
+		pl->first = FBY_STAGE_MAP;
+	else /* without functions no record has a tag */
+		pl->first = fby_manifest_route(w->m, NULL);
 	pl->by_run = pl->first == FBY_SINK_PRIMARY &&
 	    w->outs[FBY_SINK_PRIMARY]->ops->run != NULL &&
 	    w->outs[FBY_SINK_SUCCESS] == NULL;
-	for (size_t i = 0; i < FBY_SINK_N; i++)
+	for (size_t i = 0; i < FBY_OUTLET_N; i++)
 		if (w->outs[i] != NULL)
 			copies = FBY_MAX(copies, w->outs[i]->ops->copies);
 	w->budget->weight = 1 + copies;

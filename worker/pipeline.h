@@ -27,7 +27,7 @@ struct fby_worker;
 
 struct fby_pipeline {
 	bool by_run;                     /* whole runs, one sink only */
-	enum fby_sink_role first;        /* where records go at first */
+	unsigned first;                  /* where records go at first */
 	STAILQ_HEAD(, fby_lane) blocked; /* the sink had no room */
 };
 
@@ -75,6 +75,26 @@ void fby_pipeline_settle(struct fby_worker *w);
 
 /* There is room again after an FBY_AGAIN. */
 void fby_pipeline_ready(struct fby_worker *w);
+
+/* ---- for functions ---------------------------------------------------- */
+
+/*
+ * Exactly one of these for each record whose submission answered FBY_OK, but
+ * that it comes again after the last three.
+ *
+ * It has an answer: n results, which derived.h has made of it; 0: it is
+ * dropped.
+ */
+void fby_pipeline_answered(struct fby_record *rec, size_t n);
+
+/* It will not have one: on to the dead-letter topic.  False: there is none. */
+bool fby_pipeline_condemned(struct fby_record *rec, uint32_t attempts,
+    const char *why);
+
+/*
+ * ... and fby_pipeline_failed() and fby_pipeline_nacked(), which are not the
+ * last word.
+ */
 
 /* ---- for lanes -------------------------------------------------------- */
 

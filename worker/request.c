@@ -16,6 +16,7 @@
 
 #include "worker/batch.h"
 #include "worker/content.h"
+#include "worker/derived.h"
 #include "worker/lane.h"
 #include "worker/worker.h"
 
@@ -59,6 +60,18 @@ put_number(char *to, uint64_t n)
 	return to + (digits + sizeof(digits) - at);
 }
 
+/* Several that were made of one record have ids of their own. */
+static char *
+put_index(char *to, const struct fby_record *rec)
+{
+	char suffix[FBY_DERIVED_SUFFIX];
+	size_t len = strlen(fby_derived_suffix(rec, suffix));
+
+	if (len == 0)
+		return (char *)memcpy(to, "-0", 2) + 2;
+	return (char *)memcpy(to, suffix, len) + len;
+}
+
 static void
 fill_id(struct fby_request *req, const struct fby_record *rec)
 {
@@ -71,14 +84,13 @@ fill_id(struct fby_request *req, const struct fby_record *rec)
 		req->id_prefix = (size_t)snprintf(req->id_text,
 		    sizeof(req->id_text), "%s-%s:%" PRId32 ":", ln->w->m->name,
 		    ln->topic, ln->partition);
-		FBY_BUG_ON(req->id_prefix + 64 > sizeof(req->id_text));
+		FBY_BUG_ON(req->id_prefix + 128 > sizeof(req->id_text));
 	}
 	at = put_number(req->id_text + req->id_prefix,
 	    (uint64_t)rec->msg->offset);
 	*at++ = '-';
 	at = put_number(at, (uint64_t)ln->partition);
-	*at++ = '-';
-	at = put_number(at, 0);
+	at = put_index(at, rec);
 	req->id.data = (uint8_t *)req->id_text;
 	req->id.len = (size_t)(at - req->id_text);
 }

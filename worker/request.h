@@ -32,7 +32,7 @@ struct fby_request {
 	Pb__Timestamp event_time;
 	Pb__Header **headers;
 	size_t nheaders;
-	/* "VERTEX-TOPIC:PARTITION:OFFSET-PARTITION-INDEX" */
+	/* "VERTEX-TOPIC:PARTITION:OFFSET-PARTITION-INDEX", derived.h */
 	ProtobufCBinaryData id;
 
 	/* request.c's */

@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "worker/stage.h"
+
 #define QUICK_RETRIES 100
 #define SLOW_MS 1000
 
@@ -28,17 +30,27 @@ last_resort(const struct fby_manifest *m, bool is_over)
 	    FBY_RETRY_AGAIN;
 }
 
-enum fby_retry
-fby_retry_judge(const struct fby_manifest *m, enum fby_sink_role role,
-    uint32_t tries, bool permanent)
+static const struct fby_retry_strategy *
+strategy_of(const struct fby_manifest *m, unsigned role)
 {
-	const struct fby_retry_strategy *rs = &m->retry;
+	if (role == FBY_SINK_DEAD_LETTER)
+		return &dead_letter;
+	return fby_is_stage(role) ?
+	    &m->functions[fby_stage_function(role)].retry :
+	    &m->retry;
+}
+
+enum fby_retry
+fby_retry_judge(const struct fby_manifest *m, unsigned role, uint32_t tries,
+    bool permanent)
+{
+	const struct fby_retry_strategy *rs = strategy_of(m, role);
 	bool spent = rs->steps > 0 && tries > rs->steps;
 	bool drops = rs->on_failure == FBY_ON_FAILURE_DROP;
 
 	if (role == FBY_SINK_DEAD_LETTER)
 		return FBY_RETRY_AGAIN;
-	if (spent && drops && role == FBY_SINK_PRIMARY)
+	if (spent && drops && (role == FBY_SINK_PRIMARY || fby_is_stage(role)))
 		return FBY_RETRY_DROP;
 	if (spent && drops && role == FBY_SINK_SUCCESS)
 		return FBY_RETRY_DELIVERED;
@@ -49,12 +61,10 @@ fby_retry_judge(const struct fby_manifest *m, enum fby_sink_role role,
 }
 
 int64_t
-fby_retry_delay(const struct fby_manifest *m, enum fby_sink_role role,
-    uint32_t tries, bool permanent, double random)
+fby_retry_delay(const struct fby_manifest *m, unsigned role, uint32_t tries,
+    bool permanent, double random)
 {
-	const struct fby_retry_strategy *rs = role == FBY_SINK_DEAD_LETTER ?
-	    &dead_letter :
-	    &m->retry;
+	const struct fby_retry_strategy *rs = strategy_of(m, role);
 	int64_t quick = rs->steps > 0 ? rs->steps : QUICK_RETRIES;
 	int64_t n = FBY_MIN((int64_t)tries, quick);
 	bool slowly = tries > quick || (permanent && rs->steps == 0);
@@ -83,7 +93,7 @@ fby_retry_judge_nack(const struct fby_manifest *m, uint32_t tries,
 }
 
 int64_t
-fby_retry_delay_nack(const struct fby_manifest *m, enum fby_sink_role role,
+fby_retry_delay_nack(const struct fby_manifest *m, unsigned role,
     uint32_t tries, const struct fby_nack *nack, double random)
 {
 	if (nack->delay_ms > 0)

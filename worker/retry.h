@@ -15,6 +15,8 @@
  *	at onSuccess	onFailure drop: it counts as delivered; otherwise as at
  *			the fallback
  *	at the dead-letter topic	without end, at a pace of its own
+ *	at a function before the sinks	as at the sink, by a retryStrategy of
+ *			its own, which knows no fallback
  *
  * A record that a sink will never take ("permanent": too large, invalid) does
  * not wait for the steps, unless it is to be dropped by rule.
@@ -48,14 +50,14 @@ struct fby_nack {
 };
 
 /* After `tries` failed attempts at this sink, at least 1 of them. */
-enum fby_retry fby_retry_judge(const struct fby_manifest *m,
-    enum fby_sink_role role, uint32_t tries, bool permanent);
+enum fby_retry fby_retry_judge(const struct fby_manifest *m, unsigned role,
+    uint32_t tries, bool permanent);
 
 /*
  * Milliseconds to wait after them.  What would be refused again is not tried
  * in a hurry, unless the strategy counts its steps.  `random` is in [0, 1).
  */
-int64_t fby_retry_delay(const struct fby_manifest *m, enum fby_sink_role role,
+int64_t fby_retry_delay(const struct fby_manifest *m, unsigned role,
     uint32_t tries, bool permanent, double random);
 
 /*
@@ -65,8 +67,7 @@ int64_t fby_retry_delay(const struct fby_manifest *m, enum fby_sink_role role,
  */
 enum fby_retry fby_retry_judge_nack(const struct fby_manifest *m,
     uint32_t tries, const struct fby_nack *nack);
-int64_t fby_retry_delay_nack(const struct fby_manifest *m,
-    enum fby_sink_role role, uint32_t tries, const struct fby_nack *nack,
-    double random);
+int64_t fby_retry_delay_nack(const struct fby_manifest *m, unsigned role,
+    uint32_t tries, const struct fby_nack *nack, double random);
 
 #endif

@@ -27,6 +27,7 @@
 
 #include "worker/eventtime.h"
 #include "worker/failure.h"
+#include "worker/stage.h"
 #include "worker/throttle.h"
 
 struct fby_budget;
@@ -59,7 +60,7 @@ struct fby_worker {
 	struct fby_manifest *m;
 	struct fby_eventtime_conf eventtime; /* from the manifest */
 	struct fby_source *src;
-	struct fby_outlet *outs[FBY_SINK_N]; /* by role; NULL: none */
+	struct fby_outlet *outs[FBY_OUTLET_N]; /* by role; NULL: none */
 	struct fby_budget *budget;
 	struct fby_flight *flight;
 	struct fby_pipeline *pl;

@@ -43,6 +43,8 @@ struct fby_notify;
 	A(FALLBACK, "fallback", false)                 \
 	A(ON_SUCCESS, "onSuccess", false)              \
 	A(DEAD_LETTER, "dead letter", false)           \
+	A(TRANSFORMER, "transformer", false)           \
+	A(MAP, "map", false)                           \
 	A(EVENT_TIME, "event time", false)             \
 	A(CANARY, "canary", false)                     \
 	A(RUN_DIR, "run directory", false)             \

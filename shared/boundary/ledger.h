@@ -91,7 +91,7 @@ struct fby_ledger_row {
 	alignas(FBY_CACHELINE) _Atomic int64_t
 	    error_at;          /* wall clock of the last failure; 0: none */
 	_Atomic int32_t error; /* of librdkafka */
-	_Atomic uint32_t error_role;  /* 0: source; else 1 + role of the sink */
+	_Atomic uint32_t error_role;  /* enum fby_failure_role */
 	_Atomic int32_t leader_epoch; /* of the record before acked, or -1 */
 	uint32_t spare_epoch;
 	_Atomic uint64_t future; /* records whose event time was clamped */
@@ -224,6 +224,10 @@ struct fby_ledger_slot {
 	_Atomic uint64_t dead_letter_writes;
 	alignas(FBY_CACHELINE) struct fby_ledger_hist hist[FBY_HIST_N];
 	struct fby_ledger_function function[FBY_LEDGER_FUNCTIONS];
+	alignas(FBY_CACHELINE) _Atomic uint64_t
+	    outputs; /* records that functions made, on to the sinks */
+	_Atomic uint64_t function_drops;
+	uint64_t spare[6];
 };
 
 _Static_assert(sizeof(struct fby_ledger_head) == FBY_CACHELINE, "one line");

@@ -197,12 +197,14 @@ struct fby_msg_released {
  *
  * role, word
  */
-#define FBY_FAILURE_ROLES(R)       \
-	R(SOURCE, "source")        \
-	R(SINK, "sink")            \
-	R(FALLBACK, "fallback")    \
-	R(ON_SUCCESS, "onSuccess") \
-	R(DEAD_LETTER, "deadLetter")
+#define FBY_FAILURE_ROLES(R)          \
+	R(SOURCE, "source")           \
+	R(SINK, "sink")               \
+	R(FALLBACK, "fallback")       \
+	R(ON_SUCCESS, "onSuccess")    \
+	R(DEAD_LETTER, "deadLetter")  \
+	R(TRANSFORMER, "transformer") \
+	R(MAP, "map")
 
 enum fby_failure_role {
 #define R(name, word) FBY_FAILURE_##name,

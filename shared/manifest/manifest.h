@@ -273,6 +273,10 @@ bool fby_manifest_is_read(const struct fby_manifest *m, const char *topic);
 enum fby_sink_role fby_manifest_route(const struct fby_manifest *m,
     const struct fby_strings *tags);
 
+/* Does a condition of `bypass` ask for a record with these tags? */
+bool fby_manifest_is_bypassed(const struct fby_manifest *m,
+    const struct fby_strings *tags);
+
 /* The place of a directive, "spec.source.kafka.topic", or the nearest one. */
 struct fby_pos fby_manifest_pos(const struct fby_manifest *m, const char *path);
 

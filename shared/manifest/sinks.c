@@ -79,6 +79,16 @@ fby_manifest_route(const struct fby_manifest *m, const struct fby_strings *tags)
 	return FBY_SINK_PRIMARY;
 }
 
+bool
+fby_manifest_is_bypassed(const struct fby_manifest *m,
+    const struct fby_strings *tags)
+{
+	for (int i = FBY_SINK_PRIMARY; i < FBY_SINK_DEAD_LETTER; i++)
+		if (is_match(&m->bypass[i], tags))
+			return true;
+	return false;
+}
+
 static void
 check_bypass(const struct fby_manifest *m, struct fby_err *err)
 {

@@ -39,7 +39,7 @@ keep(struct fby_record *rec, const char *text)
 {
 	char *to = rec->mark & FBY_ANSWER_SAID ?
 	    (char *)(uintptr_t)rec->why :
-	    fby_flight_alloc(rec->b, SAID_BYTES);
+	    fby_content_alloc(rec->b, SAID_BYTES);
 	struct fby_str s;
 
 	fby_str_init(&s);

@@ -121,8 +121,7 @@ fby_dead_letter_headers(const struct fby_record *rec)
 		add(headers, "forebay.source.timestamp", "%" PRId64, timestamp);
 	add(headers, "forebay.attempts", "%" PRIu32, rec->attempts);
 	add(headers, "forebay.reason", "%s", rec->why ? rec->why : "");
-	add(headers, "forebay.sink", "%s",
-	    fby_manifest_sink_word((enum fby_sink_role)rec->refused_by));
+	add(headers, "forebay.sink", "%s", fby_stage_word(rec->refused_by));
 	add(headers, "forebay.worker", "%s/%" PRIu32, host, ln->w->slot_no);
 	if (rec->lacks & FBY_LACKS_VALUE)
 		add_truncated(headers, rec);

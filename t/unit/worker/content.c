@@ -61,7 +61,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	fby_flight_complete(rec);
+	fby_flight_complete(rec, FBY_OUTCOME_DELIVERED);
 	assert_int_equal(budget.open_bytes, 0);
 	assert_int_equal(lane->open_bytes, 0);
 	fby_flight_fini(&flight);

@@ -107,7 +107,7 @@ struct fake_outlet {
 	size_t runs, flushes, hurries, forgets;
 };
 
-static struct fake_outlet outlets[FBY_SINK_N];
+static struct fake_outlet outlets[FBY_OUTLET_N];
 
 static enum fby_rc
 fake_record(struct fby_outlet *out, struct fby_record *rec)
@@ -164,7 +164,7 @@ static const struct fby_outlet_ops run_ops = {
 
 /* A sink of that role that takes everything. */
 static inline struct fake_outlet *
-add_outlet(enum fby_sink_role role, const struct fby_outlet_ops *ops)
+add_outlet(unsigned role, const struct fby_outlet_ops *ops)
 {
 	struct fake_outlet *fake = &outlets[role];
 
@@ -174,7 +174,10 @@ add_outlet(enum fby_sink_role role, const struct fby_outlet_ops *ops)
 		.room = SIZE_MAX,
 	};
 	w.outs[role] = &fake->out;
-	manifest.sinks[role].present = true;
+	if (fby_is_stage(role))
+		manifest.functions[fby_stage_function(role)].present = true;
+	else
+		manifest.sinks[role].present = true;
 	return fake;
 }
 

@@ -220,6 +220,8 @@ the_layout_is_the_one_that_is_drawn(void **state)
 	AT(slot, batches, 224);
 	AT(slot, hist, 256);
 	AT(slot, function, 832);
+	AT(slot, outputs, 2752);
+	AT(slot, function_drops, 2760);
 	AT(function, state, 0);
 	AT(function, instance, 4);
 	AT(function, since, 8);
