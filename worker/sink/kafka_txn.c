@@ -27,6 +27,7 @@
 
 #include "worker/batch.h"
 #include "worker/budget.h"
+#include "worker/derived.h"
 #include "worker/lane.h"
 #include "worker/outlet.h"
 #include "worker/pipeline.h"
@@ -67,6 +68,21 @@ add_failure(struct fby_txn *s, struct fby_record *rec, int code)
 	};
 }
 
+/*
+ * Is it the last that was made of its record of the source?  Until that one is
+ * in the transaction is not committed: the offset goes with all of them.
+ */
+static bool
+is_whole(struct fby_txn *s, struct fby_lane *ln, const struct fby_record *rec)
+{
+	bool is_partial = !fby_derived_is_last(rec);
+
+	if (ln->txn.is_partial != is_partial)
+		s->npartial += is_partial ? 1 : (size_t)-1;
+	ln->txn.is_partial = is_partial;
+	return !is_partial;
+}
+
 static void
 add_record(struct fby_txn *s, struct fby_record *rec)
 {
@@ -81,11 +97,15 @@ add_record(struct fby_txn *s, struct fby_record *rec)
 	}
 	s->recs[s->n++] = rec;
 	ln->txn.n++;
-	ln->txn.head = seq + 1;
-	ln->txn.next = rec->msg->offset + 1;
-	ln->txn.epoch = rd_kafka_message_leader_epoch(rec->msg);
-	ln->txn.newest = FBY_MAX(ln->txn.newest,
-	    fby_acks_event_time(&ln->acks, seq));
+	if (is_whole(s, ln, rec)) {
+		ln->txn.head = seq + 1;
+		ln->txn.next = rec->msg->offset + 1;
+		ln->txn.epoch = rd_kafka_message_leader_epoch(rec->msg);
+		ln->txn.newest = FBY_MAX(ln->txn.newest,
+		    fby_acks_event_time(&ln->acks, seq));
+	} else {
+		ln->txn.head = seq;
+	}
 	/* Nobody else of its lane will come. */
 	if (ln->state == FBY_LANE_DRAINING ||
 	    rec->msg->offset < ln->isolate_until)
@@ -151,11 +171,15 @@ may_go_solo(struct fby_txn *s)
 
 /* Who is accused waits for all others, and then they for him. */
 static bool
-has_room(struct fby_txn *s, const struct fby_record *rec)
+has_room(struct fby_txn *s, struct fby_record *rec)
 {
 	if ((s->state != FBY_TXN_READY && s->state != FBY_TXN_OPEN) ||
 	    s->spoiled || s->alone != NULL)
 		return false;
+	/* It cannot be without those that were made of the same record. */
+	if ((rec->mark & FBY_TXN_SOLO) && fby_derived_root(rec) != rec)
+		rec->mark = FBY_TXN_ACCUSED |
+		    (rec->mark & (uint8_t)~FBY_TXN_SOLO);
 	if (rec->mark & FBY_TXN_SOLO)
 		return may_go_solo(s);
 	if (s->state == FBY_TXN_READY && s->solo_waits && !s->others_first)
@@ -199,6 +223,19 @@ txn_drop(struct fby_outlet *out, struct fby_record *rec)
 	fby_pipeline_again(rec);
 }
 
+/* A function has dropped it: its offset alone goes in. */
+static enum fby_rc
+txn_pass(struct fby_outlet *out, struct fby_record *rec)
+{
+	struct fby_txn *s = (struct fby_txn *)out;
+
+	if (!has_room(s, rec))
+		return wait_for_ready(s);
+	rec->mark = FBY_TXN_DROP;
+	add_record(s, rec);
+	return FBY_OK;
+}
+
 static void
 txn_flush(struct fby_outlet *out)
 {
@@ -209,7 +246,7 @@ txn_flush(struct fby_outlet *out)
 		return;
 	if (s->spoiled)
 		fby_txn_abort(s, "a record was refused");
-	else if (s->alone != NULL)
+	else if (s->alone != NULL || s->npartial > 0)
 		return;
 	else if (s->n >= full)
 		fby_txn_close(s, "full");
@@ -470,6 +507,7 @@ static const struct fby_outlet_ops txn_ops = {
 	.in_order = true,
 	.record = txn_record,
 	.drop = txn_drop,
+	.pass = txn_pass,
 	.flush = txn_flush,
 	.hurry = txn_hurry,
 	.forget = txn_forget,

@@ -111,7 +111,7 @@ clear(struct fby_txn *s)
 			.newest = INT64_MIN,
 			.next = FBY_NONE,
 		};
-	s->n = s->nfailures = 0;
+	s->n = s->nfailures = s->npartial = 0;
 	s->alone = NULL;
 	s->spoiled = s->hurry = s->quiet = false;
 }
@@ -336,7 +336,12 @@ on_due(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (s->state == FBY_TXN_OPEN)
+	if (s->state != FBY_TXN_OPEN)
+		return;
+	/* The rest of it may wait for its delay. */
+	if (s->npartial > 0)
+		fby_txn_abort(s, "not all that was made of a record is in");
+	else
 		fby_txn_close(s, "old");
 }
 

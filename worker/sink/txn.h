@@ -109,6 +109,7 @@ struct fby_txn {
 	size_t n, cap;
 	struct fby_txn_failure *failures; /* reasons to abort */
 	size_t nfailures, failures_cap;
+	size_t npartial;          /* lanes: one that is not all in */
 	size_t open;              /* messages that have no report yet */
 	struct fby_record *alone; /* nothing else may be with the broker */
 	bool is_clean;            /* the first one has been aborted */
