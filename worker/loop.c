@@ -26,6 +26,7 @@
 #include "worker/prefetch.h"
 #include "worker/sink/sink.h"
 #include "worker/source.h"
+#include "worker/stage/stage.h"
 #include "worker/worker.h"
 
 #define BEAT_MS 500
@@ -265,6 +266,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 		fby_source_tick(ln, now);
 	}
 	fby_sink_tick(w, now);
+	fby_stages_tick(w, now);
 	fby_prefetch_balance(w);
 	log_in(w, now);
 }

@@ -33,6 +33,7 @@
 #include "worker/pipeline.h"
 #include "worker/sink/sink.h"
 #include "worker/source.h"
+#include "worker/stage/stage.h"
 #include "worker/worker.h"
 
 /* librdkafka's threads may hang in a connect; the ledger is up to date. */
@@ -183,6 +184,7 @@ run(struct fby_worker *w)
 		return FBY_EXIT_KAFKA;
 	if (fby_sink_open(w) == -1)
 		return FBY_EXIT_FAIL;
+	fby_stages_open(w);
 	fby_pipeline_start(w);
 	return fby_loop_run(w);
 }
@@ -193,6 +195,7 @@ tear_down(struct fby_worker *w)
 {
 	fby_worker_activity(w, FBY_ACTIVITY_EXITING, FBY_NOROW, FBY_NONE);
 	alarm(EXIT_SECONDS);
+	fby_stages_close(w);
 	fby_sink_close(w);
 	fby_flight_fini(w->flight);
 	fby_source_close(w);

@@ -22,8 +22,7 @@
  */
 /* clang-format off */
 static const char *const not_yet[FBY_FUNCTION_N] = {
-	[FBY_FUNCTION_TRANSFORMER] = "the C workers run no transformer yet",
-	[FBY_FUNCTION_MAP] = "the C workers run no map function yet",
+	NULL, /* each role by its enum */
 };
 /* clang-format on */
 

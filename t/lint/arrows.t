@@ -42,8 +42,11 @@ my %may = (
 	    master/cli master/compare)],
 
 	# The last is what protoc-c makes.
-	'worker' => [@shared, qw(worker/sink worker/function/proto)],
+	'worker' => [@shared, qw(worker/sink worker/stage
+	    worker/function/proto)],
 	'worker/sink' => [@shared, qw(worker worker/function
+	    worker/function/proto)],
+	'worker/stage' => [@shared, qw(worker worker/function
 	    worker/function/proto)],
 	# A client of gRPC, which knows no records.
 	'worker/function' => [qw(shared/base shared/boundary)],

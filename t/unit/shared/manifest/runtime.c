@@ -120,12 +120,12 @@ refusals_hold_for_a_canary_of_ours(void **state)
 	char *errors;
 
 	(void)state;
-	assert_null(parse(MVTX RUST "  udf: {container: {}}\n" HOST
+	assert_null(parse(MVTX RUST "  limits: {rateLimit: {max: 5}}\n" HOST
 				    "  canary: {runtime: c}\n",
 	    &errors));
 	assert_string_equal(errors,
-	    "t:10:3: spec.udf: the C workers run no map function yet; another "
-	    "runtime may (NUMAFLOW_RUNTIME)\n");
+	    "t:10:12: spec.limits.rateLimit: the C workers have no rate limit "
+	    "yet; another runtime may (NUMAFLOW_RUNTIME)\n");
 	free(errors);
 }
 

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Scenarios: a transformer and a map before the sinks, which are functions with
+# the SDK for Python (t/interop/functions) that the test runs itself.
+package Test::Forebay::StageFunction;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Path qw(make_path);
+use Test::More;
+
+use Test::Forebay;
+use Test::Forebay::Function;
+use Test::Forebay::Kafka;
+use Test::Forebay::Scenarios;
+use Test::Forebay::SinkFunction;
+use Test::Forebay::Util;
+
+my $SECTION = { container => { image => 'function' } };
+
+# One worker and its functions, each [MODE, ORDERS] by its role.
+sub with_stages
+{
+	my ($b, $topic, $sink, $host, %stages) = @_;
+	my $f = Test::Forebay->new(broker => $b, topic => $topic, workers => 1,
+	    host => $host, sink => $sink);
+	my %function;
+
+	for my $role (sort keys %stages) {
+		my ($mode, $do) = @{$stages{$role}};
+		my $dir = abs_path("$f->{dir}") . "/run/functions/$role-0";
+
+		make_path($dir);
+		$function{$role} = Test::Forebay::Function->new(
+		    language => 'python', role => $role, mode => $mode,
+		    dir => $dir, do => $do);
+		$function{$role}->start;
+	}
+	$f->edit(sub {
+		my ($spec) = @_;
+
+		$spec->{source}{transformer} = $SECTION
+		    if $stages{transformer};
+		$spec->{udf} = $SECTION if $stages{map};
+	});
+	return ($f, \%function);
+}
+
+sub drain
+{
+	my ($f, $function) = @_;
+
+	$f->drain;
+	$_->stop for values %$function;
+	return;
+}
+
+sub outcomes_ok { goto &Test::Forebay::SinkFunction::outcomes_ok }
+
+# So many results of each record, one after the other, in the source's order.
+sub in_order_ok
+{
+	my ($text, $records, $each) = @_;
+	my %next;
+	my ($n, $wrong) = (0, 0);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	while ($text =~ m{^Payload - \S.*?/([/\d]+) Keys .* ID - (\S+):(\d+)$}mg) {
+		my ($no, $place, $offset) = ($1, $2, $3);
+		my $want = $next{$place} // "0 0";
+		my ($at, $i) = split / /, $want;
+
+		$n++;
+		$wrong++ if $at != $offset || $each->[$i] ne $no;
+		$next{$place} = $i == $#$each ? ($at + 1) . ' 0' :
+		    "$at " . ($i + 1);
+	}
+	is($n, $records * @$each, scalar(@$each) . ' of each record');
+	return is($wrong, 0, 'in the order of the source');
+}
+
+# ---- scenarios -----------------------------------------------------------
+
+body stage_transformer => 'a transformer of several results', sub {
+	my ($b) = @_;
+	my $topic = $b->topic(2);
+	my ($f, $function) = with_stages($b, $topic, 'log', {},
+	    transformer => ['sync', 'copies=3']);
+
+	$b->produce($topic, 2000);
+	$f->start->await_caught_up;
+	outcomes_ok($f, delivered => 2000);
+	drain($f, $function);
+	in_order_ok(slurp($f->{out}), 2000, [0 .. 2]);
+};
+
+body stage_map => 'a transformer, and a map in each of its modes', sub {
+	my ($b) = @_;
+
+	for my $mode (qw(sync batch stream)) {
+		my $topic = $b->topic(2);
+		my ($f, $function) = with_stages($b, $topic, 'log', {},
+		    transformer => ['sync', 'copies=2 meta=g/k/v key=a key=b'],
+		    map => [$mode, 'copies=2']);
+
+		$b->produce($topic, 1000);
+		$f->start->await_caught_up;
+		outcomes_ok($f, delivered => 1000);
+		drain($f, $function);
+		in_order_ok(slurp($f->{out}), 1000,
+		    [qw(0/0 0/1 1/0 1/1)]);
+		my @seen = $function->{map}->seen;
+
+		is(scalar(grep { "@{$_->{keys}}" ne 'a b' } @seen), 0,
+		    "$mode: the map sees the transformer's keys");
+		# This SDK shows it to no other.
+		is(scalar(grep { !$_->{user}{g}{k} } @seen), 0,
+		    "$mode: and its metadata") if $mode eq 'sync';
+	}
+};
+
+body stage_drops => 'a function drops all', sub {
+	my ($b) = @_;
+	my $topic = $b->topic(2);
+	my ($f, $function) = with_stages($b, $topic, 'log', {},
+	    transformer => ['sync', 'drop']);
+
+	$b->produce($topic, 2000);
+	$f->start->await_caught_up;
+	outcomes_ok($f, dropped => 2000);
+	drain($f, $function);
+	is(slurp($f->{out}), '', 'nothing is written');
+};
+
+body stage_killed => 'the functions are killed under load', sub {
+	my ($b) = @_;
+	my $topic = $b->topic(4);
+	my ($f, $function) = with_stages($b, $topic, 'log', {},
+	    transformer => ['sync', 'copies=2'], map => ['sync', 'copies=1']);
+
+	$b->produce($topic, 6000);
+	$f->start_ready(4);
+	for my $n (1 .. 4) {
+		my $who = $function->{$n % 2 ? 'transformer' : 'map'};
+
+		wait_until { (() = slurp($f->{out}) =~ /\n/g) >= $n * 1000 }
+		    'records arrive', 60;
+		$who->kill;
+		$who->start;
+	}
+	$f->await_caught_up;
+	outcomes_ok($f, delivered => 6000);
+	drain($f, $function);
+	in_order_ok(slurp($f->{out}), 6000, [qw(0/0 1/0)]);
+};
+
+body stage_exactly_once => 'exactly once behind a transformer', sub {
+	my ($b) = @_;
+	my $topic = $b->topic(2);
+	my $copy = $b->topic(1, output => 1);
+	my ($f, $function) = with_stages($b, $topic,
+	    { kafka => { brokers => [$b->bootstrap], topic => $copy } },
+	    { delivery => 'exactlyOnce',
+		transaction => { maxRecords => 50 } },
+	    transformer => ['sync', 'copies=3']);
+
+	$b->produce($topic, 3000);
+	$f->start_ready(2);
+	for (1 .. 2) {
+		wait_until { $f->outcomes->{delivered} > 300 } 'records go on',
+		    60;
+		kill('KILL', ($f->worker_pids)[0]);
+		wait_until { $f->outcomes->{delivered} > 300 } 'and again', 60;
+	}
+	$f->await_caught_up;
+	drain($f, $function);
+	my $text = run_ok(['kcat', '-C', '-e', '-q', '-b', $b->bootstrap,
+	    '-t', $copy, '-o', 'beginning', '-f', '%s\n'],
+	    timeout => patience(60));
+	my %n;
+
+	$n{$_}++ for split /\n/, $text;
+	is(scalar(keys %n), 9000, 'all are there');
+	is(scalar(grep { $_ != 1 } values %n), 0, 'none of them twice');
+}, only => 'kafka';
+
+body stage_crashes => 'a record that crashes the transformer', sub {
+	my ($b) = @_;
+	my $topic = $b->topic(1);
+	my $dead = $b->topic(1, output => 1);
+	my ($f, $function) = with_stages($b, $topic, 'log',
+	    { deadLetter => { topic => $dead }, poisonPill => { kills => 2 } },
+	    transformer => ['sync', '']);
+	my $transformer = $function->{transformer};
+
+	$b->produce($topic, 20);
+	run_ok(['kcat', '-P', '-b', $b->bootstrap, '-t', $topic, '-H',
+	    'do.transformer=exit'], in => "crash\n", timeout => patience(60));
+	$b->produce($topic, 20);
+	$f->start;
+	for (1 .. 3) {
+		wait_until { !$transformer->is_alive } 'it ends', 60;
+		$transformer->start;
+	}
+	$f->await_caught_up;
+	outcomes_ok($f, delivered => 40, dead_lettered => 1);
+	drain($f, $function);
+	my ($reason) = run_ok(['kcat', '-C', '-e', '-q', '-b', $b->bootstrap,
+	    '-t', $dead, '-o', 'beginning', '-f', '%h'],
+	    timeout => patience(60)) =~ /forebay\.reason=([^,]*)/;
+
+	is($reason, 'it has crashed the transformer each time',
+	    'the transformer is named as the culprit');
+}, only => 'kafka';
+
+1;
