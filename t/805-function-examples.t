@@ -125,4 +125,12 @@ scenario 'fallback' => sub {
 	$f->drain;
 };
 
+scenario 'transform-map-sink' => sub {
+	my ($f, $topic) = runs('transform-map-sink');
+
+	put($topic, map { "two-$_\ntwo-" . (100 + $_) } 1 .. 10);
+	is_soon { printed($f, 'two') == 20 } 'a record of each line', 60;
+	$f->drain;
+};
+
 done_testing();

@@ -131,22 +131,12 @@ each_is_read_with_its_functions(void **state)
 	unsetenv("NUMAFLOW_RUNTIME");
 }
 
-/* A line for each function that the C workers cannot do yet. */
 static void
-nothing_but_functions_may_be_refused(void **state)
+each_is_accepted_for_the_workers_in_c(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < FBY_NELEM(examples); i++) {
-		char *errors, *line, *rest;
-		struct fby_manifest *m = parse(examples[i].text, &errors);
-
-		assert_true((m == NULL) == (*errors != '\0'));
-		rest = errors;
-		while ((line = strsep(&rest, "\n")) && *line)
-			assert_non_null(strstr(line, "the C workers "));
-		fby_manifest_free(m);
-		free(errors);
-	}
+	for (size_t i = 0; i < FBY_NELEM(examples); i++)
+		fby_manifest_free(good(examples[i].text));
 }
 
 int
@@ -154,7 +144,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_is_read_with_its_functions),
-		cmocka_unit_test(nothing_but_functions_may_be_refused),
+		cmocka_unit_test(each_is_accepted_for_the_workers_in_c),
 	};
 
 	unsetenv("NUMAFLOW_RUNTIME");
