@@ -555,13 +555,13 @@ connect_function(struct stage_function *s)
 	char dir[FBY_FUNCTION_DIR];
 	const struct fby_function_conf conf = {
 		.role = word(s),
-		.dir = fby_manifest_function_dir(w->m, role, w->slot_no, dir),
+		.dir = fby_manifest_function_dir(w->m, role, w->place, dir),
 		.socket = fby_function_socket(role),
 		.info = fby_function_info(role),
 		.service = role == FBY_FUNCTION_MAP ? &fby_function_map :
 						      &fby_function_transformer,
 		.instance = (uint32_t)fby_manifest_function_instance(w->m, role,
-		    w->slot_no),
+		    w->place),
 		.stats = &w->slot->function[role],
 	};
 
