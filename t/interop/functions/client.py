@@ -92,7 +92,9 @@ def main():
         record["value"] = base64.b64decode(record["value"])
     channel = grpc.insecure_channel(f"unix:{folder}/{name}", options=[
         ("grpc.max_receive_message_length", LIMIT),
-        ("grpc.max_send_message_length", LIMIT)])
+        ("grpc.max_send_message_length", LIMIT),
+        # The server in Rust does not take that of a path.
+        ("grpc.default_authority", "localhost")])
     ready = channel.unary_unary(shape["path"] + "IsReady")
     if wire.one_of(ready(b"", wait_for_ready=True, timeout=30), 1) != 1:
         sys.exit("not ready")
