@@ -5,8 +5,9 @@ HTTP/2 is by hand, so that it can be broken anywhere.
     faults.py ROLE FAULT [--times N] [--after N] [--seconds S] [--mode MODE]
 
 ROLE and MODE are as in README here, FUNCTION_DIR and FUNCTION_LOG, too; what
-is seen has "answered", which is false for a batch that the fault met.  A map
-is unary unless the mode is batch.
+is seen has "answered", and is noted twice, first with false, if the fault met
+it: what is answered well in spite of it has been delivered.  A map is unary
+unless the mode is batch.
 
 The fault comes with the batch after the first --after, and --times (1) in
 all; the count is kept in FUNCTION_DIR/faults, so that it is not begun anew
@@ -246,6 +247,7 @@ class Connection:
         return wire.end_of_batch(self.server.role, "answer")
 
     def results(self, records):
+        self.server.note(records, True)
         if self.server.is_sink:
             self.send(wire.sink_results([r["id"] for r in records]))
             return
@@ -270,7 +272,6 @@ class Connection:
             self.server.note(records, False)
             fault(records)
             return
-        self.server.note(records, True)
         self.results(records)
         self.finish()
 

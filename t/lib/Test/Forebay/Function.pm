@@ -112,7 +112,7 @@ sub digest
 	my @files;
 
 	File::Find::find({ no_chdir => 1, wanted => sub {
-		push @files, $_ if -f;
+		push @files, $_ if -f && !m{/__pycache__/};
 	} }, "$SOURCES/$language");
 	for my $file (sort(@files), $LANGUAGES{$language}{also} // ()) {
 		$sha->add("$file\0")->addfile($file);
