@@ -75,8 +75,9 @@ my %MODE_SOCKETS = (batch => 'batchmap.sock', stream => 'mapstream.sock',
 
 # ---- what must be there --------------------------------------------------
 
-# Why there can be no function of this language here; undef if there can.
-sub missing
+# Why the machine has no tools for it, which Debian does not have in that age;
+# undef if it has.
+sub no_tools
 {
 	my ($language) = @_;
 	my $l = $LANGUAGES{$language} // die "no language $language\n";
@@ -88,7 +89,15 @@ sub missing
 
 	return "$cmd->[0] is older than $least[0].$least[1]"
 	    if $is[0] < $least[0] || $is[0] == $least[0] && $is[1] < $least[1];
-	return built($language);
+	return undef;
+}
+
+# Why there can be no function of this language here; undef if there can.
+sub missing
+{
+	my ($language) = @_;
+
+	return no_tools($language) // built($language);
 }
 
 sub need
@@ -96,9 +105,11 @@ sub need
 	my ($class, @languages) = @_;
 
 	for my $language (@languages) {
-		my $why = missing($language);
+		my $machine = no_tools($language);
+		my $why = $machine // missing($language);
 
-		skip_all_for("no functions in $language: $why") if $why;
+		skip_all_for("no functions in $language: $why",
+		    machine => defined $machine) if $why;
 	}
 	return 1;
 }
