@@ -67,6 +67,13 @@ fby_sink_tick(struct fby_worker *w, int64_t mono)
 }
 
 void
+fby_stages_tick(struct fby_worker *w, int64_t mono)
+{
+	(void)w;
+	(void)mono;
+}
+
+void
 fby_sink_group(struct fby_worker *w, const struct fby_msg_group *msg)
 {
 	(void)w;
