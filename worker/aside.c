@@ -24,6 +24,15 @@ fby_aside_suspect(struct fby_record *rec)
 	rec->b->ln->suspects++;
 }
 
+void
+fby_aside_acquit(struct fby_record *rec)
+{
+	if (!rec->suspect)
+		return;
+	rec->suspect = false;
+	rec->b->ln->suspects--;
+}
+
 static void
 push(struct fby_lane *ln, struct fby_record *rec)
 {
@@ -65,11 +74,24 @@ fby_aside_until_due(struct fby_record *rec)
 	int64_t now = fby_clock_mono();
 	struct timeval tv = fby_clock_tv(FBY_MAX(rec->due - now, 0));
 
+	/* It may have failed before, or found no room. */
+	fby_aside_acquit(rec);
 	push(ln, rec);
 	if (event_pending(&ln->ev_due, EV_TIMEOUT, NULL) && ln->due <= rec->due)
 		return;
 	ln->due = rec->due;
 	event_add(&ln->ev_due, &tv);
+}
+
+bool
+fby_aside_is_all(const struct fby_lane *ln, int64_t after)
+{
+	/* Of what was made of one record others may be with a sink. */
+	for (size_t i = 0; i < ln->nfailed; i++)
+		if (ln->failed[i]->due <= after ||
+		    fby_derived_root(ln->failed[i]) != ln->failed[i])
+			return false;
+	return ln->nfailed > 0 && ln->nfailed == ln->open;
 }
 
 static int

@@ -2,7 +2,8 @@
 /*
  * Records of a lane that are set aside, to be handed over again: after a
  * delay, or when there is room.  As long as there is a suspect, later records
- * of its lane are not handed over; it is one until it is complete.
+ * of its lane are not handed over; it is one until it is complete, or a
+ * function wants to have it later.
  */
 #ifndef FBY_ASIDE_H
 #define FBY_ASIDE_H
@@ -13,6 +14,9 @@ struct fby_lane;
 struct fby_record;
 
 void fby_aside_suspect(struct fby_record *rec);
+
+/* Those behind it may pass. */
+void fby_aside_acquit(struct fby_record *rec);
 
 /* It is a suspect from now on. */
 void fby_aside_add(struct fby_record *rec);
@@ -26,6 +30,9 @@ bool fby_aside_is_waiting(const struct fby_lane *ln);
  * may be taken before that, and is then put back by this.
  */
 void fby_aside_until_due(struct fby_record *rec);
+
+/* Is all that is left of the lane set aside until a later time than that? */
+bool fby_aside_is_all(const struct fby_lane *ln, int64_t after);
 
 /*
  * All of them in the order of their offsets, and the list is empty: those

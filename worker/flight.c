@@ -8,6 +8,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "worker/aside.h"
 #include "worker/budget.h"
 #include "worker/content.h"
 #include "worker/derived.h"
@@ -116,14 +117,6 @@ drop_message(struct fby_record *rec)
 	ln->open--;
 }
 
-static void
-clear_suspicion(struct fby_record *rec)
-{
-	if (rec->suspect)
-		rec->b->ln->suspects--;
-	rec->suspect = false;
-}
-
 void
 fby_flight_touch(struct fby_lane *ln)
 {
@@ -139,7 +132,7 @@ fby_flight_complete(struct fby_record *rec, enum fby_outcome outcome)
 	struct fby_batch *b = rec->b;
 	struct fby_lane *ln = b->ln;
 
-	clear_suspicion(rec);
+	fby_aside_acquit(rec);
 	rec = fby_derived_end(rec, &outcome);
 	if (rec == NULL)
 		return;
@@ -160,7 +153,7 @@ fby_flight_give_back(struct fby_record *rec)
 	enum fby_outcome outcome = FBY_OUTCOME_DROPPED;
 	struct fby_batch *b = rec->b;
 
-	clear_suspicion(rec);
+	fby_aside_acquit(rec);
 	rec = fby_derived_end(rec, &outcome);
 	if (rec == NULL)
 		return;

@@ -11,6 +11,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
 
+#include "worker/aside.h"
 #include "worker/lane.h"
 #include "worker/pipeline.h"
 #include "worker/source.h"
@@ -66,6 +67,10 @@ fby_grant_check(struct fby_lane *ln)
 	else if (ln->state == FBY_LANE_DRAINING &&
 	    fby_acks_in_flight(&ln->acks) == 0)
 		release(ln, "drained");
+	/* To wait for the deadline would change nothing. */
+	else if (ln->state == FBY_LANE_DRAINING &&
+	    fby_aside_is_all(ln, ln->drain_by))
+		release(ln, "all that is left is due after the deadline");
 }
 
 static void
@@ -93,6 +98,7 @@ fby_grant_drain(struct fby_lane *ln, enum fby_release_reason reason,
 		} else if (by < ln->drain_by) {
 			ln->drain_by = by;
 			event_add(&ln->ev_deadline, &tv);
+			fby_grant_check(ln);
 		}
 		return;
 	}

@@ -226,6 +226,8 @@ fby_pipeline_nacked(struct fby_record *rec, const struct fby_nack *nack)
 	rec->due = fby_clock_mono() +
 	    fby_retry_delay_nack(m, rec->role, rec->tries, nack, drand48());
 	fby_aside_until_due(rec);
+	/* Others may have waited for it, or its lane for the last of them. */
+	fby_flight_touch(ln);
 }
 
 static void

@@ -6,6 +6,8 @@
 
 #include "t/unit/worker/fake_worker.h"
 
+#include "shared/base/clock.h"
+
 #include "worker/grant.h"
 #include "worker/source.h"
 
@@ -256,6 +258,29 @@ at_the_deadline_what_is_in_flight_is_given_up(void **state)
 	fby_grant_check(ln);
 }
 
+/* As if a function had said so of the one that is in flight. */
+static void
+what_is_due_after_the_deadline_is_not_waited_for(void **state)
+{
+	struct fby_lane *ln = grant(0);
+	struct fby_record rec = { .due = fby_clock_mono() + 3600000 };
+
+	(void)state;
+	in_flight(ln, 1);
+	ln->open = 1;
+	revoke(1, 60000000);
+	assert_int_equal(released, 0);
+	ln->failed = calloc(1, sizeof(ln->failed[0]));
+	assert_non_null(ln->failed);
+	ln->failed[ln->nfailed++] = &rec;
+	fby_grant_check(ln);
+	assert_int_equal(released, 0);
+	revoke(1, 3000);
+	assert_int_equal(released, 1);
+	assert_int_equal(last.reason, FBY_RELEASE_REVOKED);
+	assert_int_equal(fby_load(&rows[0].acked), 100);
+}
+
 static void
 a_second_revoke_only_shortens_the_time(void **state)
 {
@@ -323,6 +348,7 @@ main(void)
 		TEST(a_lane_without_a_queue_ends_at_once),
 		TEST(a_revoked_lane_is_released_when_nothing_is_in_flight),
 		TEST(at_the_deadline_what_is_in_flight_is_given_up),
+		TEST(what_is_due_after_the_deadline_is_not_waited_for),
 		TEST(a_second_revoke_only_shortens_the_time),
 		TEST(a_revoke_of_another_epoch_is_none_of_ours),
 		TEST(the_reason_and_the_cut_go_along),

@@ -6,6 +6,7 @@
 
 #include "shared/base/clock.h"
 
+#include "worker/aside.h"
 #include "worker/retry.h"
 
 #include "t/unit/worker/fake_worker.h"
@@ -481,6 +482,37 @@ a_nacked_record_comes_again_and_no_other_waits(void **state)
 	assert_int_equal(fby_load(&rows[0].acked), 103);
 }
 
+/* It had failed before, and others waited for it. */
+static void
+for_a_nacked_record_no_other_waits_any_more(void **state)
+{
+	(void)state;
+	nack = (struct fby_nack){ .why = "not yet", .delay_ms = 60000 };
+	fby_pipeline_start(&w);
+	submit(lane, 1);
+	fby_pipeline_failed(sink->got[0], "no", false);
+	submit(lane, 2);
+	wait_for_retry();
+	assert_int_equal(sink->n, 2);
+	assert_int_equal(lane->suspects, 1);
+	fby_pipeline_nacked(sink->got[1], &nack);
+	assert_int_equal(lane->suspects, 0);
+	fby_pipeline_settle(&w);
+	assert_int_equal(sink->n, 4);
+	delivered(2);
+	delivered(3);
+	assert_false(fby_aside_is_all(lane, sink->got[1]->due));
+	assert_true(fby_aside_is_all(lane, sink->got[1]->due - 1));
+	sink->got[1]->due = 0;
+	event_active(&lane->ev_due, EV_TIMEOUT, 0);
+	wait_for_retry();
+	assert_int_equal(sink->n, 5);
+	assert_false(fby_aside_is_all(lane, 0));
+	delivered(4);
+	fby_pipeline_settle(&w);
+	assert_int_equal(fby_load(&rows[0].acked), 103);
+}
+
 static void
 after_the_last_delivery_a_nacked_one_is_a_dead_letter(void **state)
 {
@@ -584,6 +616,7 @@ main(void)
 		TEST(what_comes_after_the_release_is_stale),
 		TEST(what_a_sink_never_returned_is_freed_in_the_end),
 		TEST(a_nacked_record_comes_again_and_no_other_waits),
+		TEST(for_a_nacked_record_no_other_waits_any_more),
 		TEST(after_the_last_delivery_a_nacked_one_is_a_dead_letter),
 		TEST(a_nacked_record_of_a_released_lane_is_given_back),
 		TEST(a_function_may_send_a_record_to_the_fallback),
