@@ -335,12 +335,17 @@ struct evbuffer *
 fby_link_output(struct fby_link *l)
 {
 	FBY_BUG_ON(l->stage != FBY_LINK_READY);
+	/* Its call may have ended; that is told on a later turn. */
+	if (l->why != NULL)
+		return NULL;
 	return fby_grpc_output(l->call);
 }
 
 void
 fby_link_send(struct fby_link *l)
 {
+	if (l->why != NULL)
+		return;
 	fby_grpc_send(l->call);
 	fby_http2_flush(l->h);
 }

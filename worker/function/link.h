@@ -63,7 +63,7 @@ void fby_link_free(struct fby_link *l);
 /* Ends it on a later turn; nothing but `closed` is called from here on. */
 void fby_link_fail(struct fby_link *l, const char *why, bool by_garbage);
 
-/* READY alone: messages, each behind its prefix (grpc.h). */
+/* READY alone: messages, each behind its prefix (grpc.h).  NULL: it fails. */
 struct evbuffer *fby_link_output(struct fby_link *l);
 void fby_link_send(struct fby_link *l);
 

@@ -150,6 +150,37 @@ each_fault_is_one_reason_and_a_new_connection(void **state)
 }
 
 static void
+on_poke(evutil_socket_t fd, short what, void *arg)
+{
+	bool *is_poked = arg;
+
+	(void)fd;
+	(void)what;
+	*is_poked = true;
+	assert_int_equal(w.nlost, 0);
+	assert_false(send_text("late"));
+}
+
+/* Others of the same turn of the loop come before `lost` does. */
+static void
+an_ended_call_takes_nothing_although_none_was_told(void **state)
+{
+	bool is_poked = false;
+
+	(void)state;
+	open_ready();
+	w.poke = evtimer_new(w.base, on_poke, &is_poked);
+	assert_non_null(w.poke);
+	server_message(call(), "last", 4);
+	server_trailers(call(), good, 1);
+	until(w.nlost == 1);
+	assert_true(is_poked);
+	assert_string_equal(w.in.p, "last|");
+	event_free(w.poke);
+	close_world();
+}
+
+static void
 a_server_that_shuts_down_answers_what_it_has(void **state)
 {
 	(void)state;
@@ -297,6 +328,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_fault_is_one_reason_and_a_new_connection),
+		cmocka_unit_test(
+		    an_ended_call_takes_nothing_although_none_was_told),
 		cmocka_unit_test(a_server_that_shuts_down_answers_what_it_has),
 		cmocka_unit_test(a_server_that_shuts_down_may_just_be_gone),
 		cmocka_unit_test(

@@ -36,7 +36,8 @@ static struct world {
 	unsigned nready, nlost;
 	char why[300];
 	bool by_garbage;
-	bool refuses; /* the next message */
+	bool refuses;       /* the next message */
+	struct event *poke; /* is due when one comes; NULL: none */
 } w;
 
 static inline int64_t
@@ -61,6 +62,8 @@ on_message(void *arg, const uint8_t *p, size_t n)
 	if (n < 1000)
 		fby_str_add(&w.in, p, n);
 	fby_str_puts(&w.in, "|");
+	if (w.poke != NULL)
+		event_active(w.poke, EV_TIMEOUT, 0);
 	if (w.refuses)
 		fby_function_conn_fail(w.c, "an answer to nothing");
 }
