@@ -160,14 +160,21 @@ fill_headers(struct fby_request *req, const struct fby_record *rec)
 	    strlen(rec->b->ln->topic));
 }
 
+void
+fby_request_time(Pb__Timestamp *t, int64_t ms)
+{
+	/* Before 1970 its seconds are negative, and its nanos are not. */
+	int64_t rest = (ms % 1000 + 1000) % 1000;
+
+	t->seconds = (ms - rest) / 1000;
+	t->nanos = (int32_t)(rest * 1000000);
+}
+
 static void
 fill_time(struct fby_request *req, const struct fby_record *rec)
 {
-	int64_t ms = fby_content_event_time(rec, fby_clock_wall());
-	int64_t rest = (ms % 1000 + 1000) % 1000;
-
-	req->event_time.seconds = (ms - rest) / 1000;
-	req->event_time.nanos = (int32_t)(rest * 1000000);
+	fby_request_time(&req->event_time,
+	    fby_content_event_time(rec, fby_clock_wall()));
 }
 
 void

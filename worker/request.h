@@ -51,6 +51,9 @@ void fby_request_fini(struct fby_request *req);
 
 void fby_request_fill(struct fby_request *req, const struct fby_record *rec);
 
+/* Milliseconds since 1970, which may be before it. */
+void fby_request_time(Pb__Timestamp *t, int64_t ms);
+
 /* Into a Pb__*Request__Record; watermark and metadata are the role's. */
 #define FBY_REQUEST_INTO(to, req)                      \
 	do {                                           \

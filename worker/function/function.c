@@ -582,6 +582,9 @@ fby_function_conn_send(struct fby_function_conn *c)
 {
 	struct peer *p = &c->peers[c->next];
 
+	/* It was lost since; `lost` has been called. */
+	if (c->npeers == 0)
+		return;
 	c->next = (c->next + 1) % c->npeers;
 	fby_link_send(p->link);
 }

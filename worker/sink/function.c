@@ -30,6 +30,7 @@
 #include "worker/budget.h"
 #include "worker/content.h"
 #include "worker/decode.h"
+#include "worker/function/encode.h"
 #include "worker/function/function.h"
 #include "worker/function/grpc.h"
 #include "worker/function/proto/sink.pb-c.h"
@@ -295,25 +296,6 @@ function_flush(struct fby_outlet *out)
 		event_active(&s->ev_send, EV_TIMEOUT, 0);
 }
 
-/* False: it is too large for a message. */
-static bool
-put(struct evbuffer *to, const ProtobufCMessage *msg)
-{
-	size_t n = protobuf_c_message_get_packed_size(msg);
-	struct evbuffer_iovec v;
-
-	if (n > FBY_GRPC_MESSAGE_MAX)
-		return false;
-	if (evbuffer_reserve_space(to, (ev_ssize_t)(FBY_GRPC_PREFIX + n), &v,
-		1) != 1)
-		fby_mem_fatal();
-	fby_grpc_prefix(v.iov_base, n);
-	protobuf_c_message_pack(msg, (uint8_t *)v.iov_base + FBY_GRPC_PREFIX);
-	v.iov_len = FBY_GRPC_PREFIX + n;
-	evbuffer_commit_space(to, &v, 1);
-	return true;
-}
-
 static ProtobufCBinaryData
 fixed(const char *text)
 {
@@ -378,7 +360,7 @@ put_record(struct sink_function *s, struct evbuffer *to, size_t i)
 	r.metadata = metadata_of(s, rec);
 	msg.request = &r;
 	fby_asked_name(&s->asked, i, r.id.data, r.id.len);
-	return put(to, &msg.base);
+	return fby_encode(to, &msg.base);
 }
 
 static void
@@ -389,7 +371,7 @@ put_end(struct evbuffer *to)
 
 	status.eot = true;
 	msg.status = &status;
-	FBY_BUG_ON(!put(to, &msg.base));
+	FBY_BUG_ON(!fby_encode(to, &msg.base));
 }
 
 /* What is released, or too large, is not sent. */

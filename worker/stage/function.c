@@ -32,6 +32,7 @@
 #include "worker/batch.h"
 #include "worker/content.h"
 #include "worker/decode.h"
+#include "worker/function/encode.h"
 #include "worker/function/function.h"
 #include "worker/function/grpc.h"
 #include "worker/function/info.h"
@@ -145,68 +146,52 @@ find(struct stage_function *s, ProtobufCBinaryData id)
 /* ---- sending ---------------------------------------------------------- */
 
 static const ProtobufCMessage *
-request_of(struct stage_function *s, const struct call *c, bool is_end)
+request_of(struct stage_function *s, const struct call *c)
 {
 	static Pb__TransformRequest__Record tr;
 	static Pb__TransformRequest t;
 	static Pb__MapRequest__Record mr;
 	static Pb__MapRequest m;
-	static Pb__TransmissionStatus status;
 	static Pb__Timestamp watermark;
-	const struct fby_bytes own = is_end ? (struct fby_bytes){ NULL, 0 } :
-					      fby_content_metadata(c->rec);
+	const struct fby_bytes own = fby_content_metadata(c->rec);
 	ProtobufCBinaryData metadata = { own.len, (void *)(uintptr_t)own.p };
+	int64_t reached = c->rec->b->ln->et.watermark;
 
-	pb__transmission_status__init(&status);
-	pb__map_request__init(&m);
-	if (is_end) {
-		status.eot = true;
-		m.status = &status;
-		return &m.base;
-	}
 	fby_request_fill(&s->req, c->rec);
 	pb__timestamp__init(&watermark);
-	watermark.seconds = c->rec->b->ln->et.watermark / 1000;
-	watermark.nanos = (int32_t)(c->rec->b->ln->et.watermark % 1000) *
-	    1000000;
+	fby_request_time(&watermark, reached);
 	if (s->out.role == FBY_STAGE_MAP) {
+		pb__map_request__init(&m);
 		pb__map_request__record__init(&mr);
 		FBY_REQUEST_INTO(&mr, &s->req);
 		mr.metadata = metadata;
-		if (c->rec->b->ln->et.watermark != FBY_NONE)
+		if (reached != FBY_NONE)
 			mr.watermark = &watermark;
 		m.request = &mr;
 		m.id = id_of(s, c);
 		return &m.base;
 	}
-	pb__transform_request__record__init(&tr);
 	pb__transform_request__init(&t);
+	pb__transform_request__record__init(&tr);
 	FBY_REQUEST_INTO(&tr, &s->req);
 	tr.metadata = metadata;
-	if (c->rec->b->ln->et.watermark != FBY_NONE)
+	if (reached != FBY_NONE)
 		tr.watermark = &watermark;
 	tr.id = id_of(s, c);
 	t.request = &tr;
 	return &t.base;
 }
 
-/* False: it is too large for a message. */
-static bool
-put(struct evbuffer *to, const ProtobufCMessage *msg)
+/* Of a batch: no more requests follow before the answers. */
+static void
+put_end(struct evbuffer *to)
 {
-	size_t n = protobuf_c_message_get_packed_size(msg);
-	struct evbuffer_iovec v;
+	Pb__TransmissionStatus status = PB__TRANSMISSION_STATUS__INIT;
+	Pb__MapRequest m = PB__MAP_REQUEST__INIT;
 
-	if (n > FBY_GRPC_MESSAGE_MAX)
-		return false;
-	if (evbuffer_reserve_space(to, (ev_ssize_t)(FBY_GRPC_PREFIX + n), &v,
-		1) != 1)
-		fby_mem_fatal();
-	fby_grpc_prefix(v.iov_base, n);
-	protobuf_c_message_pack(msg, (uint8_t *)v.iov_base + FBY_GRPC_PREFIX);
-	v.iov_len = FBY_GRPC_PREFIX + n;
-	evbuffer_commit_space(to, &v, 1);
-	return true;
+	status.eot = true;
+	m.status = &status;
+	FBY_BUG_ON(!fby_encode(to, &m.base));
 }
 
 static enum fby_rc
@@ -217,7 +202,7 @@ send_call(struct stage_function *s, struct call *c)
 	/* It is leaving: `lost` is to come. */
 	if (to == NULL)
 		return FBY_AGAIN;
-	if (!put(to, request_of(s, c, false))) {
+	if (!fby_encode(to, request_of(s, c))) {
 		s->out.why = "it is larger than a message to a function may be";
 		s->out.is_permanent = true;
 		return FBY_FAIL;
@@ -239,7 +224,7 @@ send_off(struct stage_function *s)
 	if (s->mode == FBY_INFO_BATCH) {
 		to = fby_function_conn_output(s->conn);
 		if (to != NULL)
-			FBY_BUG_ON(!put(to, request_of(s, NULL, true)));
+			put_end(to);
 		s->is_closed = true;
 	}
 	if (TAILQ_FIRST(&s->sent) != NULL)

@@ -87,9 +87,9 @@ set_event_time(struct fby_record *made, const Pb__Timestamp *t)
 {
 	int64_t ms;
 
-	if (__builtin_mul_overflow(t->seconds, INT64_C(1000), &ms))
+	if (__builtin_mul_overflow(t->seconds, INT64_C(1000), &ms) ||
+	    __builtin_add_overflow(ms, t->nanos / 1000000, &ms))
 		return;
-	ms += t->nanos / 1000000;
 	if (ms != fby_content_event_time(made, INT64_MIN))
 		fby_content_set_event_time(made, ms);
 }
