@@ -394,7 +394,9 @@ become_ready(struct fby_function_conn *c)
 	set_why(c, "");
 	fby_bump(&c->conf.stats->connects, 1);
 	set_state(c, FBY_CONN_READY);
-	set_due(c, INT64_MAX);
+	/* One of several may be leaving before the last is ready. */
+	if (!c->is_leaving)
+		set_due(c, INT64_MAX);
 	c->ops->ready(c->arg);
 }
 
