@@ -28,7 +28,7 @@ static rd_kafka_resp_err_t
 headers_of(const rd_kafka_message_t *msg, rd_kafka_headers_t **list)
 {
 	(void)msg;
-	*list = NULL;
+	*list = (rd_kafka_headers_t *)all;
 	return nall > 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR__NOENT;
 }
 
