@@ -61,6 +61,28 @@ sub promtool_ok
 	    diag(slurp("$dir/out"), slurp("$dir/err"));
 }
 
+# It says that it has said all, and listens.
+scenario 'a client that ends its sending side' => sub {
+	my $f = Test::Forebay->new(broker => $broker,
+	    topic => $broker->topic(2));
+
+	$f->start_ready(2);
+	my $sock = connect_to($f);
+	my $answer = '';
+
+	print $sock "GET /metrics HTTP/1.0\r\n\r\n";
+	$sock->flush;
+	shutdown($sock, 1);
+	while (sysread($sock, my $buf, 65536)) {
+		$answer .= $buf;
+	}
+	my ($length) = $answer =~ /^Content-Length: (\d+)/m;
+	my ($head, $body) = split /\r\n\r\n/, $answer, 2;
+
+	cmp_ok($length, '>', 16384, 'more than is written at once');
+	is(length $body, $length, 'it gets all of it');
+};
+
 scenario 'formats' => sub {
 	my $f = Test::Forebay->new(broker => $broker,
 	    topic => $broker->topic(2));

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
@@ -69,12 +70,42 @@ add_length(struct evhttp_request *req, size_t len)
 	add_header(req, "Content-Length", length);
 }
 
+static bufferevent_event_cb on_libevents_event;
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+	if (!(what & BEV_EVENT_EOF))
+		on_libevents_event(bev, what, arg);
+}
+
+/*
+ * A client that has said all it has to say may still listen (shutdown(2), nc
+ * -N).  libevent takes the end of what it says for the end of the connection,
+ * and would end the answer after what one write took.  That a client is gone
+ * shows when it is written to.
+ */
+static void
+write_to_the_end(struct evhttp_connection *conn)
+{
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(conn);
+	bufferevent_data_cb on_read, on_write;
+	void *arg;
+
+	bufferevent_getcb(bev, &on_read, &on_write, &on_libevents_event, &arg);
+	bufferevent_setcb(bev, on_read, on_write, on_event, arg);
+}
+
 static void
 finish(struct evhttp_request *req, int code, const char *reason)
 {
+	struct evhttp_connection *conn = evhttp_request_get_connection(req);
+
 	add_header(req, "Cache-Control", "no-store");
 	add_header(req, "Connection", "close");
 	evhttp_send_reply(req, code, reason, NULL);
+	if (conn)
+		write_to_the_end(conn);
 }
 
 static void
