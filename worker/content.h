@@ -44,6 +44,7 @@ struct fby_content {
 	int64_t event_time;             /*   FBY_HAS_TIME: ms since 1970 */
 	const struct fby_strings *tags; /* NULL: none */
 	struct fby_bytes metadata;      /* the user's: a packed pb.Metadata */
+	char *said;                     /* said.h: room for it; NULL */
 	/* derived.h */
 	struct fby_family *family; /* one of several; NULL: the source's */
 	struct fby_family *made;   /* what was made of it; NULL: nothing */

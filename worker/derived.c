@@ -49,6 +49,7 @@ fby_derived_make(struct fby_record *rec, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		contents[i] = *own;
 		contents[i].family = f;
+		contents[i].said = NULL;
 		f->rec[i] = (struct fby_record){
 			.b = rec->b,
 			.msg = rec->msg,

@@ -7,6 +7,7 @@
 #include "worker/failure.h"
 
 #include "shared/base/clock.h"
+#include "shared/base/str.h"
 #include "shared/boundary/channel.h"
 
 #define SAME_AGAIN_MS 5000
@@ -48,6 +49,6 @@ fby_failure_send(struct fby_failures *f, struct fby_failure_last *last,
 		.code = code,
 		.text = code ? NULL : text,
 	};
-	snprintf(msg->text, sizeof(msg->text), "%s", text);
+	fby_str_print_into(msg->text, sizeof(msg->text), text, strlen(text));
 	fby_channel_send(f->ch, FBY_MSG_FAILURE, &msg->msg, sizeof(*msg), -1);
 }

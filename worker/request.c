@@ -29,7 +29,7 @@ mend(struct fby_request *req, const void *p, size_t len)
 	struct fby_str s;
 
 	fby_str_init(&s);
-	fby_utf8_mend(&s, p, len);
+	fby_str_mend(&s, p, len);
 	d.len = s.len;
 	d.data = fby_palloc(req->mended, s.len);
 	memcpy(d.data, s.p, s.len);

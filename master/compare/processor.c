@@ -22,22 +22,6 @@ model_of(const char *line)
 	return colon + 1 + strspn(colon + 1, " ");
 }
 
-static void
-copy(char *buf, size_t size, const char *model)
-{
-	struct fby_str s;
-	size_t len;
-
-	fby_str_init(&s);
-	fby_str_escape(&s, model, strcspn(model, "\n"));
-	len = FBY_MIN(s.len, size - 1);
-	while (
-	    len < s.len && len > 0 && ((unsigned char)s.p[len] & 0xc0) == 0x80)
-		len--;
-	snprintf(buf, size, "%.*s", (int)len, s.p);
-	fby_str_fini(&s);
-}
-
 void
 fby_compare_processor(const char *file, char *buf, size_t size)
 {
@@ -49,7 +33,7 @@ fby_compare_processor(const char *file, char *buf, size_t size)
 	while (f && model == NULL && fgets(line, sizeof(line), f))
 		model = model_of(line);
 	if (model && model[strspn(model, "\n")])
-		copy(buf, size, model);
+		fby_str_print_into(buf, size, model, strcspn(model, "\n"));
 	if (f)
 		fclose(f);
 }

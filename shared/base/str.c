@@ -7,6 +7,7 @@
 #include "shared/base/str.h"
 
 #include "shared/base/mem.h"
+#include "shared/base/utf8.h"
 
 static void
 reserve(struct fby_str *s, size_t more)
@@ -84,31 +85,14 @@ size_t
 fby_str_utf8(const void *at, size_t len)
 {
 	const unsigned char *p = at;
-	uint32_t cp;
+	bool is_valid;
 	size_t n;
 
 	if (len == 0)
 		return 0;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		n = 2, cp = p[0] & 0x1fu;
-	else if ((p[0] & 0xf0) == 0xe0)
-		n = 3, cp = p[0] & 0x0fu;
-	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-		n = 4, cp = p[0] & 0x07u;
-	else
-		return 0;
-	if (n > len)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		cp = cp << 6 | (p[i] & 0x3fu);
-	}
-	if ((n == 3 && cp < 0x800) || (n == 4 && cp < 0x10000) ||
-	    cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff) ||
-	    (cp >= 0x80 && cp < 0xa0))
-		return 0;
-	return n;
+	n = fby_utf8_step(p, len, &is_valid);
+	/* Below U+00A0 there are but control characters. */
+	return is_valid && n > 1 && !(p[0] == 0xc2 && p[1] < 0xa0) ? n : 0;
 }
 
 static void
@@ -178,6 +162,42 @@ fby_str_printable_lines(struct fby_str *s, const char *text)
 		text += len;
 		if (*text == '\n')
 			fby_str_add(s, text++, 1);
+	}
+}
+
+void
+fby_str_print_into(char *to, size_t size, const void *p, size_t len)
+{
+	struct fby_str s;
+	size_t n;
+
+	fby_str_init(&s);
+	/* More would be cut off: no byte becomes less than itself. */
+	fby_str_printable(&s, p, FBY_MIN(len, size + 3));
+	n = fby_utf8_valid(s.p, FBY_MIN(s.len, size - 1));
+	memcpy(to, s.p, n);
+	to[n] = '\0';
+	fby_str_fini(&s);
+}
+
+void
+fby_str_mend(struct fby_str *s, const void *p, size_t len)
+{
+	const unsigned char *at = p;
+	bool is_valid;
+	size_t n;
+
+	while (len > 0) {
+		n = fby_utf8_valid(at, len);
+		fby_str_add(s, at, n);
+		at += n;
+		len -= n;
+		if (len == 0)
+			break;
+		n = fby_utf8_step(at, len, &is_valid);
+		fby_str_puts(s, "\xef\xbf\xbd");
+		at += n;
+		len -= n;
 	}
 }
 

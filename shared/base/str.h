@@ -46,6 +46,19 @@ void fby_str_printable_lines(struct fby_str *s, const char *text);
  */
 size_t fby_str_utf8(const void *p, size_t len);
 
+/*
+ * As printable as above, as much of it as `to` has room for; ended by NUL, and
+ * not within a character.
+ */
+void fby_str_print_into(char *to, size_t size, const void *p, size_t len);
+
+/*
+ * The bytes as valid UTF-8: each longest piece that begins a character and does
+ * not end one, and each byte that begins none, becomes U+FFFD.  This is what
+ * Unicode recommends, and what Numaflow does.
+ */
+void fby_str_mend(struct fby_str *s, const void *p, size_t len);
+
 /* The text, owned by the caller; the buffer is empty again. */
 char *fby_str_take(struct fby_str *s);
 

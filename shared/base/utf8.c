@@ -6,8 +6,6 @@
 
 #include "shared/base/utf8.h"
 
-#include "shared/base/str.h"
-
 #define EACH_HIGH UINT64_C(0x8080808080808080)
 
 /* What may follow the first byte: how many, and in which range the next. */
@@ -30,10 +28,10 @@ follow_of(unsigned char c)
 	return (struct follow){ 0 };
 }
 
-/* Bytes of the character at p, or of what is broken there; len > 0. */
-static size_t
-step(const unsigned char *p, size_t len, bool *is_valid)
+size_t
+fby_utf8_step(const void *at, size_t len, bool *is_valid)
 {
+	const unsigned char *p = at;
 	struct follow f = follow_of(p[0]);
 	size_t n = 1;
 
@@ -64,46 +62,19 @@ ascii(const unsigned char *p, size_t len)
 	return i;
 }
 
-/* Length of the valid text that it begins with. */
-static size_t
-valid(const unsigned char *p, size_t len)
+size_t
+fby_utf8_valid(const void *at, size_t len)
 {
+	const unsigned char *p = at;
 	size_t i = ascii(p, len), n;
 	bool is_valid;
 
 	while (i < len) {
-		n = step(p + i, len - i, &is_valid);
+		n = fby_utf8_step(p + i, len - i, &is_valid);
 		if (!is_valid)
 			break;
 		i += n;
 		i += ascii(p + i, len - i);
 	}
 	return i;
-}
-
-bool
-fby_utf8_is_valid(const void *p, size_t len)
-{
-	return valid(p, len) == len;
-}
-
-void
-fby_utf8_mend(struct fby_str *s, const void *p, size_t len)
-{
-	const unsigned char *at = p;
-	bool is_valid;
-	size_t n;
-
-	while (len > 0) {
-		n = valid(at, len);
-		fby_str_add(s, at, n);
-		at += n;
-		len -= n;
-		if (len == 0)
-			break;
-		n = step(at, len, &is_valid);
-		fby_str_puts(s, "\xef\xbf\xbd");
-		at += n;
-		len -= n;
-	}
 }

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * UTF-8 (RFC 3629) where a format asks for it and users have bytes.
+ * What UTF-8 is (RFC 3629).
  */
 #ifndef FBY_UTF8_H
 #define FBY_UTF8_H
 
 #include "shared/fby.h"
 
-struct fby_str;
-
-bool fby_utf8_is_valid(const void *p, size_t len);
-
 /*
- * Appends the bytes as valid UTF-8: each longest piece that begins a character
- * and does not end one, and each byte that begins none, becomes U+FFFD.  This
- * is what Unicode recommends, and what Numaflow does.
+ * Bytes of the character at p, or, if it is none, of the longest piece that
+ * begins one and does not end it, else 1; len > 0.
  */
-void fby_utf8_mend(struct fby_str *s, const void *p, size_t len);
+size_t fby_utf8_step(const void *p, size_t len, bool *is_valid);
+
+/* Length of the valid text that these bytes begin with. */
+size_t fby_utf8_valid(const void *p, size_t len);
+
+static inline bool
+fby_utf8_is_valid(const void *p, size_t len)
+{
+	return fby_utf8_valid(p, len) == len;
+}
 
 #endif

@@ -130,7 +130,8 @@ set_state(struct fby_function_conn *c, enum fby_conn_state state)
 static void
 set_why(struct fby_function_conn *c, const char *why)
 {
-	snprintf(c->conf.stats->why, sizeof(c->conf.stats->why), "%s", why);
+	fby_str_print_into(c->conf.stats->why, sizeof(c->conf.stats->why), why,
+	    strlen(why));
 }
 
 static bool
@@ -592,17 +593,23 @@ fby_function_conn_send(struct fby_function_conn *c)
 }
 
 void
-fby_function_conn_fail(struct fby_function_conn *c, const char *why)
+fby_function_conn_fail(struct fby_function_conn *c, const char *format, ...)
 {
 	struct fby_str text;
+	va_list ap;
+	char *why;
 
 	if (c->is_failing || c->npeers == 0)
 		return;
 	c->is_failing = true;
+	va_start(ap, format);
+	why = fby_vasprintf(format, ap);
+	va_end(ap);
 	fby_str_init(&text);
 	fby_str_printable(&text, why, strlen(why));
 	fby_link_fail(c->peers[0].link, text.p, true);
 	fby_str_fini(&text);
+	free(why);
 }
 
 const struct fby_info *

@@ -86,7 +86,8 @@ void fby_function_conn_send(struct fby_function_conn *c);
  * An answer makes no sense.  The connection ends as a broken one does, with
  * `lost` on a later turn; no `message` comes before that.
  */
-void fby_function_conn_fail(struct fby_function_conn *c, const char *why);
+void fby_function_conn_fail(struct fby_function_conn *c, const char *format,
+    ...) FBY_PRINTF(2, 3);
 
 /* What the server says of itself; valid while it is ready. */
 const struct fby_info *fby_function_conn_info(

@@ -206,7 +206,7 @@ on_error(nghttp2_session *session, int code, const char *text, size_t len,
 	(void)session;
 	(void)code;
 	if (h->fault[0] == '\0')
-		snprintf(h->fault, sizeof(h->fault), "%.*s", (int)len, text);
+		fby_str_print_into(h->fault, sizeof(h->fault), text, len);
 	return 0;
 }
 
@@ -341,7 +341,7 @@ end(struct fby_http2 *h)
 	}
 	fby_str_init(&why);
 	fby_str_puts(&why, "HTTP/2: ");
-	fby_str_printable(&why, h->fault, strlen(h->fault));
+	fby_str_puts(&why, h->fault);
 	if (h->fault[0] == '\0')
 		fby_str_puts(&why, "an error of the protocol");
 	refuse(h, fby_str_take(&why));

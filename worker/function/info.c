@@ -151,17 +151,6 @@ check_version(const struct fby_info *info, const char *container,
 
 /* ---- fields ----------------------------------------------------------- */
 
-static void
-set_text(char *to, size_t size, const char *text)
-{
-	struct fby_str s;
-
-	fby_str_init(&s);
-	fby_str_printable(&s, text, strlen(text));
-	snprintf(to, size, "%s", s.p);
-	fby_str_fini(&s);
-}
-
 /* The text of a member; "" if it is not there. */
 static int
 get_text(const json_t *o, const char *name, const char **text,
@@ -202,6 +191,16 @@ set_mode(struct fby_info *info, const char *mode)
 		info->mode = FBY_INFO_UNARY;
 }
 
+/* ASCII that shows. */
+static bool
+is_word(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] <= ' ' || p[i] > '~')
+			return false;
+	return true;
+}
+
 /* A list with commas between. */
 static int
 set_endpoints(struct fby_info *info, const char *list, struct fby_str *why)
@@ -219,6 +218,12 @@ set_endpoints(struct fby_info *info, const char *list, struct fby_str *why)
 			fby_str_puts(why,
 			    "MULTIPROC_ENDPOINTS has an endpoint "
 			    "that is empty or too long");
+			return -1;
+		}
+		if (!is_word(p, n)) {
+			fby_str_puts(why,
+			    "MULTIPROC_ENDPOINTS has an endpoint that is no "
+			    "host and port");
 			return -1;
 		}
 		memcpy(info->endpoints[info->nendpoints++], p, n);
@@ -281,7 +286,8 @@ take_object(struct fby_info *info, const json_t *o, struct fby_str *why)
 		return -1;
 	info->is_tcp = strcmp(protocol, "tcp") == 0;
 	set_language(info, language);
-	set_text(info->version, sizeof(info->version), version);
+	fby_str_print_into(info->version, sizeof(info->version), version,
+	    strlen(version));
 	return take_metadata(info, json_object_get(o, "metadata"), why);
 }
 

@@ -7,64 +7,14 @@
 #include "worker/sink/answer.h"
 
 #include "shared/base/mem.h"
-#include "shared/base/str.h"
 #include "shared/manifest/manifest.h"
 
 #include "worker/content.h"
 #include "worker/flight.h"
 #include "worker/outlet.h"
 #include "worker/pipeline.h"
-#include "worker/retry.h"
+#include "worker/said.h"
 #include "worker/worker.h"
-
-#define SAID_BYTES 256 /* of what the function says about a record */
-#define DELAY_MAX_MS (INT64_C(86400000) * 365)
-
-/* `why` is static, or `is_said`: of the batch's pool. */
-static void
-refuse(struct fby_record *rec, const char *why, bool is_said, bool permanent)
-{
-	rec->mark &= (uint8_t)~FBY_ANSWER_SAID;
-	if (is_said)
-		rec->mark |= FBY_ANSWER_SAID;
-	fby_pipeline_failed(rec, why, permanent);
-}
-
-/*
- * What the function says about a record, kept with it: one room for each, which
- * is used again, since a record may be refused without end.
- */
-static const char *
-keep(struct fby_record *rec, const char *text)
-{
-	char *to = rec->mark & FBY_ANSWER_SAID ?
-	    (char *)(uintptr_t)rec->why :
-	    fby_content_alloc(rec->b, SAID_BYTES);
-	struct fby_str s;
-
-	fby_str_init(&s);
-	fby_str_printable(&s, text, strnlen(text, SAID_BYTES));
-	snprintf(to, SAID_BYTES, "%s", s.p);
-	fby_str_fini(&s);
-	return to;
-}
-
-/* The user's part of it; ours is made for each attempt. */
-static void
-set_metadata(struct fby_record *rec, const Pb__Metadata *from)
-{
-	Pb__Metadata own = PB__METADATA__INIT;
-	size_t len;
-	uint8_t *p;
-
-	own.n_user_metadata = from->n_user_metadata;
-	own.user_metadata = from->user_metadata;
-	len = pb__metadata__get_packed_size(&own);
-	p = fby_malloc(len + 1);
-	pb__metadata__pack(&own, p);
-	fby_content_set_metadata(rec, (struct fby_bytes){ p, len });
-	free(p);
-}
 
 /* What goes to onSuccess need not be what the record was. */
 static void
@@ -84,7 +34,7 @@ set_message(struct fby_record *rec, const Pb__SinkResponse__Message *msg)
 	free(keys);
 	fby_content_set_value(rec, value);
 	if (msg->metadata != NULL)
-		set_metadata(rec, msg->metadata);
+		fby_said_metadata(rec, msg->metadata);
 }
 
 static void
@@ -95,10 +45,10 @@ on_success(struct fby_outlet *out, struct fby_record *rec,
 	if (out->role != FBY_SINK_PRIMARY) {
 		fby_pipeline_delivered(rec);
 	} else if (out->w->outs[FBY_SINK_SUCCESS] == NULL) {
-		refuse(rec,
+		fby_pipeline_failed(rec,
 		    "the function answered ON_SUCCESS, and "
 		    "spec.sink.onSuccess is not set",
-		    false, true);
+		    true);
 	} else {
 		if (msg != NULL)
 			set_message(rec, msg);
@@ -110,14 +60,14 @@ static void
 on_fallback(struct fby_outlet *out, struct fby_record *rec)
 {
 	if (out->role != FBY_SINK_PRIMARY)
-		refuse(rec,
+		fby_pipeline_failed(rec,
 		    "the function answered FALLBACK, and is not the sink",
-		    false, true);
+		    true);
 	else if (out->w->outs[FBY_SINK_FALLBACK] == NULL)
-		refuse(rec,
+		fby_pipeline_failed(rec,
 		    "the function answered FALLBACK, and "
 		    "spec.sink.fallback is not set",
-		    false, true);
+		    true);
 	else
 		fby_pipeline_fall_back(rec, "the function answered FALLBACK");
 }
@@ -125,29 +75,18 @@ on_fallback(struct fby_outlet *out, struct fby_record *rec)
 static void
 on_nack(struct fby_record *rec, const Pb__NackOptions *options)
 {
-	struct fby_nack nack = { .why = "the function answered NACK" };
+	const struct fby_nack nack = fby_said_nack(rec, options);
 
-	if (options != NULL) {
-		nack.delay_ms = (int64_t)FBY_MIN(options->delay,
-		    (uint64_t)DELAY_MAX_MS);
-		nack.max_deliveries = options->max_deliveries;
-	}
-	if (options != NULL && options->reason[0] != '\0') {
-		nack.why = keep(rec, options->reason);
-		rec->mark |= FBY_ANSWER_SAID;
-	} else {
-		rec->mark &= (uint8_t)~FBY_ANSWER_SAID;
-	}
 	fby_pipeline_nacked(rec, &nack);
 }
 
 static void
 on_failure(struct fby_record *rec, const char *text)
 {
-	if (text[0] != '\0')
-		refuse(rec, keep(rec, text), true, false);
-	else
-		refuse(rec, "the function answered FAILURE", false, false);
+	fby_pipeline_failed(rec,
+	    text[0] != '\0' ? fby_said_text(rec, text) :
+			      "the function answered FAILURE",
+	    false);
 }
 
 void
@@ -155,7 +94,7 @@ fby_answer(struct fby_outlet *out, struct fby_record *rec,
     const Pb__SinkResponse__Result *result)
 {
 	/* The function lives, with this record. */
-	rec->mark &= FBY_ANSWER_SAID;
+	rec->mark = 0;
 	switch (result->status) {
 	case PB__SINK_RESPONSE__STATUS__SUCCESS:
 		fby_pipeline_delivered(rec);
@@ -170,10 +109,10 @@ fby_answer(struct fby_outlet *out, struct fby_record *rec,
 		on_nack(rec, result->nack_options);
 		break;
 	case PB__SINK_RESPONSE__STATUS__SERVE:
-		refuse(rec,
+		fby_pipeline_failed(rec,
 		    "the function answered SERVE, and there is no serving "
 		    "store",
-		    false, true);
+		    true);
 		break;
 	case PB__SINK_RESPONSE__STATUS__FAILURE:
 	default:
@@ -185,7 +124,7 @@ fby_answer(struct fby_outlet *out, struct fby_record *rec,
 void
 fby_answer_refuse(struct fby_record *rec, const char *why)
 {
-	refuse(rec, why, false, true);
+	fby_pipeline_failed(rec, why, true);
 }
 
 bool

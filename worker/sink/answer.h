@@ -14,8 +14,7 @@
 struct fby_outlet;
 
 enum fby_answer_mark {            /* of a record, in rec->mark */
-	FBY_ANSWER_DEATHS = 0x3f, /* of the function, with it alone */
-	FBY_ANSWER_SAID = 0x40,   /* rec->why is in its batch's pool */
+	FBY_ANSWER_DEATHS = 0x7f, /* of the function, with it alone */
 	FBY_ANSWER_ALONE = 0x80   /* is to be sent alone */
 };
 

@@ -82,24 +82,7 @@ static const char *const silent[FBY_SINK_N] = {
 	[FBY_SINK_SUCCESS] = "the onSuccess function does not answer",
 };
 
-/* ---- what cannot be -------------------------------------------------- */
-
-static void garbage(struct sink_function *s, const char *format, ...)
-    FBY_PRINTF(2, 3);
-
-/* The connection ends, and what has no answer goes again: on_lost(). */
-static void
-garbage(struct sink_function *s, const char *format, ...)
-{
-	va_list ap;
-	char *why;
-
-	va_start(ap, format);
-	why = fby_vasprintf(format, ap);
-	va_end(ap);
-	fby_function_conn_fail(s->conn, why);
-	free(why);
-}
+/* ---- the batch -------------------------------------------------------- */
 
 static void
 garbage_id(struct sink_function *s, const ProtobufCBinaryData *id,
@@ -110,12 +93,10 @@ garbage_id(struct sink_function *s, const ProtobufCBinaryData *id,
 	fby_str_init(&text);
 	if (id->len > 0)
 		fby_str_escape(&text, id->data, FBY_MIN(id->len, (size_t)64));
-	garbage(s, "it answers for id \"%s\"%s, %s", text.p,
-	    id->len > 64 ? "..." : "", what);
+	fby_function_conn_fail(s->conn, "it answers for id \"%s\"%s, %s",
+	    text.p, id->len > 64 ? "..." : "", what);
 	fby_str_fini(&text);
 }
-
-/* ---- the batch -------------------------------------------------------- */
 
 /* What it says is said for a record; false: it is garbage. */
 static bool
@@ -165,7 +146,7 @@ static void
 on_end(struct sink_function *s)
 {
 	if (s->asked.open > 0) {
-		garbage(s,
+		fby_function_conn_fail(s->conn,
 		    "its end of transmission leaves %zu of %zu records "
 		    "without an answer",
 		    s->asked.open, s->asked.n);
@@ -183,9 +164,11 @@ on_message(void *arg, const uint8_t *p, size_t n)
 
 	s->heard_at = fby_clock_mono();
 	if (msg == NULL)
-		garbage(s, "its answer is no SinkResponse");
+		fby_function_conn_fail(s->conn,
+		    "its answer is no SinkResponse");
 	else if (!s->is_sent)
-		garbage(s, "it answers without having been asked");
+		fby_function_conn_fail(s->conn,
+		    "it answers without having been asked");
 	else if (msg->status != NULL && msg->status->eot)
 		on_end(s);
 	else

@@ -286,23 +286,6 @@ stage_flush(struct fby_outlet *out)
 
 /* ---- answers ---------------------------------------------------------- */
 
-static void garbage(struct stage_function *s, const char *format, ...)
-    FBY_PRINTF(2, 3);
-
-/* The connection ends, and what has no answer goes again: on_lost(). */
-static void
-garbage(struct stage_function *s, const char *format, ...)
-{
-	va_list ap;
-	char *why;
-
-	va_start(ap, format);
-	why = fby_vasprintf(format, ap);
-	va_end(ap);
-	fby_function_conn_fail(s->conn, why);
-	free(why);
-}
-
 static struct call *
 call_of(struct stage_function *s, ProtobufCBinaryData id)
 {
@@ -313,8 +296,8 @@ call_of(struct stage_function *s, ProtobufCBinaryData id)
 		return c;
 	fby_str_init(&text);
 	fby_str_escape(&text, (const char *)id.data, FBY_MIN(id.len, 64));
-	garbage(s, "it answers for id \"%s\", of which no answer is due",
-	    text.p);
+	fby_function_conn_fail(s->conn,
+	    "it answers for id \"%s\", of which no answer is due", text.p);
 	fby_str_fini(&text);
 	return NULL;
 }
@@ -337,7 +320,8 @@ on_transformed(struct stage_function *s, const uint8_t *p, size_t n)
 	struct call *c;
 
 	if (msg == NULL)
-		garbage(s, "its answer is no SourceTransformResponse");
+		fby_function_conn_fail(s->conn,
+		    "its answer is no SourceTransformResponse");
 	else if ((c = call_of(s, msg->id)) != NULL)
 		fby_result_transformed(answered(s, c), &s->req, msg);
 }
@@ -353,7 +337,8 @@ on_part(struct stage_function *s, const Pb__MapResponse *msg, const uint8_t *p,
 	if (c == NULL)
 		return;
 	if (c->parts.len + n > FBY_GRPC_MESSAGE_MAX) {
-		garbage(s, "its answers for one record are larger than 64 MiB");
+		fby_function_conn_fail(s->conn,
+		    "its answers for one record are larger than 64 MiB");
 		return;
 	}
 	fby_str_add(&c->parts, p, n);
@@ -362,7 +347,7 @@ on_part(struct stage_function *s, const Pb__MapResponse *msg, const uint8_t *p,
 	msg = fby_decode(&s->decoder, &pb__map_response__descriptor,
 	    (const uint8_t *)c->parts.p, c->parts.len);
 	if (msg == NULL)
-		garbage(s, "its answer is no MapResponse");
+		fby_function_conn_fail(s->conn, "its answer is no MapResponse");
 	else
 		fby_result_mapped(answered(s, c), &s->req, msg);
 }
@@ -371,7 +356,7 @@ static void
 on_batch_end(struct stage_function *s)
 {
 	if (!TAILQ_EMPTY(&s->sent))
-		garbage(s,
+		fby_function_conn_fail(s->conn,
 		    "its end of transmission leaves records without an answer");
 	else
 		s->is_closed = false;
@@ -385,7 +370,7 @@ on_mapped(struct stage_function *s, const uint8_t *p, size_t n)
 	struct call *c;
 
 	if (msg == NULL)
-		garbage(s, "its answer is no MapResponse");
+		fby_function_conn_fail(s->conn, "its answer is no MapResponse");
 	else if (s->mode == FBY_INFO_STREAM)
 		on_part(s, msg, p, n);
 	else if (s->mode == FBY_INFO_BATCH && msg->status != NULL &&

@@ -7,20 +7,17 @@
 #include "worker/stage/result.h"
 
 #include "shared/base/mem.h"
-#include "shared/base/str.h"
 
 #include "worker/content.h"
 #include "worker/derived.h"
 #include "worker/pipeline.h"
 #include "worker/request.h"
-#include "worker/retry.h"
+#include "worker/said.h"
 #include "worker/stage.h"
 
 #define TAG_DROP "U+005C__DROP__"
 #define TAG_NACK "U+005C__NACK__"
 #define TAG_FAIL "U+005C__FAIL__"
-#define REASON_BYTES 256
-#define DELAY_MAX_MS (24 * 3600 * 1000)
 
 /* What the two kinds of results have in common. */
 struct result {
@@ -94,23 +91,6 @@ set_event_time(struct fby_record *made, const Pb__Timestamp *t)
 		fby_content_set_event_time(made, ms);
 }
 
-/* The user's part: the system's is the source's. */
-static void
-set_metadata(struct fby_record *made, const Pb__Metadata *from)
-{
-	Pb__Metadata own = PB__METADATA__INIT;
-	size_t len;
-	uint8_t *p;
-
-	own.n_user_metadata = from->n_user_metadata;
-	own.user_metadata = from->user_metadata;
-	len = pb__metadata__get_packed_size(&own);
-	p = fby_malloc(len + 1);
-	pb__metadata__pack(&own, p);
-	fby_content_set_metadata(made, (struct fby_bytes){ p, len });
-	free(p);
-}
-
 static void
 set(struct fby_record *made, const struct fby_request *shown,
     const struct result *r)
@@ -124,39 +104,17 @@ set(struct fby_record *made, const struct fby_request *shown,
 	if (r->ntags > 0)
 		fby_content_set_tags(made, r->tags, r->ntags);
 	if (r->metadata != NULL && r->metadata->n_user_metadata > 0)
-		set_metadata(made, r->metadata);
+		fby_said_metadata(made, r->metadata);
 }
 
 /* ---- what becomes of it ----------------------------------------------- */
-
-static void
-nack(struct fby_record *rec, const Pb__NackOptions *options)
-{
-	struct fby_nack n = { .why = "the function answered NACK" };
-	struct fby_str s;
-	char *why;
-
-	if (options != NULL) {
-		n.delay_ms = (int64_t)FBY_MIN(options->delay,
-		    (uint64_t)DELAY_MAX_MS);
-		n.max_deliveries = options->max_deliveries;
-	}
-	if (options != NULL && options->reason[0] != '\0') {
-		why = fby_content_alloc(rec->b, REASON_BYTES);
-		fby_str_init(&s);
-		fby_str_printable(&s, options->reason,
-		    strnlen(options->reason, REASON_BYTES));
-		snprintf(why, REASON_BYTES, "%s", s.p);
-		fby_str_fini(&s);
-		n.why = why;
-	}
-	fby_pipeline_nacked(rec, &n);
-}
 
 /* True: they are about the whole record. */
 static bool
 is_about_all(struct fby_record *rec, const struct result *r, size_t n)
 {
+	struct fby_nack nack;
+
 	if (n == 0) {
 		fby_pipeline_failed(rec, "the function answered no result",
 		    false);
@@ -164,7 +122,8 @@ is_about_all(struct fby_record *rec, const struct result *r, size_t n)
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (has_tag(&r[i], TAG_NACK)) {
-			nack(rec, r[i].nack);
+			nack = fby_said_nack(rec, r[i].nack);
+			fby_pipeline_nacked(rec, &nack);
 			return true;
 		}
 		if (has_tag(&r[i], TAG_FAIL)) {

@@ -65,6 +65,31 @@ text_grows_and_is_handed_over(void **state)
 	free(p);
 }
 
+static void
+what_is_cut_is_cut_between_characters(void **state)
+{
+	char to[6];
+
+	(void)state;
+	fby_str_print_into(to, sizeof(to), "short", 5);
+	assert_string_equal(to, "short");
+	fby_str_print_into(to, sizeof(to), "longer", 6);
+	assert_string_equal(to, "longe");
+	/* Two bytes, of which one has room; three and four of each kind. */
+	fby_str_print_into(to, sizeof(to), "four\xc3\xa4", 6);
+	assert_string_equal(to, "four");
+	fby_str_print_into(to, sizeof(to), "abc\xe2\x82\xac", 6);
+	assert_string_equal(to, "abc");
+	fby_str_print_into(to, sizeof(to), "ab\xe2\x82\xac!", 6);
+	assert_string_equal(to, "ab\xe2\x82\xac");
+	fby_str_print_into(to, sizeof(to), "a\nb\xff", 4);
+	assert_string_equal(to, "a\\nb\\");
+	fby_str_print_into(to, 1, "a", 1);
+	assert_string_equal(to, "");
+	fby_str_print_into(to, sizeof(to), "", 0);
+	assert_string_equal(to, "");
+}
+
 int
 main(void)
 {
@@ -73,6 +98,7 @@ main(void)
 		cmocka_unit_test(broken_utf8_is_escaped_byte_by_byte),
 		cmocka_unit_test(what_is_escaped_in_parts_is_not_escaped_again),
 		cmocka_unit_test(text_grows_and_is_handed_over),
+		cmocka_unit_test(what_is_cut_is_cut_between_characters),
 	};
 
 	return UNIT_RUN(tests);

@@ -12,7 +12,7 @@ mends(const char *from, size_t len, const char *to)
 	struct fby_str s;
 
 	fby_str_init(&s);
-	fby_utf8_mend(&s, from, len);
+	fby_str_mend(&s, from, len);
 	assert_string_equal(s.p, to);
 	assert_true(fby_utf8_is_valid(s.p, s.len));
 	assert_int_equal(fby_utf8_is_valid(from, len),

@@ -64,9 +64,13 @@ fby_function_conn_send(struct fby_function_conn *c)
 }
 
 void
-fby_function_conn_fail(struct fby_function_conn *c, const char *why)
+fby_function_conn_fail(struct fby_function_conn *c, const char *format, ...)
 {
-	snprintf(c->why, sizeof(c->why), "%s", why);
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(c->why, sizeof(c->why), format, ap);
+	va_end(ap);
 }
 
 void

@@ -12,6 +12,7 @@
 #include "worker/content.h"
 #include "worker/function/grpc.h"
 #include "worker/function/proto/sink.pb-c.h"
+#include "worker/said.h"
 #include "worker/sink/sink.h"
 
 static struct fby_outlet *out;
@@ -386,6 +387,25 @@ what_it_says_of_a_record_is_the_reason(void **state)
 	fby_pipeline_settle(&w);
 }
 
+/* It may be refused without end, and a pool only grows. */
+static void
+what_it_says_again_takes_the_same_room(void **state)
+{
+	struct fby_record *rec;
+	const char *first;
+
+	(void)state;
+	submit(lane, 1);
+	rec = &LIST_FIRST(&w.flight->batches.live)->rec[0];
+	first = fby_said_text(rec, "no");
+	assert_string_equal(first, "no");
+	assert_ptr_equal(fby_said_text(rec, "never"), first);
+	assert_string_equal(first, "never");
+	turn();
+	answer(100, 0);
+	answer_end();
+}
+
 static void
 fallback_and_onsuccess_get_what_it_sends_there(void **state)
 {
@@ -619,6 +639,7 @@ main(void)
 		TEST(a_request_has_all_that_a_record_has),
 		TEST(only_what_failed_is_sent_again),
 		TEST(what_it_says_of_a_record_is_the_reason),
+		TEST(what_it_says_again_takes_the_same_room),
 		TEST(fallback_and_onsuccess_get_what_it_sends_there),
 		TEST(what_has_no_place_to_go_is_refused_with_a_sentence),
 		TEST(what_makes_no_sense_ends_the_connection),
