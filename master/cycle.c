@@ -16,6 +16,7 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
+#include "shared/base/mem.h"
 #include "shared/base/str.h"
 #include "shared/manifest/manifest.h"
 
@@ -109,6 +110,49 @@ fby_cycle_update_functions(struct fby_master *mst)
 
 	if (mst->ctx.state == FBY_CYCLE_RUNNING)
 		fby_servers_update(&mst->servers, foreign, FBY_NELEM(foreign));
+}
+
+/* It is to stop first, or has only just begun. */
+static bool
+is_unsettled(const struct fby_foreign *f, const char *runtime, int64_t since)
+{
+	return runtime &&
+	    (!f->wanted ||
+		(f->begun_at >= since &&
+		    fby_clock_mono() - f->begun_at < FBY_SURVIVE_MS));
+}
+
+bool
+fby_cycle_is_unsettled(const struct fby_master *mst, int64_t since)
+{
+	const struct fby_manifest *m = mst->ctx.manifest;
+
+	return mst->ctx.state == FBY_CYCLE_RUNNING &&
+	    (is_unsettled(&mst->foreign, fby_manifest_foreign_runtime(m),
+		 since) ||
+		is_unsettled(&mst->foreign_canary,
+		    fby_manifest_foreign_canary(m), since) ||
+		fby_servers_are_unsettled(&mst->servers, since));
+}
+
+static const char *
+fault_of(const struct fby_master *mst, const struct fby_foreign *f,
+    int64_t since)
+{
+	return f->wanted && f->is_down && f->begun_at >= since ?
+	    fby_alarm_text(&mst->ctx.alarms, f->alarm) :
+	    NULL;
+}
+
+char *
+fby_cycle_fault(const struct fby_master *mst, int64_t since)
+{
+	const char *fault = fault_of(mst, &mst->foreign, since);
+
+	if (fault == NULL)
+		fault = fault_of(mst, &mst->foreign_canary, since);
+	return fault ? fby_strdup(fault) :
+		       fby_servers_fault(&mst->servers, since);
 }
 
 void

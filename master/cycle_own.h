@@ -67,6 +67,14 @@ void fby_cycle_update_foreign(struct fby_master *mst);
 /* The processes of functions, as the manifest in force wants them. */
 void fby_cycle_update_functions(struct fby_master *mst);
 
+/*
+ * Of the runtimes and functions that were given new settings since then
+ * (monotonic): has any not yet run for long enough?  Why is one not running;
+ * NULL: all are, and the caller frees.
+ */
+bool fby_cycle_is_unsettled(const struct fby_master *mst, int64_t since);
+char *fby_cycle_fault(const struct fby_master *mst, int64_t since);
+
 /* Lanes, workers or the manifest have changed: plan soon, once. */
 void fby_cycle_plan_soon(struct fby_master *mst);
 

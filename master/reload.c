@@ -23,12 +23,12 @@
 #include "master/base/stdout.h"
 #include "master/pool/supervisor.h"
 
-#define SURVIVE_MS 1000  /* that a foreign runtime has to run */
+#define SETTLE_MS 100    /* between two looks at what was started */
 #define CALM_MS 100      /* without a request, before the next is obeyed */
 #define PATIENCE_MS 1000 /* but no longer than this after the first */
 
 static void on_calm(evutil_socket_t fd, short what, void *arg);
-static void on_survive(evutil_socket_t fd, short what, void *arg);
+static void on_settle(evutil_socket_t fd, short what, void *arg);
 
 void
 fby_reload_init(struct fby_reload *r, struct fby_context *ctx,
@@ -39,7 +39,7 @@ fby_reload_init(struct fby_reload *r, struct fby_context *ctx,
 	r->ops = ops;
 	r->arg = arg;
 	evtimer_assign(&r->ev_calm, ctx->base, on_calm, r);
-	evtimer_assign(&r->ev_survive, ctx->base, on_survive, r);
+	evtimer_assign(&r->ev_settle, ctx->base, on_settle, r);
 	fby_loader_init(&r->loader, ctx->base);
 	r->next_fd = -1;
 	r->last_ok = true;
@@ -70,9 +70,10 @@ fby_reload_fini(struct fby_reload *r)
 	if (r->ctx == NULL)
 		return;
 	evtimer_del(&r->ev_calm);
-	evtimer_del(&r->ev_survive);
+	evtimer_del(&r->ev_settle);
 	free(r->rest);
-	r->rest = NULL;
+	free(r->done);
+	r->rest = r->done = NULL;
 	fby_loader_fini(&r->loader);
 	fby_waiters_forget(&r->waiters, NULL);
 	fby_waiters_forget(&r->later, NULL);
@@ -85,11 +86,14 @@ fby_reload_fini(struct fby_reload *r)
 
 static void go_on_later(struct fby_reload *r);
 
-/* What is in force is not what is on disk; why, `status` says beside it. */
+/*
+ * What is in force is not what is on disk; why, `status` says beside it.  What
+ * is in force and does not run has an alarm of its own.
+ */
 void
 fby_reload_look(struct fby_reload *r)
 {
-	if (r->last == NULL || r->last_ok)
+	if (r->last == NULL || r->last_ok || r->last_in_force)
 		fby_alarm_clear(&r->ctx->alarms, FBY_ALARM_RELOAD);
 	else
 		fby_alarm_set(&r->ctx->alarms, FBY_ALARM_RELOAD,
@@ -102,9 +106,11 @@ static void
 finish(struct fby_reload *r, bool ok, char *text)
 {
 	fby_loader_cancel(&r->loader);
-	evtimer_del(&r->ev_survive);
+	evtimer_del(&r->ev_settle);
 	free(r->rest);
-	r->rest = NULL;
+	free(r->done);
+	r->rest = r->done = NULL;
+	r->last_in_force = r->state == FBY_RELOAD_SETTLING;
 	r->state = FBY_RELOAD_IDLE;
 	drop_next(r);
 	*(ok ? &r->ok : &r->refused) += 1;
@@ -128,6 +134,46 @@ finish(struct fby_reload *r, bool ok, char *text)
 	r->again_since = fby_clock_mono();
 	r->restless_until = r->again_since + CALM_MS;
 	go_on_later(r);
+}
+
+/* ---- the end ---------------------------------------------------------- */
+
+/* A program that cannot work ends soon, as a rule, and is no success. */
+static void
+settle(struct fby_reload *r)
+{
+	const struct timeval tv = fby_clock_tv(SETTLE_MS);
+	char *fault, *text;
+	bool ok;
+
+	if (r->ops->is_unsettled(r->arg, r->started_at)) {
+		evtimer_add(&r->ev_settle, &tv);
+		return;
+	}
+	fault = r->ops->fault(r->arg, r->started_at);
+	ok = fault == NULL && (r->rest == NULL || *r->rest == '\0');
+	text = fby_asprintf("%s%s%s%s", r->done, fault ? "; " : "",
+	    fault ? fault : "", r->rest ? r->rest : "");
+	free(fault);
+	finish(r, ok, text);
+}
+
+static void
+on_settle(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	settle(arg);
+}
+
+/* The manifest is in force; takes what was done. */
+static void
+conclude(struct fby_reload *r, char *done)
+{
+	r->state = FBY_RELOAD_SETTLING;
+	free(r->done);
+	r->done = done;
+	settle(r);
 }
 
 /* ---- comparing -------------------------------------------------------- */
@@ -193,7 +239,7 @@ go_live(struct fby_reload *r, const struct changes *ch)
 	}
 	adopt(r);
 	r->ops->update_foreign(r->arg);
-	finish(r, true,
+	conclude(r,
 	    ch->n == 0 ? fby_strdup("nothing has changed") :
 			 fby_asprintf("applied in place: %s", ch->text.p));
 }
@@ -237,39 +283,6 @@ now_running(const struct fby_manifest *m)
 	    canary ? "\"" : "");
 }
 
-static void
-finish_switch(struct fby_reload *r)
-{
-	const char *fault = r->ops->fault(r->arg);
-	char *now = now_running(r->ctx->manifest);
-	bool ok = fault == NULL && (r->rest == NULL || *r->rest == '\0');
-
-	finish(r, ok,
-	    fby_asprintf("%s%s%s%s", now, fault ? "; " : "", fault ? fault : "",
-		r->rest ? r->rest : ""));
-	free(now);
-}
-
-static void
-on_survive(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	finish_switch(arg);
-}
-
-/* A program that cannot work ends soon, as a rule, and is no success. */
-static void
-watch_switch(struct fby_reload *r)
-{
-	const struct timeval tv = fby_clock_tv(SURVIVE_MS);
-
-	if (fby_manifest_foreign_runtime(r->ctx->manifest) == NULL)
-		finish_switch(r);
-	else if (!evtimer_pending(&r->ev_survive, NULL))
-		evtimer_add(&r->ev_survive, &tv);
-}
-
 /* Back to the manifest in force: who runs it already stays. */
 static void
 roll_back(struct fby_reload *r)
@@ -293,7 +306,7 @@ fby_reload_continue(struct fby_reload *r)
 	}
 	if (r->state == FBY_RELOAD_SWITCHING) {
 		if (r->next == NULL)
-			watch_switch(r);
+			conclude(r, now_running(r->ctx->manifest));
 		return;
 	}
 	if (r->state != FBY_RELOAD_ROLLING)
@@ -313,7 +326,7 @@ fby_reload_continue(struct fby_reload *r)
 	same = strcmp(r->ctx->manifest->runtime, r->next->runtime) == 0;
 	adopt(r);
 	r->ops->update_foreign(r->arg);
-	finish(r, true,
+	conclude(r,
 	    fby_asprintf("%s%s%s%sworkers replaced in %" PRId64 " ms",
 		same ? "" : "runtime is now \"",
 		same ? "" : r->ctx->manifest->runtime, same ? "" : "\", ",

@@ -5,14 +5,17 @@
  *
  *	IDLE ─request─▶ READING ─▶ (compare)
  *	                    ├─▶ refused, nothing changed ──────────────▶ IDLE
- *	                    ├─▶ live settings only: told to all ───────▶ IDLE
- *	                    ├─▶ ROLLING: workers replaced one by one ──▶ IDLE
+ *	                    ├─▶ live settings only: told to all ───▶ SETTLING
+ *	                    ├─▶ ROLLING: workers replaced one by one ▶ SETTLING
  *	                    │       │  (the canary's alone if it is about it)
  *	                    │       └─ a new one does not start: back to the
- *	                    │          old manifest, the same way
+ *	                    │          old manifest, the same way ────▶ IDLE
  *	                    └─▶ SWITCHING from or to a runtime that is
- *	                        no worker of ours: out of the group, ▶ IDLE
- *	                        or into it
+ *	                        no worker of ours: out of the group,
+ *	                        or into it ────────────────────────▶ SETTLING
+ *
+ * SETTLING ends when every runtime and function that was started for it has run
+ * for a second, or has failed, which is no success.
  *
  * Requests that come meanwhile, or before there are workers, are gathered into
  * one more reload at the end.  It waits until none has come for 100 ms, and a
@@ -37,7 +40,8 @@ enum fby_reload_state {
 	FBY_RELOAD_IDLE,
 	FBY_RELOAD_READING, /* by a process of its own: loader.h */
 	FBY_RELOAD_ROLLING,
-	FBY_RELOAD_SWITCHING
+	FBY_RELOAD_SWITCHING,
+	FBY_RELOAD_SETTLING
 };
 
 /* How it ended: `text` has one line for each thing that is to be said. */
@@ -59,8 +63,13 @@ struct fby_reload_ops {
 	 * fby_reload_continue().
 	 */
 	void (*leave)(void *arg, bool keep_foreign);
-	/* Why the foreign runtime is not running; NULL: it is, or is none. */
-	const char *(*fault)(void *arg);
+	/*
+	 * Of what was given new settings since then (monotonic): has any not
+	 * yet run for long enough?  Why is one not running; NULL: all are, and
+	 * the caller frees.
+	 */
+	bool (*is_unsettled)(void *arg, int64_t since);
+	char *(*fault)(void *arg, int64_t since);
 };
 
 struct fby_reload {
@@ -83,11 +92,12 @@ struct fby_reload {
 	bool rolling_back;
 	bool only_canary; /* the others stay */
 	char *rest;       /* SWITCHING: what the old runtime has left; NULL */
-	struct event ev_survive; /* pending: will the new one stay? */
+	char *done;       /* SETTLING: what has been done; NULL */
+	struct event ev_settle;
 	struct fby_waiter *waiters, *later;
 	int64_t started_at;   /* monotonic */
 	uint64_t ok, refused; /* counters */
-	bool last_ok;
+	bool last_ok, last_in_force;
 	char *last; /* text of the last; NULL */
 };
 

@@ -305,14 +305,16 @@ op_functions(void *arg, const struct fby_manifest *next)
 		fby_cycle_update_functions(mst);
 }
 
-static const char *
-op_fault(void *arg)
+static bool
+op_is_unsettled(void *arg, int64_t since)
 {
-	const struct fby_master *mst = arg;
+	return fby_cycle_is_unsettled(arg, since);
+}
 
-	return mst->foreign.wanted && mst->foreign.is_down ?
-	    fby_alarm_text(&mst->ctx.alarms, FBY_ALARM_RUNTIME) :
-	    NULL;
+static char *
+op_fault(void *arg, int64_t since)
+{
+	return fby_cycle_fault(arg, since);
 }
 
 const struct fby_reload_ops fby_wiring_reload = {
@@ -320,6 +322,7 @@ const struct fby_reload_ops fby_wiring_reload = {
 	.update_foreign = op_update_foreign,
 	.functions = op_functions,
 	.leave = op_leave,
+	.is_unsettled = op_is_unsettled,
 	.fault = op_fault,
 };
 

@@ -254,6 +254,33 @@ scenario 'a runtime that ends at once is no success' => sub {
 	$f->stop;
 };
 
+scenario 'nor is a canary that ends at once' => sub {
+	my $dir = scratch();
+	my $f = host($dir, "[ -e $dir/works ] || exit 3\n$UNTIL_TERM",
+	    no_ledger => 'nothing is read');
+	my $choose = sub {
+		my ($canary) = @_;
+
+		return $f->reload(sub {
+			delete $_[1]{canary};
+			$_[1]{canary} = { runtime => $canary } if $canary;
+		});
+	};
+
+	$f->start_ready(1);
+	my ($status, $text) = $choose->('other');
+
+	is($status, 1, 'reload: 1');
+	like($text, qr/canary.*; runtime "other" is not running/, 'it says so');
+	is(scalar @{[grep { $_->{what} eq 'reload' }
+	    @{$f->status->{alarms}}]}, 0,
+	    'but the manifest is in force, so that is no alarm');
+	is(($choose->())[0], 0, 'and gone');
+	spew("$dir/works", '');
+	is(($choose->('other'))[0], 0, 'one that stays is one');
+	$f->stop;
+};
+
 # ---- what it is given -------------------------------------------------------
 
 # It looks about, says what it finds, and asks the master to stop.

@@ -214,6 +214,19 @@ scenario 'a reload' => sub {
 	is(told($dir)->{env}{OWN}, 'other', 'which has it');
 	ok(!pid_alive($pid), 'and the one before has gone');
 	$pid = pid_of($dir);
+	$f->edit(sub { $_[1]{functions}{transformer}{args} = ['fails'] });
+	spew("$dir/function", "#!/bin/sh\nexit 3\n");
+	chmod(0755, "$dir/function") or die "chmod: $!";
+	my ($status, $text) = $f->reload;
+
+	is($status, 1, 'one that ends at once is no success');
+	like($text, qr/; function transformer-0 is not running/, 'it says so');
+	program($dir);
+	$f->edit(sub { delete $_[1]{functions}{transformer}{args} });
+	$f->reload_ok;
+	is_soon { pid_of($dir) != $pid && pid_alive(pid_of($dir)) }
+	    'and one that runs is';
+	$pid = pid_of($dir);
 	$f->edit(sub { $_[1]{log}{level} = 'debug' });
 	$f->reload_ok;
 	is(pid_of($dir), $pid, 'with nothing changed it stays');

@@ -284,6 +284,7 @@ manifest(const struct fby_master *mst)
 		[FBY_RELOAD_READING] = "READING",
 		[FBY_RELOAD_ROLLING] = "ROLLING",
 		[FBY_RELOAD_SWITCHING] = "SWITCHING",
+		[FBY_RELOAD_SETTLING] = "SETTLING",
 	};
 	const struct fby_reload *r = &mst->reload;
 	json_t *o = json_object(), *files = json_array();

@@ -158,14 +158,17 @@ start(struct fby_server *sv)
 {
 	const struct fby_manifest *m = sv->ops->manifest(sv->arg);
 	struct fby_err err;
-	char *text;
+	char *given, *text;
 	int rc;
 
 	/* A role that is about to go; its end is being asked for. */
 	if (m == NULL || m->functions[sv->role].command.n == 0)
 		return;
+	given = fby_given_text(&m->functions[sv->role]);
+	if (sv->given == NULL || strcmp(given, sv->given) != 0)
+		sv->begun_at = fby_clock_mono();
 	free(sv->given);
-	sv->given = fby_given_text(&m->functions[sv->role]);
+	sv->given = given;
 	fby_err_init(&err);
 	rc = start_from(sv, m, &err);
 	text = fby_err_text(&err);

@@ -65,8 +65,9 @@ struct fby_server {
 	char *pod;          /* heap; NULL */
 	char *dir, *errors; /* heap */
 	bool is_private, is_exclusive;
-	char *name;  /* "function sink-0", for the log; heap */
-	char *given; /* what it was started with; heap; NULL: never */
+	char *name;       /* "function sink-0", for the log; heap */
+	char *given;      /* what it was started with; heap; NULL: never */
+	int64_t begun_at; /* monotonic: the first time with that */
 	enum fby_server_state state;
 	bool wanted;
 	bool is_marked;            /* of its owner */

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "shared/base/clock.h"
 #include "shared/base/mem.h"
 #include "shared/base/str.h"
 #include "shared/manifest/manifest.h"
@@ -267,11 +268,48 @@ fby_servers_reaped(struct fby_servers *all, pid_t pid, int status)
 
 /* ---- those that are not there ----------------------------------------- */
 
+/* Why it is not running, and that it will be tried again; heap. */
+static char *
+why_not(const struct fby_server *sv)
+{
+	return fby_asprintf("%s %s%s; tried again after %" PRId64 " s",
+	    sv->name, sv->fault ? "cannot be started: " : "is not running",
+	    sv->fault ? sv->fault : "", sv->process.backoff_ms / 1000);
+}
+
+bool
+fby_servers_are_unsettled(const struct fby_servers *all, int64_t since)
+{
+	const int64_t now = fby_clock_mono();
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct fby_server *sv = all->v[i];
+
+		if (!sv->wanted || sv->state == FBY_SERVER_BACKOFF)
+			continue;
+		if (sv->state == FBY_SERVER_ENDING ||
+		    (sv->begun_at >= since &&
+			now - sv->begun_at < FBY_SURVIVE_MS))
+			return true;
+	}
+	return false;
+}
+
+char *
+fby_servers_fault(const struct fby_servers *all, int64_t since)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->v[i]->state == FBY_SERVER_BACKOFF &&
+		    all->v[i]->begun_at >= since)
+			return why_not(all->v[i]);
+	return NULL;
+}
+
 void
 fby_servers_look(struct fby_servers *all, const char *waiting)
 {
 	const struct fby_server *first = NULL;
-	struct fby_str s;
+	char *why;
 	size_t n = 0;
 
 	for (size_t i = 0; i < all->n; i++)
@@ -284,18 +322,13 @@ fby_servers_look(struct fby_servers *all, const char *waiting)
 		fby_alarm_clear(&all->ctx->alarms, FBY_ALARM_FUNCTION);
 	if (first == NULL)
 		return;
-	fby_str_init(&s);
-	fby_str_printf(&s, "%s ", first->name);
-	if (first->fault)
-		fby_str_printf(&s, "cannot be started: %s", first->fault);
-	else
-		fby_str_puts(&s, "is not running");
-	fby_str_printf(&s, "; tried again after %" PRId64 " s",
-	    first->process.backoff_ms / 1000);
+	why = why_not(first);
 	if (n > 1)
-		fby_str_printf(&s, "; %zu more are not running", n - 1);
-	fby_alarm_set(&all->ctx->alarms, FBY_ALARM_FUNCTION, "%s", s.p);
-	fby_str_fini(&s);
+		fby_alarm_set(&all->ctx->alarms, FBY_ALARM_FUNCTION,
+		    "%s; %zu more are not running", why, n - 1);
+	else
+		fby_alarm_set(&all->ctx->alarms, FBY_ALARM_FUNCTION, "%s", why);
+	free(why);
 }
 
 /* ---- life ------------------------------------------------------------- */

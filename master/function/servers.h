@@ -73,6 +73,14 @@ void fby_servers_give_up(struct fby_servers *all, bool but_pods);
  */
 void fby_servers_look(struct fby_servers *all, const char *waiting);
 
+/*
+ * Of those that were given new settings since then (monotonic): is one still to
+ * be replaced, or has only just begun?  Why is one not running; NULL: all are,
+ * and the caller frees.
+ */
+bool fby_servers_are_unsettled(const struct fby_servers *all, int64_t since);
+char *fby_servers_fault(const struct fby_servers *all, int64_t since);
+
 /* One of its processes, which lead a group each. */
 bool fby_servers_has(const struct fby_servers *all, pid_t pid);
 /* waitpid(2) has returned it.  True if it was one of them. */

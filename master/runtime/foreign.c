@@ -184,6 +184,7 @@ fby_foreign_start(struct fby_foreign *f, const char *runtime)
 	free(f->given);
 	f->runtime = fby_strdup(runtime);
 	f->given = what_is_given(f->ctx->manifest, runtime);
+	f->begun_at = fby_clock_mono();
 	f->wanted = true;
 	f->is_down = false;
 	look_for_privilege(f);

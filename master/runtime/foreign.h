@@ -24,6 +24,7 @@ struct fby_context;
 struct fby_manifest;
 
 #define FBY_REPLICAS_MAX 64
+#define FBY_SURVIVE_MS 1000 /* what runs for so long can be started */
 
 struct fby_foreign;
 
@@ -38,8 +39,9 @@ struct fby_foreign {
 	enum fby_alarm alarm;    /* what its absence is */
 	void (*gone)(void *arg); /* none of its processes is left */
 	void *arg;
-	char *runtime; /* its name; NULL: never started */
-	char *given;   /* what it was started with, as a text */
+	char *runtime;    /* its name; NULL: never started */
+	char *given;      /* what it was started with, as a text */
+	int64_t begun_at; /* monotonic: with these settings */
 	bool wanted;
 	bool is_private; /* directories of its own, not the machine's */
 	bool is_down;    /* the alarm is ours */

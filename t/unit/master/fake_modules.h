@@ -195,6 +195,22 @@ fby_traffic_print_waiting(const struct fby_traffic_watch *w,
 }
 
 bool
+fby_servers_are_unsettled(const struct fby_servers *all, int64_t since)
+{
+	(void)all;
+	(void)since;
+	return false;
+}
+
+char *
+fby_servers_fault(const struct fby_servers *all, int64_t since)
+{
+	(void)all;
+	(void)since;
+	return NULL;
+}
+
+bool
 fby_servers_has(const struct fby_servers *all, pid_t pid)
 {
 	(void)all;

@@ -238,6 +238,7 @@ a_foreign_runtime_needs_ours_to_leave(void **state)
 	assert_int_equal(answers, 0);
 	fby_reload_switched(&reload, "");
 	assert_string_equal(ctx.manifest->runtime, "rust");
+	unsettled = 2;
 	fby_reload_continue(&reload);
 	/* Not before it is seen whether its program stays. */
 	assert_int_equal(answers, 0);
@@ -261,6 +262,29 @@ a_foreign_runtime_that_ends_is_no_success(void **state)
 	assert_answer(false,
 	    "runtime is now \"rust\"; it is not running; "
 	    "not given back: t/0 (HELD)");
+}
+
+/* A canary that is a member of the group by itself, a function. */
+static void
+what_is_started_without_a_switch_is_waited_for_too(void **state)
+{
+	(void)state;
+	write_manifest("c", HOST "  commitInterval: 2s\n");
+	unsettled = 2;
+	fault = "function sink-0 is not running";
+	ask();
+	wait_for_reading();
+	assert_int_equal(reload.state, FBY_RELOAD_SETTLING);
+	assert_int_equal(answers, 0);
+	/* It is no end of a roll. */
+	fby_reload_continue(&reload);
+	assert_int_equal(answers, 0);
+	wait_for_answers(1);
+	fault = NULL;
+	assert_int_equal(adoptions, 1);
+	assert_false(reload.last_ok);
+	assert_non_null(strstr(answer, "applied in place"));
+	assert_non_null(strstr(answer, "; function sink-0 is not running"));
 }
 
 static void
@@ -296,6 +320,7 @@ main(int argc, char **argv)
 		TEST(workers_of_another_program_are_a_roll),
 		TEST(a_foreign_runtime_needs_ours_to_leave),
 		TEST(a_foreign_runtime_that_ends_is_no_success),
+		TEST(what_is_started_without_a_switch_is_waited_for_too),
 		TEST(a_foreign_runtime_is_started_anew_for_what_it_is_given),
 	};
 

@@ -107,13 +107,23 @@ op_leave(void *arg, bool keep)
 	keep_foreign = keep;
 }
 
-static const char *fault; /* of the foreign runtime */
+static const char *fault; /* of a program that was started */
+static int unsettled;     /* so many more looks */
 
-static const char *
-op_fault(void *arg)
+static bool
+op_is_unsettled(void *arg, int64_t since)
 {
 	(void)arg;
-	return fault;
+	(void)since;
+	return unsettled > 0 && unsettled-- > 0;
+}
+
+static char *
+op_fault(void *arg, int64_t since)
+{
+	(void)arg;
+	(void)since;
+	return fault ? fby_strdup(fault) : NULL;
 }
 
 static const struct fby_reload_ops ops = {
@@ -121,6 +131,7 @@ static const struct fby_reload_ops ops = {
 	.update_foreign = op_update_foreign,
 	.functions = op_functions,
 	.leave = op_leave,
+	.is_unsettled = op_is_unsettled,
 	.fault = op_fault,
 };
 
