@@ -248,7 +248,7 @@ static int
 read_info(const struct fby_function_conn *c, struct fby_str *text)
 {
 	char *path = fby_asprintf("%s/%s", c->dir, c->info_name);
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 	int rc = -1, error;
 

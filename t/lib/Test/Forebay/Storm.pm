@@ -229,6 +229,12 @@ sub recovered
 	my ($self) = @_;
 
 	$self->await_all_held;
+	# The last one may have been a bad manifest, and that is an alarm until
+	# a good one comes.
+	for my $h (@{$self->{h}}) {
+		$h->{f}->write_manifest;
+		run([$h->{f}->command, 'reload', '-d', $h->{f}{run}]);
+	}
 	for my $h (@{$self->{h}}) {
 		is_soon {
 			my $s = $h->{f}->status // return 0;
