@@ -124,6 +124,22 @@ await(struct fby_compare_kafka *k, rd_kafka_event_type_t type)
 	return NULL;
 }
 
+/*
+ * The same for a request that makes something: a broker that works on it does
+ * not hear of a stop, and what it makes after the cleaning up would stay.
+ */
+static rd_kafka_event_t *
+await_change(struct fby_compare_kafka *k, rd_kafka_event_type_t type)
+{
+	const bool hurry = k->hurry;
+	rd_kafka_event_t *ev;
+
+	k->hurry = true;
+	ev = await(k, type);
+	k->hurry = hurry;
+	return ev;
+}
+
 static int
 check_topic(struct fby_compare_kafka *k, const rd_kafka_topic_result_t *r)
 {
@@ -271,7 +287,7 @@ try_place(struct fby_compare_kafka *k, const char *group,
 
 	ask = rd_kafka_AlterConsumerGroupOffsets_new(group, list);
 	rd_kafka_AlterConsumerGroupOffsets(k->rk, &ask, 1, NULL, k->queue);
-	ev = await(k, RD_KAFKA_EVENT_ALTERCONSUMERGROUPOFFSETS_RESULT);
+	ev = await_change(k, RD_KAFKA_EVENT_ALTERCONSUMERGROUPOFFSETS_RESULT);
 	if (ev) {
 		r = rd_kafka_AlterConsumerGroupOffsets_result_groups(
 		    rd_kafka_event_AlterConsumerGroupOffsets_result(ev), &n);
@@ -445,7 +461,7 @@ fby_compare_kafka_create(struct fby_compare_kafka *k, const char *topic,
 	if (ask == NULL)
 		return fail(k, "%s: %s", topic, why);
 	rd_kafka_CreateTopics(k->rk, &ask, 1, NULL, k->queue);
-	ev = await(k, RD_KAFKA_EVENT_CREATETOPICS_RESULT);
+	ev = await_change(k, RD_KAFKA_EVENT_CREATETOPICS_RESULT);
 	if (ev) {
 		r = rd_kafka_CreateTopics_result_topics(
 		    rd_kafka_event_CreateTopics_result(ev), &n);
