@@ -59,7 +59,8 @@ scenario 'read-only at the start' => sub {
 scenario 'no room left while it runs, and at the next start' => sub {
 	my $load = Test::Forebay::Load->new($b, start => 0);
 	my ($f) = $load->hosts;
-	my $mount = mounted($f->{run}, 'size=4m');
+	# Two ledgers of more than 2 MB are there while one grows.
+	my $mount = mounted($f->{run}, 'size=8m');
 
 	$f->start_ready(8);
 	$load->produce;

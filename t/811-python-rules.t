@@ -50,16 +50,21 @@ for my $runtime ('c', 'python') {
 	};
 }
 
+my ($ABI) = slurp(source_dir() . '/shared/boundary/proto.h') =~
+    /^#define FBY_ABI (\d+)$/m;
+
 # A master of forty lines: what is sent and what comes back, in hexadecimal.
 my $MASTER = <<'PY';
 import json, os, socket, struct, sys
+ABI, SLOT = int(sys.argv[2]), 2816
 ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 ledger, settings = os.memfd_create('ledger'), os.memfd_create('settings')
-size = 64 + 832 + 256
-os.write(ledger, struct.pack('=IHHQ4I', 0x73796266, 3, 64, size, 1, 1, 64, 896))
+size = 64 + SLOT + 256
+os.write(ledger, struct.pack('=IHHQ4I', 0x73796266, ABI, 64, size, 1, 1, 64,
+                            64 + SLOT))
 os.truncate(ledger, size)
 os.write(settings, json.dumps(dict(
-    abi=3, consumer={'bootstrap.servers': '127.0.0.1:1', 'group.id': 'g'},
+    abi=ABI, consumer={'bootstrap.servers': '127.0.0.1:1', 'group.id': 'g'},
     sinks=dict(sink=dict(type='blackhole'), fallback=None, onSuccess=None,
                deadLetter=None),
     retry=dict(intervalMs=1, onFailure='retry'),
@@ -75,8 +80,8 @@ if os.fork() == 0:
 theirs.close()
 print('ready', struct.unpack_from('=HH', ours.recv(4096))[0])
 # Its row is as the file was made: epoch 0, held by slot 0.
-ours.send(struct.pack('=HHIIIQqqqQiI256s', 1, 3, 320, 0, 0, 0, 0, -1, 0, 0, 0, 0,
-                      b't'))
+ours.send(struct.pack('=HHIIIQqqqQiI256s', 1, ABI, 320, 0, 0, 0, 0, -1, 0, 0, 0,
+                      0, b't'))
 ours.settimeout(10)
 try:
     print('answer', *struct.unpack_from('=HHIIIQ', ours.recv(4096)))
@@ -91,10 +96,10 @@ scenario 'python: a grant of epoch 0' => sub {
 
 	return skip_for($why) if $why;
 	my ($status, $out, $err) = run(['/usr/bin/python3', '-c', $MASTER,
-	    source_dir() . '/t/interop/worker.py'], timeout => patience(30));
+	    source_dir() . '/t/interop/worker.py', $ABI], timeout => patience(30));
 
 	is($status, 0, 'the master of this test') or diag($err);
-	is($out, "ready 16\nanswer 17 3 32 0 2 0\nexit 0\n",
+	is($out, "ready 16\nanswer 17 $ABI 32 0 2 0\nexit 0\n",
 	    'is given back at once, as failed');
 };
 
