@@ -89,6 +89,17 @@ on_failure(struct fby_record *rec, const char *text)
 	    false);
 }
 
+/* It may mean anything but that the record was taken. */
+static void
+on_unknown(struct fby_record *rec, int status)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text),
+	    "the function answered status %d, which is unknown", status);
+	fby_pipeline_failed(rec, fby_said_text(rec, text), true);
+}
+
 void
 fby_answer(struct fby_outlet *out, struct fby_record *rec,
     const Pb__SinkResponse__Result *result)
@@ -115,8 +126,10 @@ fby_answer(struct fby_outlet *out, struct fby_record *rec,
 		    true);
 		break;
 	case PB__SINK_RESPONSE__STATUS__FAILURE:
-	default:
 		on_failure(rec, result->err_msg);
+		break;
+	default:
+		on_unknown(rec, (int)result->status);
 		break;
 	}
 }

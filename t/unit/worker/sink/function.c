@@ -468,6 +468,25 @@ what_has_no_place_to_go_is_refused_with_a_sentence(void **state)
 	fby_pipeline_settle(&w);
 }
 
+/* A newer SDK may mean anything by it, so the record has not been taken. */
+static void
+a_status_that_nobody_knows_is_refused_by_its_number(void **state)
+{
+	struct fake_outlet *dead = add_outlet(FBY_SINK_DEAD_LETTER,
+	    &record_ops);
+
+	(void)state;
+	submit(lane, 1);
+	turn();
+	answer(100, 77);
+	answer_end();
+	assert_int_equal(dead->n, 1);
+	assert_string_equal(dead->got[0]->why,
+	    "the function answered status 77, which is unknown");
+	fby_pipeline_delivered(dead->got[0]);
+	fby_pipeline_settle(&w);
+}
+
 /* ---- garbage ---------------------------------------------------------- */
 
 static void
@@ -642,6 +661,7 @@ main(void)
 		TEST(what_it_says_again_takes_the_same_room),
 		TEST(fallback_and_onsuccess_get_what_it_sends_there),
 		TEST(what_has_no_place_to_go_is_refused_with_a_sentence),
+		TEST(a_status_that_nobody_knows_is_refused_by_its_number),
 		TEST(what_makes_no_sense_ends_the_connection),
 		TEST(an_end_that_leaves_records_out_does),
 		TEST(an_answer_that_is_none_does),
