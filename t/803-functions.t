@@ -237,6 +237,32 @@ scenario 'a reload' => sub {
 	$f->stop;
 };
 
+scenario 'a secret gets another value' => sub {
+	my ($dir, $secrets) = (scratch(), scratch());
+
+	mkdir("$secrets/login") or die "mkdir: $!";
+	spew("$secrets/login/key", 'one');
+	my $f = functions($dir, { instances => 1 },
+	    host => { secretsDirectory => "$secrets" });
+
+	$f->edit(sub { $_[0]{source}{transformer}{container}{env} = [
+	    { name => 'KEY', valueFrom => { secretKeyRef => {
+		name => 'login', key => 'key' } } }] });
+	$f->start_ready(2);
+	is_soon { told($dir) } 'it is started';
+	is(told($dir)->{env}{KEY}, 'one', 'with the secret');
+	my $pid = pid_of($dir);
+
+	spew("$secrets/login/key", "one\n");
+	$f->reload_ok;
+	is(pid_of($dir), $pid, 'with the same value it stays');
+	spew("$secrets/login/key", 'two');
+	$f->reload_ok;
+	is_soon { pid_of($dir) != $pid } 'with another it is another';
+	is(told($dir)->{env}{KEY}, 'two', 'which has it');
+	$f->stop;
+};
+
 scenario 'a master that is killed' => sub {
 	my $dir = scratch();
 	my $f = functions($dir, { instances => 1 });

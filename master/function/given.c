@@ -6,6 +6,7 @@
 
 #include "master/function/given.h"
 
+#include <event2/util.h>
 #include <string.h>
 
 #include "shared/base/mem.h"
@@ -15,6 +16,7 @@
 
 #include "master/base/account.h"
 #include "master/base/spawn.h"
+#include "master/function/fingerprint.h"
 #include "master/runtime/pod.h"
 
 #define SOCKETS "{sockets}"
@@ -89,9 +91,42 @@ fby_given_fini(struct fby_given *g)
 
 /* ---- is it the same? -------------------------------------------------- */
 
-char *
-fby_given_text(const struct fby_function *fn)
+/* The same key as long as the master lives. */
+static const uint8_t *
+get_key(void)
 {
+	static uint8_t key[FBY_FINGERPRINT_KEY];
+	static bool is_made;
+
+	if (!is_made)
+		evutil_secure_rng_get_bytes(key, sizeof(key));
+	is_made = true;
+	return key;
+}
+
+static void
+add_secrets(struct fby_str *s, const struct fby_manifest *m,
+    enum fby_function_role role)
+{
+	const struct fby_strings none = { NULL, 0 };
+	struct fby_err err;
+	char **vars;
+
+	fby_err_init(&err);
+	vars = fby_environment_new(m, role, &none, NULL, &err);
+	if (vars == NULL)
+		fby_str_puts(s, "?\n");
+	for (size_t i = 0; vars && vars[i]; i++)
+		fby_str_printf(s, "%016" PRIx64 "\n",
+		    fby_fingerprint(get_key(), vars[i], strlen(vars[i])));
+	fby_environment_free(vars);
+	fby_err_fini(&err);
+}
+
+char *
+fby_given_text(const struct fby_manifest *m, enum fby_function_role role)
+{
+	const struct fby_function *fn = &m->functions[role];
 	struct fby_str s;
 
 	fby_str_init(&s);
@@ -111,5 +146,6 @@ fby_given_text(const struct fby_function *fn)
 		    is_text ? v->value : v->secret.name,
 		    is_text ? "" : v->secret.key);
 	}
+	add_secrets(&s, m, role);
 	return fby_str_take(&s);
 }

@@ -40,9 +40,10 @@ int fby_given_make(const struct fby_manifest *m, enum fby_function_role role,
 void fby_given_fini(struct fby_given *g);
 
 /*
- * All that its processes depend on, as a text to compare; heap.  Secrets are in
- * it by their names.
+ * All that its processes depend on, as a text to compare within one master;
+ * heap.  Secrets are read for it, and are in it by their names and as a
+ * fingerprint; what cannot be read is as if it had another value.
  */
-char *fby_given_text(const struct fby_function *fn);
+char *fby_given_text(const struct fby_manifest *m, enum fby_function_role role);
 
 #endif

@@ -164,7 +164,7 @@ start(struct fby_server *sv)
 	/* A role that is about to go; its end is being asked for. */
 	if (m == NULL || m->functions[sv->role].command.n == 0)
 		return;
-	given = fby_given_text(&m->functions[sv->role]);
+	given = fby_given_text(m, sv->role);
 	if (sv->given == NULL || strcmp(given, sv->given) != 0)
 		sv->begun_at = fby_clock_mono();
 	free(sv->given);
@@ -283,13 +283,14 @@ fby_server_want(struct fby_server *sv)
 		start(sv);
 		return;
 	}
-	given = fby_given_text(&m->functions[sv->role]);
+	given = fby_given_text(m, sv->role);
 	is_same = sv->given && strcmp(given, sv->given) == 0;
 	free(given);
 	if (is_same || sv->state == FBY_SERVER_ENDING)
 		return;
 	if (sv->state == FBY_SERVER_RUNNING) {
-		fby_notice("%s (pid %d) is replaced: its settings have changed",
+		fby_notice("%s (pid %d) is replaced: its settings or "
+			   "secrets have changed",
 		    sv->name, sv->process.pid);
 		ask(sv, FBY_SERVER_END_MS);
 		return;

@@ -4,7 +4,9 @@
  */
 #include "t/unit/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "master/base/spawn.h"
@@ -154,9 +156,34 @@ a_secret_that_is_missing_is_an_error(void **state)
 }
 
 static void
+put_secret(const char *value)
+{
+	char path[96];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/login", secrets);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/login/key", secrets);
+	assert_non_null(file = fopen(path, "w"));
+	fputs(value, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
+remove_secret(void)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/login/key", secrets);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/login", secrets);
+	rmdir(path);
+}
+
+static void
 assert_differs(char *before)
 {
-	char *now = fby_given_text(fn);
+	char *now = fby_given_text(&m, FBY_FUNCTION_SINK);
 
 	assert_string_not_equal(before, now);
 	free(now);
@@ -170,34 +197,58 @@ each_setting_makes_a_difference(void **state)
 
 	(void)state;
 	command("/bin/true");
-	before = fby_given_text(fn);
+	before = fby_given_text(&m, FBY_FUNCTION_SINK);
 	command("a");
 	assert_differs(before);
-	before = fby_given_text(fn);
+	before = fby_given_text(&m, FBY_FUNCTION_SINK);
 	variable("A", "a");
 	assert_differs(before);
-	before = fby_given_text(fn);
+	before = fby_given_text(&m, FBY_FUNCTION_SINK);
 	vars[0].value = "b";
 	assert_differs(before);
-	before = fby_given_text(fn);
+	before = fby_given_text(&m, FBY_FUNCTION_SINK);
 	vars[0].value = NULL;
 	vars[0].secret = (struct fby_secret){ .name = "b", .key = "k" };
 	assert_differs(before);
-	before = fby_given_text(fn);
+	before = fby_given_text(&m, FBY_FUNCTION_SINK);
 	vars[0].secret.key = "l";
 	assert_differs(before);
-	before = fby_given_text(fn);
+	before = fby_given_text(&m, FBY_FUNCTION_SINK);
 	fn->user = "nobody";
 	assert_differs(before);
-	before = fby_given_text(fn);
+	before = fby_given_text(&m, FBY_FUNCTION_SINK);
 	fn->memory_bytes = 1;
 	assert_differs(before);
-	before = fby_given_text(fn);
+	before = fby_given_text(&m, FBY_FUNCTION_SINK);
 	fn->cpus_milli = 1;
 	assert_differs(before);
-	before = fby_given_text(fn);
+	before = fby_given_text(&m, FBY_FUNCTION_SINK);
 	fn->isolation = FBY_FUNCTION_ISOLATION_NONE;
 	assert_differs(before);
+}
+
+static void
+so_does_the_value_of_a_secret(void **state)
+{
+	char *before, *same;
+
+	(void)state;
+	command("/bin/true");
+	variable("KEY", NULL);
+	vars[0].path = "spec.sink.udsink.container.env";
+	vars[0].secret = (struct fby_secret){ .name = "login", .key = "key" };
+	before = fby_given_text(&m, FBY_FUNCTION_SINK);
+	put_secret("one");
+	assert_differs(before);
+	before = fby_given_text(&m, FBY_FUNCTION_SINK);
+	assert_null(strstr(before, "one"));
+	put_secret("one");
+	same = fby_given_text(&m, FBY_FUNCTION_SINK);
+	assert_string_equal(before, same);
+	free(same);
+	put_secret("two");
+	assert_differs(before);
+	remove_secret();
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
@@ -211,6 +262,7 @@ main(void)
 		TEST(without_a_placeholder_none_is_seen),
 		TEST(a_secret_that_is_missing_is_an_error),
 		TEST(each_setting_makes_a_difference),
+		TEST(so_does_the_value_of_a_secret),
 	};
 
 	return UNIT_RUN(tests);
