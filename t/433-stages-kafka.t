@@ -10,4 +10,5 @@ use Test::Forebay::Scenarios;
 use Test::Forebay::StageFunction;
 
 Test::Forebay::Function->need('python');
-run_on('kafka', qw(stage_killed stage_exactly_once stage_crashes));
+run_on('kafka', qw(stage_killed stage_exactly_once map_exactly_once
+    stage_crashes));

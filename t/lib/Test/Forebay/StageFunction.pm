@@ -156,15 +156,16 @@ body stage_killed => 'the functions are killed under load', sub {
 	in_order_ok(slurp($f->{out}), 6000, [qw(0/0 1/0)]);
 };
 
-body stage_exactly_once => 'exactly once behind a transformer', sub {
-	my ($b) = @_;
+sub exactly_once
+{
+	my ($b, $role, $mode) = @_;
 	my $topic = $b->topic(2);
 	my $copy = $b->topic(1, output => 1);
 	my ($f, $function) = with_stages($b, $topic,
 	    { kafka => { brokers => [$b->bootstrap], topic => $copy } },
 	    { delivery => 'exactlyOnce',
 		transaction => { maxRecords => 50 } },
-	    transformer => ['sync', 'copies=3']);
+	    $role => [$mode, 'copies=3']);
 
 	$b->produce($topic, 3000);
 	$f->start_ready(2);
@@ -173,8 +174,8 @@ body stage_exactly_once => 'exactly once behind a transformer', sub {
 		    60;
 		kill('KILL', ($f->worker_pids)[0]);
 		# Some servers end with their client, in a pod with it.
-		$function->{transformer}->stop;
-		$function->{transformer}->start;
+		$function->{$role}->stop;
+		$function->{$role}->start;
 		wait_until { $f->outcomes->{delivered} > 300 } 'and again', 60;
 	}
 	$f->await_caught_up;
@@ -187,6 +188,15 @@ body stage_exactly_once => 'exactly once behind a transformer', sub {
 	$n{$_}++ for split /\n/, $text;
 	is(scalar(keys %n), 9000, 'all are there');
 	is(scalar(grep { $_ != 1 } values %n), 0, 'none of them twice');
+	return;
+}
+
+body stage_exactly_once => 'exactly once behind a transformer', sub {
+	exactly_once($_[0], 'transformer', 'sync');
+}, only => 'kafka';
+
+body map_exactly_once => 'exactly once behind a map of batches', sub {
+	exactly_once($_[0], 'map', 'batch');
 }, only => 'kafka';
 
 body stage_crashes => 'a record that crashes the transformer', sub {
