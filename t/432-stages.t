@@ -10,4 +10,4 @@ use Test::Forebay::Scenarios;
 use Test::Forebay::StageFunction;
 
 Test::Forebay::Function->need('python');
-run_on('mock', qw(stage_transformer stage_map stage_drops));
+run_on('mock', qw(stage_transformer stage_map stage_drops stage_later));

@@ -83,16 +83,67 @@ fby_aside_until_due(struct fby_record *rec)
 	event_add(&ln->ev_due, &tv);
 }
 
+/* ---- what a drain need not wait for ----------------------------------- */
+
+/* Records of the source, each once for all that was made of it. */
+struct roots {
+	uint64_t *seq;
+	size_t n, cap;
+};
+
+static void
+add_root(struct roots *r, const struct fby_record *rec)
+{
+	if (r->n == r->cap) {
+		r->cap = FBY_MAX(2 * r->cap, 64);
+		r->seq = fby_realloc(r->seq, r->cap * sizeof(r->seq[0]));
+	}
+	r->seq[r->n++] = fby_record_seq(fby_derived_root(rec));
+}
+
+static int
+by_seq(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static size_t
+count_roots(struct roots *r)
+{
+	size_t n = 1;
+
+	qsort(r->seq, r->n, sizeof(r->seq[0]), by_seq);
+	for (size_t i = 1; i < r->n; i++)
+		n += r->seq[i] != r->seq[i - 1];
+	return n;
+}
+
 bool
 fby_aside_is_all(const struct fby_lane *ln, int64_t after)
 {
-	/* Of what was made of one record others may be with a sink. */
+	struct roots roots = { .seq = NULL };
+	bool is_stuck = false;
+	size_t n;
+
 	for (size_t i = 0; i < ln->nfailed; i++)
-		if (ln->failed[i]->due <= after ||
-		    fby_derived_root(ln->failed[i]) != ln->failed[i])
-			return false;
-	return ln->nfailed > 0 && ln->nfailed == ln->open;
+		if (ln->failed[i]->due > after)
+			add_root(&roots, ln->failed[i]);
+	/* What the map holds up holds up what the transformer has, too. */
+	for (size_t i = FBY_STAGE_COUNT; i-- > 0;) {
+		const struct fby_order *o = &ln->order[i];
+
+		is_stuck = is_stuck || fby_order_is_stuck(o, after);
+		for (uint64_t at = o->head; is_stuck && at != o->tail; at++)
+			add_root(&roots, fby_order_get(o, at)->rec);
+	}
+	n = roots.n < FBY_MAX(ln->open, 1) ? 0 : count_roots(&roots);
+	free(roots.seq);
+	return n > 0 && n == ln->open;
 }
+
+/* ---- handing them over ------------------------------------------------ */
 
 static int
 by_offset(const void *a, const void *b)

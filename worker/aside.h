@@ -31,7 +31,11 @@ bool fby_aside_is_waiting(const struct fby_lane *ln);
  */
 void fby_aside_until_due(struct fby_record *rec);
 
-/* Is all that is left of the lane set aside until a later time than that? */
+/*
+ * Can no record of the lane complete by that time?  Of each that is left
+ * something is to be handed over, or sent to a function, after it; or it stands
+ * behind one of those in the order of a function.
+ */
 bool fby_aside_is_all(const struct fby_lane *ln, int64_t after);
 
 /*

@@ -12,8 +12,8 @@
 
 #define RING_MIN 64
 
-static struct fby_order_place *
-place_get(const struct fby_order *o, uint64_t at)
+struct fby_order_place *
+fby_order_get(const struct fby_order *o, uint64_t at)
 {
 	return &o->ring[at & (o->cap - 1)];
 }
@@ -32,7 +32,7 @@ grow(struct fby_order *o)
 	struct fby_order_place *ring = fby_calloc(cap, sizeof(*ring));
 
 	for (uint64_t at = o->head; at != o->tail; at++)
-		ring[at & (cap - 1)] = *place_get(o, at);
+		ring[at & (cap - 1)] = *fby_order_get(o, at);
 	free(o->ring);
 	o->ring = ring;
 	o->cap = cap;
@@ -43,7 +43,7 @@ fby_order_add(struct fby_order *o, struct fby_record *rec, bool is_answered)
 {
 	if (o->tail - o->head == o->cap)
 		grow(o);
-	*place_get(o, o->tail++) = (struct fby_order_place){
+	*fby_order_get(o, o->tail++) = (struct fby_order_place){
 		.rec = rec,
 		.is_answered = is_answered,
 	};
@@ -54,10 +54,10 @@ find(const struct fby_order *o, const struct fby_record *rec)
 {
 	uint64_t at = o->head;
 
-	while (at != o->tail && place_get(o, at)->rec != rec)
+	while (at != o->tail && fby_order_get(o, at)->rec != rec)
 		at++;
 	FBY_BUG_ON(at == o->tail);
-	return place_get(o, at);
+	return fby_order_get(o, at);
 }
 
 void
@@ -90,22 +90,22 @@ fby_order_sent(struct fby_order *o, struct fby_order_place *p)
 struct fby_order_place *
 fby_order_head(const struct fby_order *o)
 {
-	return o->head == o->tail ? NULL : place_get(o, o->head);
+	return o->head == o->tail ? NULL : fby_order_get(o, o->head);
 }
 
 struct fby_record *
 fby_order_first(const struct fby_order *o)
 {
-	if (o->head == o->tail || !place_get(o, o->head)->is_answered)
+	if (o->head == o->tail || !fby_order_get(o, o->head)->is_answered)
 		return NULL;
-	return place_get(o, o->head)->rec;
+	return fby_order_get(o, o->head)->rec;
 }
 
 void
 fby_order_pop(struct fby_order *o)
 {
 	FBY_BUG_ON(o->head == o->tail);
-	o->nwaiting -= place_get(o, o->head)->due != 0;
+	o->nwaiting -= fby_order_get(o, o->head)->due != 0;
 	o->head++;
 }
 
@@ -115,12 +115,18 @@ fby_order_due(struct fby_order *o, uint64_t *at, int64_t mono)
 	if (o->nwaiting == 0)
 		return NULL;
 	for (*at = FBY_MAX(*at, o->head); *at != o->tail; (*at)++) {
-		struct fby_order_place *p = place_get(o, *at);
+		struct fby_order_place *p = fby_order_get(o, *at);
 
 		if (p->due != 0 && p->due <= mono)
 			return p;
 	}
 	return NULL;
+}
+
+bool
+fby_order_is_stuck(const struct fby_order *o, int64_t after)
+{
+	return o->head != o->tail && fby_order_get(o, o->head)->due > after;
 }
 
 int64_t
@@ -131,7 +137,7 @@ fby_order_next_due(const struct fby_order *o)
 	if (o->nwaiting == 0)
 		return next;
 	for (uint64_t at = o->head; at != o->tail; at++)
-		if (place_get(o, at)->due != 0)
-			next = FBY_MIN(next, place_get(o, at)->due);
+		if (fby_order_get(o, at)->due != 0)
+			next = FBY_MIN(next, fby_order_get(o, at)->due);
 	return next;
 }

@@ -49,6 +49,12 @@ void fby_order_pop(struct fby_order *o);
 struct fby_order_place *fby_order_due(struct fby_order *o, uint64_t *at,
     int64_t mono);
 
+/* Those from head to tail. */
+struct fby_order_place *fby_order_get(const struct fby_order *o, uint64_t at);
+
+/* None goes on, since the first is due after that time. */
+bool fby_order_is_stuck(const struct fby_order *o, int64_t after);
+
 /* When the next one is; INT64_MAX: none waits. */
 int64_t fby_order_next_due(const struct fby_order *o);
 

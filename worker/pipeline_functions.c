@@ -181,6 +181,8 @@ send_later(struct fby_record *rec, int64_t ms)
 
 	fby_order_wait(order_of(ln, rec->role), rec, fby_clock_mono() + ms);
 	set_timer(ln);
+	/* Its lane may have waited for this one only. */
+	fby_flight_touch(ln);
 }
 
 /* Counted, and told to those who ask why it takes so long. */

@@ -263,7 +263,11 @@ static void
 what_is_due_after_the_deadline_is_not_waited_for(void **state)
 {
 	struct fby_lane *ln = grant(0);
-	struct fby_record rec = { .due = fby_clock_mono() + 3600000 };
+	struct fby_batch b = { .ln = ln };
+	struct fby_record rec = {
+		.b = &b,
+		.due = fby_clock_mono() + 3600000,
+	};
 
 	(void)state;
 	in_flight(ln, 1);

@@ -7,6 +7,9 @@
 
 #include "t/unit/worker/fake_worker.h"
 
+#include "shared/base/clock.h"
+
+#include "worker/aside.h"
 #include "worker/content.h"
 #include "worker/derived.h"
 #include "worker/retry.h"
@@ -456,6 +459,99 @@ a_lane_drains_through_the_function(void **state)
 	assert_row(2, 0, 102);
 }
 
+/* As grant.c does it. */
+static void
+release(void)
+{
+	fby_pipeline_forget(lane);
+	fby_acks_cut(&lane->acks, lane->acks.head);
+	fby_lane_set_state(lane, FBY_LANE_DRAINED, "deadline");
+	TAILQ_REMOVE(&w.lanes, lane, entry);
+	w.nlanes--;
+}
+
+/* It wants the second an hour later; nothing goes past that. */
+static void
+a_lane_does_not_drain_for_what_a_function_wants_later(void **state)
+{
+	const struct fby_nack nack = { .why = "later", .delay_ms = 3600000 };
+	int64_t by = fby_clock_mono() + 60000;
+
+	(void)state;
+	begin(4);
+	answer(2, 1);
+	fby_pipeline_settle(&w);
+	fby_lane_set_state(lane, FBY_LANE_DRAINING, "revoked");
+	fby_pipeline_stop(lane);
+	drained = 0;
+	fby_pipeline_nacked(function->got[1], &nack);
+	fby_pipeline_settle(&w);
+	assert_int_equal(drained, 1);
+	assert_false(fby_aside_is_all(lane, by));
+	answer(0, 2);
+	fby_pipeline_settle(&w);
+	assert_int_equal(sink->n, 2);
+	fby_pipeline_delivered(sink->got[0]);
+	fby_pipeline_settle(&w);
+	assert_false(fby_aside_is_all(lane, by));
+	fby_pipeline_delivered(sink->got[1]);
+	fby_pipeline_settle(&w);
+	assert_row(1, 0, 101);
+	/* The last has no answer yet. */
+	assert_true(fby_aside_is_all(lane, by));
+	assert_false(fby_aside_is_all(lane, by + 3600000));
+	release();
+	answer(3, 1);
+	assert_int_equal(destroyed, 4);
+	fby_lane_free(lane);
+}
+
+/* Of two that were made of one record the sink wants one an hour later. */
+static void
+nor_for_a_part_of_what_was_made_of_a_record(void **state)
+{
+	const struct fby_nack nack = { .why = "later", .delay_ms = 3600000 };
+	int64_t by = fby_clock_mono() + 60000;
+
+	(void)state;
+	begin(2);
+	answer(0, 2);
+	answer(1, 2);
+	fby_pipeline_settle(&w);
+	fby_pipeline_nacked(sink->got[0], &nack);
+	fby_pipeline_nacked(sink->got[1], &nack);
+	assert_false(fby_aside_is_all(lane, by));
+	fby_pipeline_nacked(sink->got[3], &nack);
+	assert_true(fby_aside_is_all(lane, by));
+	fby_lane_set_state(lane, FBY_LANE_DRAINING, "revoked");
+	release();
+	fby_pipeline_delivered(sink->got[2]);
+	fby_lane_free(lane);
+}
+
+/* A map wants one later that a transformer has made. */
+static void
+nor_for_what_is_behind_it_in_an_earlier_function(void **state)
+{
+	const struct fby_nack nack = { .why = "later", .delay_ms = 3600000 };
+	struct fake_outlet *map = add_outlet(FBY_STAGE_MAP, &record_ops);
+	int64_t by = fby_clock_mono() + 60000;
+
+	(void)state;
+	begin(3);
+	answer(0, 2);
+	fby_pipeline_settle(&w);
+	fby_pipeline_nacked(map->got[0], &nack);
+	answer(2, 1);
+	fby_pipeline_settle(&w);
+	assert_true(fby_aside_is_all(lane, by));
+	fby_lane_set_state(lane, FBY_LANE_DRAINING, "revoked");
+	release();
+	answer_to(map->got[1], 1);
+	answer(1, 1);
+	fby_lane_free(lane);
+}
+
 /* One is with the function, one waits for it, one for others; one of a family
  * is with the sink. */
 static void
@@ -471,12 +567,8 @@ what_is_on_its_way_when_a_lane_goes_is_given_back(void **state)
 	answer(3, 2);
 	fby_lane_set_state(lane, FBY_LANE_DRAINING, "revoked");
 	fby_pipeline_stop(lane);
-	fby_pipeline_forget(lane);
+	release();
 	assert_int_equal(destroyed, 2);
-	fby_acks_cut(&lane->acks, lane->acks.head);
-	fby_lane_set_state(lane, FBY_LANE_DRAINED, "deadline");
-	TAILQ_REMOVE(&w.lanes, lane, entry);
-	w.nlanes--;
 	answer(1, 3);
 	assert_int_equal(destroyed, 3);
 	assert_int_equal(drained, 0);
@@ -507,6 +599,9 @@ main(void)
 		    the_last_delivery_of_a_nacked_record_ends_in_the_dead_letters),
 		TEST(a_condemned_record_goes_in_its_order),
 		TEST(a_lane_drains_through_the_function),
+		TEST(a_lane_does_not_drain_for_what_a_function_wants_later),
+		TEST(nor_for_a_part_of_what_was_made_of_a_record),
+		TEST(nor_for_what_is_behind_it_in_an_earlier_function),
 		TEST(what_is_on_its_way_when_a_lane_goes_is_given_back),
 	};
 

@@ -199,6 +199,33 @@ body map_exactly_once => 'exactly once behind a map of batches', sub {
 	exactly_once($_[0], 'map', 'batch');
 }, only => 'kafka';
 
+body stage_later => 'no drain waits for what a function wants in an hour', sub {
+	my ($b) = @_;
+	my $topic = $b->topic(1);
+	my ($f, $function) = with_stages($b, $topic, 'log',
+	    { drainTimeout => '60s' }, transformer => ['sync', '']);
+
+	$f->edit(sub {
+		$_[0]{source}{transformer} = { %$SECTION,
+			retryStrategy => { backoff => { interval => '1h' } } };
+	});
+	$b->produce($topic, 20);
+	run_ok(['sh', '-c', 'echo later | exec kcat -P -b "$1" -t "$2" -H ' .
+	    'do.transformer=nack', 'sh', $b->bootstrap, $topic],
+	    timeout => patience(60));
+	$b->produce($topic, 20);
+	$f->start;
+	wait_until { ($f->outcomes->{read} // 0) == 41 } 'all is read', 60;
+	wait_until { $f->outcomes->{delivered} == 20 } 'and what comes first',
+	    60;
+	my $began = time;
+
+	drain($f, $function);
+	cmp_ok(time - $began, '<', patience(20), 'it goes at once');
+	is($b->offsets($f->{group}, $topic)->[0]{committed}, 20,
+	    'what is before it is committed, and it is not');
+};
+
 body stage_crashes => 'a record that crashes the transformer', sub {
 	my ($b) = @_;
 	my $topic = $b->topic(1);
