@@ -99,17 +99,19 @@ log_tail(const struct fby_compare_child *ch)
 	char *path = fby_asprintf("%s/log", ch->dir), buf[TAIL + 1], *line;
 	struct fby_str tail;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	off_t size = fd == -1 ? 0 : lseek(fd, 0, SEEK_END);
-	ssize_t n = 0;
+	const off_t size = fd == -1 ? 0 : lseek(fd, 0, SEEK_END);
+	ssize_t n = size;
 
+	fby_str_init(&tail);
 	if (size > 0)
 		n = pread(fd, buf, TAIL, FBY_MAX(size - TAIL, 0));
+	if (fd == -1 || n == -1)
+		fby_str_printf(&tail, "(%s: %s)", path, strerror(errno));
 	if (fd != -1)
 		close(fd);
 	free(path);
 	buf[n > 0 ? n : 0] = '\0';
 	line = size > TAIL ? strchr(buf, '\n') : NULL;
-	fby_str_init(&tail);
 	fby_str_printable_lines(&tail, line ? line + 1 : buf);
 	return fby_str_take(&tail);
 }

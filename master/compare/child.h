@@ -49,8 +49,9 @@ int fby_compare_child_start(struct fby_compare_child *ch,
     const struct fby_compare_start *s) FBY_MUSTCHECK;
 
 /*
- * -1: it has ended, or its runtime has died: `why`.  Does not wait: the answer
- * of its master is looked at in a later call.
+ * -1: it has ended, or its runtime has died: `why`.  Does not wait for its
+ * master's answer, which a later call looks at; a master whose backlog is full
+ * takes up to a second of a call.
  */
 int fby_compare_child_check(struct fby_compare_child *ch) FBY_MUSTCHECK;
 

@@ -217,13 +217,13 @@ start(struct probe *p, const char *topic)
 		fby_compare_kafka_place(&c->k, p->child.group, &log, true) ==
 		    -1))
 		rc = fby_compare_child_fail(&p->child, "%s", c->k.why);
-	if (rc == 0 && pipe2(fds, O_CLOEXEC) == -1)
+	if (rc == 0 &&
+	    (pipe2(fds, O_CLOEXEC) == -1 ||
+		fcntl(fds[0], F_SETFL, O_NONBLOCK) == -1))
 		rc = fby_compare_child_fail(&p->child, "pipe: %s",
 		    strerror(errno));
 	s.out = fds[1];
 	p->in = fds[0];
-	if (rc == 0)
-		fcntl(p->in, F_SETFL, O_NONBLOCK);
 	if (rc == 0 &&
 	    (p->out = fby_compare_produce_open(c, topic, log.n)) == NULL)
 		rc = fby_compare_child_fail(&p->child, "%s", c->k.why);
