@@ -190,7 +190,7 @@ int
 fby_client_status(const struct fby_client *cl)
 {
 	json_t *o = ask(cl, "status", SHORT);
-	struct fby_render r;
+	struct fby_screen r;
 	char *text;
 
 	if (o == NULL)

@@ -14,16 +14,14 @@
 #include "shared/base/mem.h"
 #include "shared/base/str.h"
 
-#include "master/cli/render.h"
-
 void
-fby_screen_init(struct fby_render *r)
+fby_screen_init(struct fby_screen *r)
 {
 	const char *term = getenv("TERM"), *none = getenv("NO_COLOR");
 	const char *columns = getenv("COLUMNS");
 	struct winsize ws;
 
-	*r = (struct fby_render){ .now = fby_clock_wall() };
+	*r = (struct fby_screen){ .now = fby_clock_wall() };
 	if (isatty(STDOUT_FILENO)) {
 		if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0)
 			r->width = ws.ws_col;

@@ -10,10 +10,14 @@
 
 #include <jansson.h>
 
-struct fby_render;
+struct fby_screen {
+	int width; /* columns; 0: no limit */
+	bool color;
+	int64_t now; /* wall clock, for ages */
+};
 
 /* As the terminal is; no limit and no colour if it is none. */
-void fby_screen_init(struct fby_render *r);
+void fby_screen_init(struct fby_screen *r);
 
 void fby_screen_text(const char *text);
 void fby_screen_json(const json_t *o);

@@ -154,7 +154,7 @@ int
 fby_shmdump(const char *where, bool json)
 {
 	struct fby_shm shm = FBY_SHM_INIT;
-	struct fby_render r;
+	struct fby_screen r;
 	char *text;
 	json_t *o;
 

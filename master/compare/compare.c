@@ -240,7 +240,7 @@ write_page(struct fby_compare *c)
 static int
 report(struct fby_compare *c)
 {
-	struct fby_render r;
+	struct fby_screen r;
 	json_t *o;
 	char *text;
 

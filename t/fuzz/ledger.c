@@ -65,7 +65,7 @@ is_inside(const struct fby_shm *shm, const void *p, size_t n, size_t each)
 static void
 print(const struct fby_shm *shm)
 {
-	const struct fby_render looks[] = {
+	const struct fby_screen looks[] = {
 		{ .now = NOW },
 		{ .now = NOW, .width = 40 },
 	};

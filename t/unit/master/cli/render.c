@@ -3,6 +3,7 @@
 
 #include "master/cli/format.h"
 #include "master/cli/render.h"
+#include "master/cli/screen.h"
 #include "master/cli/table.h"
 #include "shared/base/str.h"
 
@@ -102,7 +103,7 @@ columns_that_matter_least_are_left_out_first(void **state)
 static char *
 render(const char *json, bool color)
 {
-	const struct fby_render r = { .color = color, .now = NOW };
+	const struct fby_screen r = { .color = color, .now = NOW };
 	json_t *o = json_loads(json, 0, NULL);
 	char *text;
 
