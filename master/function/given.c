@@ -7,6 +7,7 @@
 #include "master/function/given.h"
 
 #include <event2/util.h>
+#include <openssl/hmac.h>
 #include <string.h>
 
 #include "shared/base/mem.h"
@@ -16,7 +17,6 @@
 
 #include "master/base/account.h"
 #include "master/base/spawn.h"
-#include "master/function/fingerprint.h"
 #include "master/runtime/pod.h"
 
 #define SOCKETS "{sockets}"
@@ -91,17 +91,27 @@ fby_given_fini(struct fby_given *g)
 
 /* ---- is it the same? -------------------------------------------------- */
 
-/* The same key as long as the master lives. */
-static const uint8_t *
-get_key(void)
+/*
+ * Whether a secret has another value than before must be seen, and the value
+ * not be kept: a keyed hash, whose key lives as long as the master.
+ */
+static void
+add_fingerprint(struct fby_str *s, const char *text)
 {
-	static uint8_t key[FBY_FINGERPRINT_KEY];
+	static uint8_t key[32];
 	static bool is_made;
+	uint8_t mac[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
 
 	if (!is_made)
 		evutil_secure_rng_get_bytes(key, sizeof(key));
 	is_made = true;
-	return key;
+	if (HMAC(EVP_sha256(), key, sizeof(key), (const uint8_t *)text,
+		strlen(text), mac, &n) == NULL)
+		fby_mem_fatal();
+	for (unsigned i = 0; i < n; i++)
+		fby_str_printf(s, "%02x", mac[i]);
+	fby_str_puts(s, "\n");
 }
 
 static void
@@ -117,8 +127,7 @@ add_secrets(struct fby_str *s, const struct fby_manifest *m,
 	if (vars == NULL)
 		fby_str_puts(s, "?\n");
 	for (size_t i = 0; vars && vars[i]; i++)
-		fby_str_printf(s, "%016" PRIx64 "\n",
-		    fby_fingerprint(get_key(), vars[i], strlen(vars[i])));
+		add_fingerprint(s, vars[i]);
 	fby_environment_free(vars);
 	fby_err_fini(&err);
 }
