@@ -23,6 +23,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 
 type Error = Box<dyn std::error::Error>;
 
+const TOPIC: &str = "t-12345-12345678-0";
 const LIMIT: usize = 64 * 1024 * 1024;
 
 async fn connect(socket: String) -> Result<SinkClient<Channel>, Error> {
@@ -41,7 +42,7 @@ async fn connect(socket: String) -> Result<SinkClient<Channel>, Error> {
         .max_encoding_message_size(LIMIT))
 }
 
-// As a worker fills it in: one key, no header, the count of tries.
+// Field by field what a worker sends for a record of the benchmark.
 fn request(value: &[u8], offset: u64) -> SinkRequest {
     let retry = HashMap::from([("retry_count".to_string(), b"0".to_vec())]);
     let sink = KeyValueGroup { key_value: retry };
@@ -50,9 +51,12 @@ fn request(value: &[u8], offset: u64) -> SinkRequest {
             keys: Vec::new(),
             value: value.to_vec(),
             event_time: Some(prost_time(1_700_000_000, offset)),
-            watermark: Some(prost_time(-1, 0)),
-            id: format!("topic-of-the-benchmark:0:{offset}"),
-            headers: HashMap::new(),
+            watermark: None,
+            id: format!("demo-{TOPIC}:0:{offset}-0-0"),
+            headers: HashMap::from([(
+                "X-NF-Kafka-TopicName".to_string(),
+                TOPIC.to_string(),
+            )]),
             metadata: Some(Metadata {
                 sys_metadata: HashMap::from([("sink".to_string(), sink)]),
                 ..Default::default()
