@@ -2,11 +2,12 @@
 /*
  * How long a record takes from produce to the `log` sink's line.
  *
- *	latency -b BOOTSTRAP [-r rate] [-n records] TOPIC PARTITIONS
+ *	latency -b BOOTSTRAP [-k] [-r rate] [-n records] TOPIC PARTITIONS
  *
  * A thread produces `rate` records per second (100), by turns into all
  * partitions, each with the time it was given to librdkafka.  Standard input
  * is what forebay prints; the time at which a line can be read is its end.
+ * With -k the time is in the key, too, for lines that show no values.
  * One process, one clock.  The first second is not counted: connections are
  * being made.  It ends when all records (1000) have come, and prints
  *
@@ -26,6 +27,7 @@ struct bench {
 	const char *topic;
 	int partitions;
 	int64_t rate, records, skip;
+	bool with_key;
 	rd_kafka_t *rk;
 };
 
@@ -53,7 +55,9 @@ produce(void *arg)
 		len = snprintf(text, sizeof(text), MARK "%lld %lld .",
 		    (long long)i, (long long)helper_now_us(CLOCK_MONOTONIC));
 		if (rd_kafka_produce(rkt, (int32_t)(i % b->partitions),
-			RD_KAFKA_MSG_F_COPY, text, (size_t)len, NULL, 0, NULL))
+			RD_KAFKA_MSG_F_COPY, text, (size_t)len,
+			b->with_key ? text : NULL,
+			b->with_key ? (size_t)len : 0, NULL))
 			helper_die("produce: %s",
 			    rd_kafka_err2str(rd_kafka_last_error()));
 		rd_kafka_poll(b->rk, 0);
@@ -109,7 +113,7 @@ main(int argc, char **argv)
 	pthread_t thread;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "b:X:r:n:")) != -1) {
+	while ((opt = getopt(argc, argv, "b:X:r:n:k")) != -1) {
 		if (opt == 'b')
 			b.kafka.bootstrap = optarg;
 		else if (opt == 'X')
@@ -118,6 +122,8 @@ main(int argc, char **argv)
 			b.rate = helper_number(optarg, 1, 1000000);
 		else if (opt == 'n')
 			b.records = helper_number(optarg, 1, 100000000);
+		else if (opt == 'k')
+			b.with_key = true;
 		else
 			helper_die("see the head of t/bench/latency.c");
 	}
