@@ -32,12 +32,30 @@ ceiling(const struct fby_worker *w)
 	return w->m->host.memory.budget_bytes / 2;
 }
 
-/* A lane that is alone may have it all. */
+/* Lanes that have records in flight, or wait for room for the first. */
+static int64_t
+count_busy(const struct fby_worker *w)
+{
+	const struct fby_lane *ln;
+	int64_t n = 0;
+
+	TAILQ_FOREACH (ln, &w->lanes, entry)
+		n += ln->is_hungry || fby_acks_in_flight(&ln->acks) > 0;
+	return n;
+}
+
+/*
+ * A lane that is alone may have it all.  While one has nothing, all have the
+ * same: it may have to fetch again, and others would be there before it.
+ */
 static uint64_t
 share(const struct fby_worker *w, int64_t limit)
 {
-	return w->nlanes > 1 ? (uint64_t)FBY_MAX(limit / 2, 1) :
-			       (uint64_t)limit;
+	int64_t n = w->nlanes > 1 ? 2 : 1;
+
+	if (w->budget->nhungry > 0)
+		n = FBY_MAX(n, count_busy(w));
+	return (uint64_t)FBY_MAX(limit / n, 1);
 }
 
 bool
@@ -126,6 +144,24 @@ fby_budget_get(struct fby_lane *ln)
 		n = FBY_MIN(n,
 		    bytes / (ln->record_bytes * w->budget->weight) + 1);
 	return n;
+}
+
+void
+fby_budget_refused(struct fby_lane *ln)
+{
+	ln->is_starved = true;
+	if (ln->is_hungry || !ln->w->budget->closed ||
+	    fby_acks_in_flight(&ln->acks) > 0)
+		return;
+	ln->is_hungry = true;
+	ln->w->budget->nhungry++;
+}
+
+void
+fby_budget_served(struct fby_lane *ln)
+{
+	ln->w->budget->nhungry -= ln->is_hungry;
+	ln->is_hungry = false;
 }
 
 void

@@ -86,6 +86,7 @@ struct fby_lane {
 	bool paused;        /* in librdkafka */
 	bool at_end;
 	bool is_starved;       /* wanted to read, had no room */
+	bool is_hungry;        /*   and has nothing in flight: budget.c */
 	bool is_resting;       /* paused for the sake of the budget */
 	uint64_t prefetched;   /* bytes in its queue, about */
 	int64_t gated_since;   /* monotonic; 0: may read */

@@ -416,6 +416,7 @@ read_batch(struct fby_lane *ln, size_t n)
 		return true;
 	}
 	ln->checked_at = 0;
+	fby_budget_served(ln);
 	run.read_us = fby_clock_mono_us();
 	run.read_at = fby_clock_wall();
 	fby_hist_add(&w->slot->hist[FBY_HIST_READ], run.read_us - run.began_us);
@@ -450,7 +451,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	n = fby_budget_get(ln);
 	/* The pipeline wakes a starved lane when there is room. */
 	if (n == 0)
-		ln->is_starved = true;
+		fby_budget_refused(ln);
 	else if (read_batch(ln, n))
 		fby_kafka_queue_wake(&ln->kq);
 	fby_worker_activity(w, FBY_ACTIVITY_WAITING, FBY_NOROW, FBY_NONE);
@@ -551,6 +552,7 @@ fby_source_detach(struct fby_lane *ln)
 	rd_kafka_topic_partition_list_destroy(list);
 	purge(ln);
 	fby_kafka_queue_close(&ln->kq);
+	fby_budget_served(ln);
 	ln->gated_since = 0;
 }
 

@@ -9,7 +9,7 @@
 #define MAX_RECORDS 1000
 #define MAX_BYTES 1000000 /* half of the budget */
 
-static struct fby_lane lanes[2];
+static struct fby_lane lanes[3];
 static unsigned woken;
 
 static void
@@ -28,7 +28,7 @@ setup(void **state)
 	budget.wake = on_wake;
 	budget.weight = 1;
 	memset(lanes, 0, sizeof(lanes));
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < FBY_NELEM(lanes); i++) {
 		lanes[i].w = &w;
 		lanes[i].state = FBY_LANE_RUNNING;
 		lanes[i].poison = FBY_NONE;
@@ -44,7 +44,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < FBY_NELEM(lanes); i++)
 		fby_acks_fini(&lanes[i].acks);
 	worker_fini();
 	return 0;
@@ -192,6 +192,35 @@ an_offer_wakes_who_waits_if_there_is_room(void **state)
 	assert_int_equal(woken, 1);
 }
 
+static void
+while_one_has_nothing_all_have_the_same(void **state)
+{
+	(void)state;
+	manifest.concurrency = 10000;
+	add_second();
+	in_flight(&lanes[0], MAX_RECORDS * 3 / 4 + 1, 0);
+	/* Its own share is used up; that is not for want of room. */
+	fby_budget_refused(&lanes[0]);
+	assert_int_equal(budget.nhungry, 0);
+	budget.records = MAX_RECORDS;
+	assert_true(fby_budget_check(&w));
+	fby_budget_refused(&lanes[1]);
+	fby_budget_refused(&lanes[1]);
+	assert_int_equal(budget.nhungry, 1);
+	assert_true(lanes[1].is_starved);
+	/* Two of them have a half each, in any case; so a third is busy. */
+	TAILQ_INSERT_TAIL(&w.lanes, &lanes[2], entry);
+	w.nlanes = 3;
+	budget.records = 0;
+	in_flight(&lanes[2], MAX_RECORDS / 3 - 1, 0);
+	assert_int_equal(fby_budget_get(&lanes[2]), 1);
+	/* Until it has read. */
+	fby_budget_served(&lanes[1]);
+	fby_budget_served(&lanes[1]);
+	assert_int_equal(budget.nhungry, 0);
+	assert_int_equal(fby_budget_get(&lanes[2]), 100);
+}
+
 int
 main(void)
 {
@@ -205,6 +234,7 @@ main(void)
 		TEST(what_a_record_weighs_is_guessed_and_one_is_always_allowed),
 		TEST(a_lane_in_isolation_reads_one_at_a_time),
 		TEST(what_waits_or_drains_reads_nothing),
+		TEST(while_one_has_nothing_all_have_the_same),
 		TEST(an_offer_wakes_who_waits_if_there_is_room),
 	};
 
