@@ -147,7 +147,10 @@ why(const struct fby_progress *p, uint32_t row, int64_t now)
 		break;
 	}
 	if (role != FBY_FAILURE_SOURCE)
-		return "no answer";
+		return fby_load(&row_of(p, row)->in_flight) > 0 ?
+		    "no answer" :
+		    "records of other partitions wait for the sink, and its "
+		    "worker has no room for more";
 	/* It tells the ends of logs: librdkafka drops what it cannot read. */
 	return fby_ends_get(p->ends, row, now) == FBY_NONE ?
 	    "no record comes from the broker" :
@@ -221,6 +224,17 @@ set_alarms(struct fby_progress *p, const struct found found[FBY_FAILURE_NROLES],
 
 /* ---- each second ------------------------------------------------------ */
 
+/* Records of it are with a sink, or cannot be read before others are. */
+static bool
+is_behind_sinks(const struct fby_progress *p, uint32_t row)
+{
+	const struct fby_ledger_row *r = row_of(p, row);
+
+	return fby_load(&r->in_flight) > 0 ||
+	    (fby_handoff_is_held(&p->handoff->parts[row]) &&
+		fby_load(&r->flags) & FBY_ROW_PAUSED);
+}
+
 static void
 look(struct fby_progress *p, uint32_t row, int64_t now)
 {
@@ -242,7 +256,7 @@ look(struct fby_progress *p, uint32_t row, int64_t now)
 	part->is_stuck = now - part->since >=
 	    p->ctx->manifest->host.progress_timeout_ms;
 	part->role = FBY_FAILURE_SOURCE;
-	if (!part->is_stuck || fby_load(&row_of(p, row)->in_flight) == 0)
+	if (!part->is_stuck || !is_behind_sinks(p, row))
 		return;
 	part->role = FBY_FAILURE_SINK;
 	reason(p, row, FBY_FAILURE_SINK, FBY_FAILURE_NROLES, &part->role);

@@ -162,6 +162,25 @@ what_is_in_flight_is_the_roles_that_complains(void **state)
 	assert_null(alarm_text(FBY_ALARM_DEAD_LETTER));
 }
 
+/* Nothing of it is in flight, and nothing is wrong with its log. */
+static void
+what_finds_no_room_is_behind_the_sink(void **state)
+{
+	(void)state;
+	fby_store(&row(0)->high, 20);
+	fby_store(&row(0)->flags, FBY_ROW_PAUSED);
+	mst.ends.parts[0].stable = 20;
+	mst.ends.parts[0].stable_at = now;
+	pass(LIMIT + 1000);
+	assert_null(alarm_text(FBY_ALARM_STUCK));
+	assert_non_null(strstr(alarm_text(FBY_ALARM_SINK), "no room for more"));
+	say(FBY_NOROW, FBY_FAILURE_SINK, "the sink does not answer");
+	pass(1000);
+	assert_non_null(
+	    strstr(alarm_text(FBY_ALARM_SINK), ": the sink does not answer"));
+	assert_null(strstr(alarm_text(FBY_ALARM_SINK), "forebay skip"));
+}
+
 static void
 a_reason_of_all_is_taken_where_there_is_none_of_its_own(void **state)
 {
@@ -278,6 +297,7 @@ main(void)
 		    what_was_said_before_there_was_something_to_read_is_the_reason),
 		TEST(what_cannot_be_decoded_can_be_skipped),
 		TEST(what_is_in_flight_is_the_roles_that_complains),
+		TEST(what_finds_no_room_is_behind_the_sink),
 		TEST(a_reason_of_all_is_taken_where_there_is_none_of_its_own),
 		TEST(who_has_no_start_offset_for_long_is_stuck),
 		TEST(reading_and_failing_again_and_again_is_no_progress),
