@@ -51,11 +51,11 @@ struct fby_batch {
 	struct fby_lane *ln;
 	uint64_t seq; /* of the first record */
 	size_t n;
-	size_t next;              /* first that no sink has seen */
-	size_t open;              /* not complete */
-	int64_t read_us, sink_us; /* monotonic */
+	size_t next;     /* first that no sink has seen */
+	size_t open;     /* not complete */
+	int64_t read_us; /* monotonic */
 	/* Monotonic: the first record goes there; 0: none has. */
-	int64_t fallback_us, success_us;
+	int64_t sink_us, fallback_us, success_us;
 	struct fby_pool *pool; /* what functions have made; or NULL */
 	uint64_t pool_bytes;
 	struct fby_record rec[];

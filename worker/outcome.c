@@ -99,8 +99,9 @@ fby_outcome_batch(const struct fby_batch *b)
 	struct fby_ledger_hist *hist = b->ln->w->slot->hist;
 	int64_t now = fby_clock_mono_us();
 
-	fby_hist_add(&hist[FBY_HIST_SINK], now - b->sink_us);
 	fby_hist_add(&hist[FBY_HIST_PROCESSING], now - b->read_us);
+	if (b->sink_us)
+		fby_hist_add(&hist[FBY_HIST_SINK], now - b->sink_us);
 	if (b->fallback_us)
 		fby_hist_add(&hist[FBY_HIST_FALLBACK], now - b->fallback_us);
 	if (b->success_us)

@@ -292,6 +292,8 @@ fby_pipeline_hand_over(struct fby_lane *ln, struct fby_record *rec)
 {
 	struct fby_outlet *out = ln->w->outs[rec->role];
 
+	if (rec->b->sink_us == 0 && !fby_is_stage(rec->role))
+		rec->b->sink_us = fby_clock_mono_us();
 	fby_store(&ln->w->slot->activity_offset, rec->msg->offset);
 	switch (out->ops->record(out, rec)) {
 	case FBY_OK:
@@ -382,6 +384,8 @@ submit_batch(struct fby_lane *ln, const struct fby_run *run)
 
 	for (size_t i = 0; i < b->n; i++)
 		b->rec[i].role = (uint8_t)w->pl->first;
+	if (fby_is_stage(w->pl->first))
+		b->sink_us = 0;
 	if (ln->poison != FBY_NONE)
 		quarantine(ln, &b->rec[0]);
 	FBY_BUG_ON(ln->pending != NULL);

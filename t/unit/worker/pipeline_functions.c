@@ -216,6 +216,36 @@ no_result_is_a_dropped_record(void **state)
 	assert_row(1, 2, 103);
 }
 
+static uint64_t
+samples(enum fby_hist which)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i <= FBY_HIST_BOUNDS; i++)
+		n += fby_load(&slot.hist[which].bucket[i]);
+	return n;
+}
+
+/* What a function takes is not the sink's time. */
+static void
+the_sink_s_time_begins_with_its_first_record(void **state)
+{
+	(void)state;
+	begin(2);
+	answer(0, 0);
+	answer(1, 0);
+	fby_pipeline_settle(&w);
+	assert_int_equal(samples(FBY_HIST_PROCESSING), 1);
+	assert_int_equal(samples(FBY_HIST_SINK), 0);
+	submit(lane, 2);
+	assert_int_equal(function->got[2]->b->sink_us, 0);
+	answer(2, 0);
+	answer(3, 1);
+	fby_pipeline_settle(&w);
+	deliver_all(sink);
+	assert_int_equal(samples(FBY_HIST_SINK), 1);
+}
+
 static void
 the_worst_of_a_family_is_the_outcome(void **state)
 {
@@ -587,6 +617,7 @@ main(void)
 		TEST(sinks_see_no_record_before_its_answer),
 		TEST(a_record_is_complete_with_the_last_that_was_made_of_it),
 		TEST(no_result_is_a_dropped_record),
+		TEST(the_sink_s_time_begins_with_its_first_record),
 		TEST(the_worst_of_a_family_is_the_outcome),
 		TEST(what_is_refused_of_a_family_is_tried_again_in_its_order),
 		TEST(a_family_waits_where_the_sink_has_no_room),
