@@ -54,12 +54,26 @@ fby_outcome_of(const struct fby_record *rec)
 void
 fby_outcome_dropped(const struct fby_record *rec)
 {
-	struct fby_ledger_slot *slot = rec->b->ln->w->slot;
+	if (!rec->is_dropped)
+		fby_bump(&rec->b->ln->w->slot->sink_drops, 1);
+}
 
-	if (rec->is_dropped)
-		fby_bump(&slot->function_drops, 1);
-	else
-		fby_bump(&slot->sink_drops, 1);
+static struct fby_ledger_function *
+function_of(const struct fby_record *rec)
+{
+	return &rec->b->ln->w->slot->function[fby_stage_function(rec->role)];
+}
+
+void
+fby_outcome_left_out(const struct fby_record *rec, size_t n)
+{
+	fby_bump(&function_of(rec)->drops, n);
+}
+
+void
+fby_outcome_refused(const struct fby_record *rec)
+{
+	fby_bump(&function_of(rec)->errors, 1);
 }
 
 void

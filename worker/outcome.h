@@ -21,8 +21,14 @@ void fby_outcome_written(const struct fby_record *rec);
 /* What became of one that is bound for no other place. */
 enum fby_outcome fby_outcome_of(const struct fby_record *rec);
 
-/* A record that was dropped, by a sink's rule or by a function. */
+/* A sink's rule drops it, or a function has: that is counted there. */
 void fby_outcome_dropped(const struct fby_record *rec);
+
+/* It is with a function, which leaves out n results of it; or it is dropped. */
+void fby_outcome_left_out(const struct fby_record *rec, size_t n);
+
+/* The function has answered that it failed. */
+void fby_outcome_refused(const struct fby_record *rec);
 
 /* A record of the source is complete.  fby_lane_publish() tells the row. */
 void fby_outcome_final(struct fby_lane *ln, enum fby_outcome outcome);

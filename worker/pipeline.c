@@ -208,6 +208,7 @@ fby_pipeline_nacked(struct fby_record *rec, const struct fby_nack *nack)
 	const struct fby_manifest *m = ln->w->m;
 	enum fby_retry verdict;
 
+	fby_bump(&ln->w->slot->nacks, 1);
 	if (fby_is_stage(rec->role)) {
 		fby_pipeline_postponed(rec, nack);
 		return;

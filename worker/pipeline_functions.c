@@ -212,6 +212,7 @@ fby_pipeline_refused(struct fby_record *rec, const char *why, bool permanent)
 		break;
 	case FBY_RETRY_DROP:
 		fby_outcome_moved(rec, verdict);
+		fby_outcome_left_out(rec, 1);
 		fby_pipeline_answered(rec, 0);
 		break;
 	default:
@@ -306,6 +307,8 @@ pass(struct fby_lane *ln, struct fby_record *rec)
 static bool
 send_on(struct fby_lane *ln, struct fby_record *rec, unsigned stage)
 {
+	bool is_output;
+
 	/* Those that are with the map come first. */
 	if (stage == FBY_STAGE_TRANSFORMER &&
 	    ln->w->outs[FBY_STAGE_MAP] != NULL &&
@@ -315,10 +318,11 @@ send_on(struct fby_lane *ln, struct fby_record *rec, unsigned stage)
 	}
 	if (rec->is_dropped)
 		return pass(ln, rec);
+	is_output = !fby_is_stage(rec->role) &&
+	    rec->role != FBY_SINK_DEAD_LETTER;
 	if (!fby_pipeline_hand_over(ln, rec))
 		return false;
-	fby_bump(&ln->w->slot->outputs,
-	    stage == FBY_STAGE_MAP || ln->w->outs[FBY_STAGE_MAP] == NULL);
+	fby_bump(&ln->w->slot->outputs, is_output);
 	return true;
 }
 

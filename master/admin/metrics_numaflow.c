@@ -105,6 +105,22 @@ own_mvtx_sum(struct fby_metrics_out *o, const struct fby_metric *m)
 	    (double)sum + fby_totals_sum(&o->mst->scrape.totals, m->total));
 }
 
+static void
+own_mvtx_udf_error(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < o->nslots; i++) {
+		const struct fby_ledger_function
+		    *f = &o->mst->shm.slots[i].function[FBY_FUNCTION_MAP];
+
+		sum += fby_load(&f->errors) + fby_load(&f->lost);
+	}
+	fby_openmetrics_sample(o->s, &m->f, o->mvtx,
+	    (double)sum +
+		fby_totals_sum(&o->mst->scrape.totals, FBY_TOTAL_UDF_ERROR));
+}
+
 /* What only another runtime counts. */
 static void
 own_mvtx_total(struct fby_metrics_out *o, const struct fby_metric *m)
@@ -165,17 +181,21 @@ own_mvtx_batch_size(struct fby_metrics_out *o, const struct fby_metric *m)
 
 /* clang-format off */
 #define MVTX "mvtx_name, mvtx_replica"
+#define IN_SLOT(field) offsetof(struct fby_ledger_slot, field)
 #define SUM(name, field, which, help)                                         \
 	{ F("monovtx_" name, COUNTER, NULL, help), .own = own_mvtx_sum,       \
-	    .labels = MVTX, .offset = offsetof(struct fby_ledger_slot,        \
-	    field), .total = FBY_TOTAL_##which }
+	    .labels = MVTX, .offset = IN_SLOT(field),                         \
+	    .total = FBY_TOTAL_##which }
 #define TOTAL(name, which, help)                                              \
 	{ F("monovtx_" name, COUNTER, NULL, help), .own = own_mvtx_total,     \
 	    .labels = MVTX, .total = FBY_TOTAL_##which }
 #define HIST(name, which, help)                                               \
 	{ F("monovtx_" name, HISTOGRAM, NULL, help), .own = own_mvtx_hist,    \
-	    .labels = MVTX, .offset = offsetof(struct fby_ledger_slot,        \
-	    hist) + FBY_HIST_##which * sizeof(struct fby_ledger_hist) }
+	    .labels = MVTX, .offset = IN_SLOT(hist[FBY_HIST_##which]) }
+#define ANSWER(name, role, help)                                              \
+	{ F("monovtx_" name, HISTOGRAM, NULL, help), .own = own_mvtx_hist,    \
+	    .labels = MVTX, .offset =                                         \
+	    IN_SLOT(function[FBY_FUNCTION_##role].answer) }
 
 const struct fby_metric fby_metrics_of_numaflow[] = {
 	OWN_PARTS("monovtx_read", COUNTER, NULL, MVTX ", source_partition",
@@ -190,8 +210,16 @@ const struct fby_metric fby_metrics_of_numaflow[] = {
 	    "Records that the fallback sink has taken."),
 	SUM("onsuccess_sink_write", success_writes, ONSUCCESS_SINK_WRITE,
 	    "Records that the onSuccess sink has taken."),
-	TOTAL("nack", NACK, "Records that user code refused; counted for "
-	    "runtimes of protocol numaflow."),
+	SUM("nack", nacks, NACK, "Records that a function has nacked: they "
+	    "come to it once more, later."),
+	SUM("transformer_dropped", function[FBY_FUNCTION_TRANSFORMER].drops,
+	    TRANSFORMER_DROPPED, "Results that the transformer marked as "
+	    "dropped, and records that its retryStrategy dropped."),
+	SUM("udf_drop", function[FBY_FUNCTION_MAP].drops, UDF_DROP,
+	    "The same for the map."),
+	OWN("monovtx_udf_error", COUNTER, NULL, MVTX, own_mvtx_udf_error,
+	    "Records that the map refused, or whose connection ended before "
+	    "its answer."),
 	TOTAL("dropped", DROPPED, "Records dropped because they were in "
 	    "flight already; counted for runtimes of protocol numaflow."),
 	OWN("monovtx_critical_error", COUNTER, NULL, MVTX ", reason",
@@ -205,6 +233,9 @@ const struct fby_metric fby_metrics_of_numaflow[] = {
 	HIST("processing_time", PROCESSING, "Microseconds from reading a "
 	    "batch to its last acknowledgement."),
 	HIST("read_time", READ, "Microseconds that reading a batch took."),
+	ANSWER("transformer_time", TRANSFORMER, "Microseconds from sending a "
+	    "record to the transformer to its answer."),
+	ANSWER("udf_time", MAP, "The same for the map."),
 	HIST("sink_time", SINK, "Microseconds that the sink took for a "
 	    "batch."),
 	HIST("ack_time", ACK, "Microseconds that acknowledging took."),

@@ -189,7 +189,7 @@ const struct fby_metric fby_metrics_of_partition[] = {
 	P("dead_lettered", COUNTER, NULL, part_dead_lettered, "Records sent "
 	    "to the dead-letter topic."),
 	P("dropped", COUNTER, NULL, part_dropped, "Records dropped by "
-	    "retryStrategy, or by hand."),
+	    "a function, by retryStrategy or by hand."),
 	P("returned", COUNTER, NULL, part_returned, "Records that a worker "
 	    "gave back, or died with, unfinished; they are read again."),
 	P("read", COUNTER, NULL, part_read, "Records read: those delivered, "

@@ -43,6 +43,7 @@ WORKER(worker_spawns, fby_load(&sl->spawns))
 WORKER(worker_read, fby_load(&sl->read))
 WORKER(worker_acked, fby_load(&sl->acked))
 WORKER(worker_batches, fby_load(&sl->batches))
+WORKER(worker_outputs, fby_load(&sl->outputs))
 /* clang-format on */
 
 /* clang-format off */
@@ -144,6 +145,9 @@ const struct fby_metric fby_metrics_of_worker[] = {
 	W("read", COUNTER, NULL, worker_read, "Records read."),
 	W("acked", COUNTER, NULL, worker_acked, "Records acknowledged."),
 	W("batches", COUNTER, NULL, worker_batches, "Batches."),
+	W("outputs", COUNTER, NULL, worker_outputs, "Records that functions "
+	    "made of them and that went on to the sinks; a record of the "
+	    "source may become several."),
 	W("log_lost_lines", COUNTER, NULL, worker_log_lost, "Lines of the log "
 	    "that it could not write, or only in part."),
 

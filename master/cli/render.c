@@ -353,7 +353,7 @@ incidents(struct fby_str *s, const json_t *counters)
 	static const struct {
 		const char *key, *what;
 	} list[] = {
-		{ "dropped", "dropped by retryStrategy or by hand" },
+		{ "dropped", "dropped by a function, by retryStrategy or by hand" },
 		{ "skipped", "skipped by hand" },
 		{ "fallback", "delivered to the fallback sink" },
 		{ "dead_lettered", "sent to the dead-letter topic" },

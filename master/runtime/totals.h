@@ -9,18 +9,21 @@
 
 #include "shared/fby.h"
 
-#define FBY_TOTALS(T)                                         \
-	T(READ, "monovtx_read")                               \
-	T(READ_BYTES, "monovtx_read_bytes")                   \
-	T(ACK, "monovtx_ack")                                 \
-	T(SINK_WRITE, "monovtx_sink_write")                   \
-	T(SINK_WRITE_ERRORS, "monovtx_sink_write_errors")     \
-	T(SINK_DROPPED, "monovtx_sink_dropped")               \
-	T(NACK, "monovtx_nack")                               \
-	T(DROPPED, "monovtx_dropped")                         \
-	T(CRITICAL_ERROR, "monovtx_critical_error")           \
-	T(FALLBACK_SINK_WRITE, "monovtx_fallback_sink_write") \
-	T(ONSUCCESS_SINK_WRITE, "monovtx_onsuccess_sink_write")
+#define FBY_TOTALS(T)                                           \
+	T(READ, "monovtx_read")                                 \
+	T(READ_BYTES, "monovtx_read_bytes")                     \
+	T(ACK, "monovtx_ack")                                   \
+	T(SINK_WRITE, "monovtx_sink_write")                     \
+	T(SINK_WRITE_ERRORS, "monovtx_sink_write_errors")       \
+	T(SINK_DROPPED, "monovtx_sink_dropped")                 \
+	T(NACK, "monovtx_nack")                                 \
+	T(DROPPED, "monovtx_dropped")                           \
+	T(CRITICAL_ERROR, "monovtx_critical_error")             \
+	T(FALLBACK_SINK_WRITE, "monovtx_fallback_sink_write")   \
+	T(ONSUCCESS_SINK_WRITE, "monovtx_onsuccess_sink_write") \
+	T(TRANSFORMER_DROPPED, "monovtx_transformer_dropped")   \
+	T(UDF_ERROR, "monovtx_udf_error")                       \
+	T(UDF_DROP, "monovtx_udf_drop")
 
 enum fby_total {
 #define T(name, family) FBY_TOTAL_##name,

@@ -80,7 +80,7 @@ struct fby_ledger_row {
 	_Atomic uint64_t read;      /* records, since the row was made */
 	_Atomic uint64_t read_bytes;
 	alignas(FBY_CACHELINE) _Atomic uint64_t delivered;
-	_Atomic uint64_t dropped; /* by retryStrategy */
+	_Atomic uint64_t dropped; /* by a function, or retryStrategy */
 	_Atomic uint64_t late;    /* older than the watermark when read */
 	_Atomic uint64_t stale;   /* completions that came too late */
 	_Atomic uint32_t flags;   /* enum fby_row_flag */
@@ -187,7 +187,9 @@ struct fby_ledger_function {
 	char language[16], version[32]; /* of the server's SDK */
 	char why[144];                  /* it is not ready; "": it is */
 	struct fby_ledger_hist answer;  /* of a record */
-	uint64_t spare[4];
+	_Atomic uint64_t drops;         /* results left out, and records */
+	_Atomic uint64_t lost;          /* records whose connection ended */
+	uint64_t spare[2];
 };
 
 #define FBY_SLOT_ARENAS 4
@@ -226,7 +228,7 @@ struct fby_ledger_slot {
 	struct fby_ledger_function function[FBY_LEDGER_FUNCTIONS];
 	alignas(FBY_CACHELINE) _Atomic uint64_t
 	    outputs; /* records that functions made, on to the sinks */
-	_Atomic uint64_t function_drops;
+	_Atomic uint64_t nacks; /* of functions, the sinks' too */
 	uint64_t spare[6];
 };
 

@@ -644,4 +644,5 @@ fby_function_conn_forgot(struct fby_function_conn *c, size_t n)
 {
 	fby_store(&c->conf.stats->in_flight,
 	    fby_load(&c->conf.stats->in_flight) - n);
+	fby_bump(&c->conf.stats->lost, n);
 }

@@ -10,6 +10,7 @@
 
 #include "worker/content.h"
 #include "worker/derived.h"
+#include "worker/outcome.h"
 #include "worker/pipeline.h"
 #include "worker/request.h"
 #include "worker/said.h"
@@ -116,6 +117,7 @@ is_about_all(struct fby_record *rec, const struct result *r, size_t n)
 	struct fby_nack nack;
 
 	if (n == 0) {
+		fby_outcome_refused(rec);
 		fby_pipeline_failed(rec, "the function answered no result",
 		    false);
 		return true;
@@ -127,6 +129,7 @@ is_about_all(struct fby_record *rec, const struct result *r, size_t n)
 			return true;
 		}
 		if (has_tag(&r[i], TAG_FAIL)) {
+			fby_outcome_refused(rec);
 			fby_pipeline_failed(rec, "the function answered FAIL",
 			    false);
 			return true;
@@ -147,6 +150,7 @@ take(struct fby_record *rec, struct fby_request *req, struct result *r,
 	for (size_t i = 0; i < n; i++)
 		if (!has_tag(&r[i], TAG_DROP))
 			r[left++] = r[i];
+	fby_outcome_left_out(rec, n - left);
 	if (left > 0) {
 		fby_request_fill(req, rec);
 		made = fby_derived_make(rec, left);

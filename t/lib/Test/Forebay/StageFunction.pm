@@ -59,6 +59,21 @@ sub drain
 
 sub outcomes_ok { goto &Test::Forebay::SinkFunction::outcomes_ok }
 
+# Each counter is that; all of one look.
+sub metrics_ok
+{
+	my ($f, %want) = @_;
+	my (undef, $text) = $f->http('/metrics');
+	my %have = map { $_ => 0 } keys %want;
+
+	for (split /\n/, $text) {
+		/^(\w+)(?:\{.*\})? (\S+)/ or next;
+		$have{$1} += $2 if defined $have{$1};
+	}
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is_deeply(\%have, \%want, 'and the metrics');
+}
+
 # So many results of each record, one after the other, in the source's order.
 sub in_order_ok
 {
@@ -92,6 +107,11 @@ body stage_transformer => 'a transformer of several results', sub {
 	$b->produce($topic, 2000);
 	$f->start->await_caught_up;
 	outcomes_ok($f, delivered => 2000);
+	metrics_ok($f, forebay_worker_outputs_total => 6000,
+	    monovtx_sink_write_total => 6000,
+	    monovtx_transformer_dropped_total => 0,
+	    monovtx_transformer_time_count => 2000,
+	    monovtx_udf_time_count => 0);
 	drain($f, $function);
 	in_order_ok(slurp($f->{out}), 2000, [0 .. 2]);
 };
@@ -108,6 +128,11 @@ body stage_map => 'a transformer, and a map in each of its modes', sub {
 		$b->produce($topic, 1000);
 		$f->start->await_caught_up;
 		outcomes_ok($f, delivered => 1000);
+		metrics_ok($f, forebay_worker_outputs_total => 4000,
+		    monovtx_transformer_time_count => 1000,
+		    monovtx_udf_drop_total => 0,
+		    monovtx_udf_error_total => 0,
+		    monovtx_udf_time_count => 2000);
 		drain($f, $function);
 		in_order_ok(slurp($f->{out}), 1000,
 		    [qw(0/0 0/1 1/0 1/1)]);
@@ -123,15 +148,23 @@ body stage_map => 'a transformer, and a map in each of its modes', sub {
 
 body stage_drops => 'a function drops all', sub {
 	my ($b) = @_;
-	my $topic = $b->topic(2);
-	my ($f, $function) = with_stages($b, $topic, 'log', {},
-	    transformer => ['sync', 'drop']);
 
-	$b->produce($topic, 2000);
-	$f->start->await_caught_up;
-	outcomes_ok($f, dropped => 2000);
-	drain($f, $function);
-	is(slurp($f->{out}), '', 'nothing is written');
+	for my $role (qw(transformer map)) {
+		my $topic = $b->topic(2);
+		my ($f, $function) = with_stages($b, $topic, 'log', {},
+		    $role => ['sync', 'drop']);
+
+		$b->produce($topic, 2000);
+		$f->start->await_caught_up;
+		outcomes_ok($f, dropped => 2000);
+		metrics_ok($f, forebay_worker_outputs_total => 0,
+		    monovtx_sink_dropped_total => 0,
+		    monovtx_transformer_dropped_total =>
+			$role eq 'transformer' ? 2000 : 0,
+		    monovtx_udf_drop_total => $role eq 'map' ? 2000 : 0);
+		drain($f, $function);
+		is(slurp($f->{out}), '', "$role: nothing is written");
+	}
 };
 
 body stage_killed => 'the functions are killed under load', sub {
@@ -152,6 +185,8 @@ body stage_killed => 'the functions are killed under load', sub {
 	}
 	$f->await_caught_up;
 	outcomes_ok($f, delivered => 6000);
+	metrics_ok($f, forebay_worker_outputs_total => 12_000,
+	    monovtx_sink_write_total => 12_000);
 	drain($f, $function);
 	in_order_ok(slurp($f->{out}), 6000, [qw(0/0 1/0)]);
 };
@@ -249,6 +284,8 @@ body stage_crashes => 'a record that crashes the transformer', sub {
 	}
 	$f->await_caught_up;
 	outcomes_ok($f, delivered => 40, dead_lettered => 1);
+	metrics_ok($f, forebay_worker_outputs_total => 40,
+	    monovtx_transformer_dropped_total => 0);
 	drain($f, $function);
 	my ($reason) = run_ok(['kcat', '-C', '-e', '-q', '-b', $b->bootstrap,
 	    '-t', $dead, '-o', 'beginning', '-f', '%h'],

@@ -87,6 +87,38 @@ slots_are_summed(void **state)
 			"mvtx_replica=\"0\"} 0"));
 }
 
+/* Of the role that a metric's name says, and of no other. */
+static void
+of_functions_too(void **state)
+{
+	struct fby_ledger_function *map = &mst.shm.slots[1]
+					       .function[FBY_FUNCTION_MAP];
+
+	(void)state;
+	for (int role = 0; role < FBY_FUNCTION_N; role++)
+		fby_store(&mst.shm.slots[0].function[role].drops, 10 + role);
+	fby_store(&map->drops, 100);
+	fby_store(&map->errors, 3);
+	fby_store(&map->lost, 4);
+	fby_hist_add(&map->answer, 5000);
+	fby_store(&mst.shm.slots[1].spawns, 1);
+	fby_store(&mst.shm.slots[1].outputs, 9);
+	fby_store(&mst.shm.slots[1].nacks, 2);
+	assert_true(has("monovtx_transformer_dropped_total{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} 10"));
+	assert_true(has("monovtx_udf_drop_total{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} 111"));
+	assert_true(has("monovtx_udf_error_total{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} 7"));
+	assert_true(has("monovtx_udf_time_sum{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} 5000"));
+	assert_true(has("monovtx_transformer_time_count{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} 0"));
+	assert_true(has("monovtx_nack_total{mvtx_name=\"demo\","
+			"mvtx_replica=\"0\"} 2"));
+	assert_true(has("forebay_worker_outputs_total{worker=\"1\"} 9"));
+}
+
 static void
 a_dead_worker_keeps_its_counters_only(void **state)
 {
@@ -176,6 +208,7 @@ main(void)
 		TEST(gauges_go_and_counters_stay_when_a_partition_goes),
 		TEST(what_is_not_known_has_no_sample),
 		TEST(slots_are_summed),
+		TEST(of_functions_too),
 		TEST(a_dead_worker_keeps_its_counters_only),
 		TEST(of_a_foreign_member_is_said_what_the_broker_knows),
 		TEST(what_another_runtime_has_counted_is_added),

@@ -221,7 +221,7 @@ the_layout_is_the_one_that_is_drawn(void **state)
 	AT(slot, hist, 256);
 	AT(slot, function, 832);
 	AT(slot, outputs, 2752);
-	AT(slot, function_drops, 2760);
+	AT(slot, nacks, 2760);
 	AT(function, state, 0);
 	AT(function, instance, 4);
 	AT(function, since, 8);
@@ -235,6 +235,8 @@ the_layout_is_the_one_that_is_drawn(void **state)
 	AT(function, version, 80);
 	AT(function, why, 112);
 	AT(function, answer, 256);
+	AT(function, drops, 352);
+	AT(function, lost, 360);
 }
 
 static void
