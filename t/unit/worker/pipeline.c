@@ -9,85 +9,24 @@
 #include "worker/aside.h"
 #include "worker/retry.h"
 
-#include "t/unit/worker/fake_worker.h"
+#include "t/unit/worker/pipeline_world.h"
 
 static struct fake_outlet *sink;
-static struct fby_lane *lane;
-static unsigned woken, drained;
-
-void
-fby_channel_send(struct fby_channel *ch, enum fby_msg_type type,
-    struct fby_msg *msg, size_t size, int fd)
-{
-	(void)ch;
-	(void)type;
-	(void)msg;
-	(void)size;
-	(void)fd;
-}
-
-static void
-on_wake(struct fby_lane *ln)
-{
-	ln->is_starved = false;
-	woken++;
-}
-
-/* As grant.c does, but that it says RELEASED to nobody. */
-static void
-on_drained(struct fby_lane *ln)
-{
-	(void)ln;
-	drained++;
-}
-
-static struct fby_lane *
-add_lane(uint32_t row)
-{
-	struct fby_msg_grant msg = grant_of(row);
-	struct fby_lane *ln = fby_lane_new(&w, &msg);
-
-	fby_pipeline_lane_init(ln);
-	TAILQ_INSERT_TAIL(&w.lanes, ln, entry);
-	w.nlanes++;
-	fby_lane_set_state(ln, FBY_LANE_SEEKING, "granted");
-	fby_lane_running(ln);
-	return ln;
-}
 
 static int
 setup(void **state)
 {
 	(void)state;
-	worker_init();
-	w.failures.ch = &w.ch;
-	woken = drained = 0;
-	budget.wake = on_wake;
-	flight.drained = on_drained;
-	fby_flight_init(&flight);
-	fby_pipeline_init(&w);
+	world_init();
 	sink = add_outlet(FBY_SINK_PRIMARY, &record_ops);
-	lane = add_lane(0);
 	return 0;
 }
 
-/* All that was submitted has been completed, once, and nothing is held. */
 static int
 teardown(void **state)
 {
-	struct fby_lane *ln;
-
 	(void)state;
-	while ((ln = TAILQ_FIRST(&w.lanes)) != NULL) {
-		TAILQ_REMOVE(&w.lanes, ln, entry);
-		event_del(&ln->ev_retry);
-		event_del(&ln->ev_due);
-		assert_int_equal(ln->nbatches, 0);
-		fby_lane_free(ln);
-	}
-	assert_int_equal(budget.open_bytes, 0);
-	fby_flight_fini(&flight);
-	worker_fini();
+	world_fini();
 	return 0;
 }
 
@@ -95,13 +34,6 @@ static void
 delivered(size_t i)
 {
 	fby_pipeline_delivered(sink->got[i]);
-}
-
-/* Until the delay of a retry is over. */
-static void
-wait_for_retry(void)
-{
-	assert_int_not_equal(event_base_loop(w.base, EVLOOP_ONCE), -1);
 }
 
 /* ---- the straight way ------------------------------------------------- */

@@ -5,7 +5,7 @@
  */
 #include "t/unit/unit.h"
 
-#include "t/unit/worker/fake_worker.h"
+#include "t/unit/worker/pipeline_world.h"
 
 #include "shared/base/clock.h"
 
@@ -15,84 +15,22 @@
 #include "worker/retry.h"
 
 static struct fake_outlet *function, *sink;
-static struct fby_lane *lane;
-static unsigned drained;
-
-void
-fby_channel_send(struct fby_channel *ch, enum fby_msg_type type,
-    struct fby_msg *msg, size_t size, int fd)
-{
-	(void)ch;
-	(void)type;
-	(void)msg;
-	(void)size;
-	(void)fd;
-}
-
-static void
-on_wake(struct fby_lane *ln)
-{
-	ln->is_starved = false;
-}
-
-static void
-on_drained(struct fby_lane *ln)
-{
-	(void)ln;
-	drained++;
-}
-
-static struct fby_lane *
-add_lane(void)
-{
-	struct fby_msg_grant msg = grant_of(0);
-	struct fby_lane *ln = fby_lane_new(&w, &msg);
-
-	fby_pipeline_lane_init(ln);
-	TAILQ_INSERT_TAIL(&w.lanes, ln, entry);
-	w.nlanes++;
-	fby_lane_set_state(ln, FBY_LANE_SEEKING, "granted");
-	fby_lane_running(ln);
-	return ln;
-}
 
 static int
 setup(void **state)
 {
 	(void)state;
-	worker_init();
-	manifest.functions[FBY_FUNCTION_TRANSFORMER].retry = manifest.retry;
-	manifest.functions[FBY_FUNCTION_MAP].retry = manifest.retry;
-	w.failures.ch = &w.ch;
-	drained = 0;
-	budget.wake = on_wake;
-	flight.drained = on_drained;
-	fby_flight_init(&flight);
-	fby_pipeline_init(&w);
+	world_init();
 	function = add_outlet(FBY_STAGE_TRANSFORMER, &record_ops);
 	sink = add_outlet(FBY_SINK_PRIMARY, &record_ops);
-	lane = add_lane();
 	return 0;
 }
 
 static int
 teardown(void **state)
 {
-	struct fby_lane *ln;
-
 	(void)state;
-	while ((ln = TAILQ_FIRST(&w.lanes)) != NULL) {
-		TAILQ_REMOVE(&w.lanes, ln, entry);
-		event_del(&ln->ev_retry);
-		event_del(&ln->ev_later);
-		assert_int_equal(ln->nbatches, 0);
-		assert_int_equal(ln->open, 0);
-		assert_int_equal(ln->suspects, 0);
-		fby_lane_free(ln);
-	}
-	assert_int_equal(budget.open_bytes, 0);
-	fby_flight_fini(&flight);
-	worker_fini();
+	world_fini();
 	return 0;
 }
 
@@ -277,7 +215,7 @@ what_is_refused_of_a_family_is_tried_again_in_its_order(void **state)
 	fby_pipeline_failed(sink->got[3], "no", false);
 	fby_pipeline_failed(sink->got[2], "no", false);
 	fby_pipeline_failed(sink->got[1], "no", false);
-	assert_int_not_equal(event_base_loop(w.base, EVLOOP_ONCE), -1);
+	wait_for_retry();
 	assert_int_equal(sink->n, 7);
 	assert_value(sink->got[4], "100.1");
 	assert_value(sink->got[5], "100.2");
@@ -395,7 +333,7 @@ what_a_function_refuses_keeps_its_place(void **state)
 	fby_pipeline_settle(&w);
 	assert_int_equal(sink->n, 0);
 	assert_int_equal(lane->suspects, 0);
-	assert_int_not_equal(event_base_loop(w.base, EVLOOP_ONCE), -1);
+	wait_for_retry();
 	assert_int_equal(function->n, 3);
 	assert_ptr_equal(function->got[2], function->got[0]);
 	answer(2, 1);
@@ -415,7 +353,7 @@ after_its_steps_it_is_dropped_if_that_is_the_rule(void **state)
 	    .retry.on_failure = FBY_ON_FAILURE_DROP;
 	begin(1);
 	fby_pipeline_failed(function->got[0], "no", false);
-	assert_int_not_equal(event_base_loop(w.base, EVLOOP_ONCE), -1);
+	wait_for_retry();
 	fby_pipeline_failed(function->got[1], "no", false);
 	fby_pipeline_settle(&w);
 	assert_row(0, 1, 101);
@@ -439,7 +377,7 @@ the_last_delivery_of_a_nacked_record_ends_in_the_dead_letters(void **state)
 	(void)state;
 	begin(1);
 	fby_pipeline_nacked(function->got[0], &nack);
-	assert_int_not_equal(event_base_loop(w.base, EVLOOP_ONCE), -1);
+	wait_for_retry();
 	assert_int_equal(function->n, 2);
 	fby_pipeline_nacked(function->got[1], &nack);
 	fby_pipeline_settle(&w);

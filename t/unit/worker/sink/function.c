@@ -6,7 +6,7 @@
 
 #include <event2/buffer.h>
 
-#include "t/unit/worker/fake_worker.h"
+#include "t/unit/worker/pipeline_world.h"
 #include "t/unit/worker/sink/fake_function.h"
 
 #include "worker/content.h"
@@ -16,7 +16,6 @@
 #include "worker/sink/sink.h"
 
 static struct fby_outlet *out;
-static struct fby_lane *lane;
 
 /* ---- headers of messages ---------------------------------------------- */
 
@@ -179,17 +178,6 @@ lose(bool by_garbage)
 /* ---- life ------------------------------------------------------------- */
 
 void
-fby_channel_send(struct fby_channel *ch, enum fby_msg_type type,
-    struct fby_msg *msg, size_t size, int fd)
-{
-	(void)ch;
-	(void)type;
-	(void)msg;
-	(void)size;
-	(void)fd;
-}
-
-void
 fby_worker_failed(struct fby_worker *worker, enum fby_failure_role role,
     int code, const char *text)
 {
@@ -199,50 +187,18 @@ fby_worker_failed(struct fby_worker *worker, enum fby_failure_role role,
 	(void)text;
 }
 
-static void
-on_wake(struct fby_lane *ln)
-{
-	ln->is_starved = false;
-}
-
-static void
-on_drained(struct fby_lane *ln)
-{
-	(void)ln;
-}
-
-static struct fby_lane *
-add_lane(uint32_t row)
-{
-	struct fby_msg_grant msg = grant_of(row);
-	struct fby_lane *ln = fby_lane_new(&w, &msg);
-
-	fby_pipeline_lane_init(ln);
-	TAILQ_INSERT_TAIL(&w.lanes, ln, entry);
-	w.nlanes++;
-	fby_lane_set_state(ln, FBY_LANE_SEEKING, "granted");
-	fby_lane_running(ln);
-	return ln;
-}
-
 static int
 setup(void **state)
 {
 	(void)state;
-	worker_init();
+	world_init();
 	manifest.name = "demo";
 	manifest.run_dir = "/run/forebay/demo";
 	manifest.host.poison_kills = 2;
-	w.failures.ch = &w.ch;
-	budget.wake = on_wake;
-	flight.drained = on_drained;
 	has_headers = false;
-	fby_flight_init(&flight);
-	fby_pipeline_init(&w);
 	out = fby_sink_function_open(&w, FBY_SINK_PRIMARY);
 	w.outs[FBY_SINK_PRIMARY] = out;
 	fby_pipeline_start(&w);
-	lane = add_lane(0);
 	conn.ops->ready(conn.arg);
 	return 0;
 }
@@ -250,22 +206,11 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	struct fby_lane *ln;
-
 	(void)state;
 	assert_int_equal(conn.in_flight, 0);
 	forget_asked();
-	while ((ln = TAILQ_FIRST(&w.lanes)) != NULL) {
-		TAILQ_REMOVE(&w.lanes, ln, entry);
-		event_del(&ln->ev_retry);
-		event_del(&ln->ev_due);
-		assert_int_equal(ln->nbatches, 0);
-		fby_lane_free(ln);
-	}
 	out->ops->close(out);
-	assert_int_equal(budget.open_bytes, 0);
-	fby_flight_fini(&flight);
-	worker_fini();
+	world_fini();
 	return 0;
 }
 
