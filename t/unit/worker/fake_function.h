@@ -13,13 +13,19 @@
 #include "shared/manifest/manifest.h"
 
 #include "worker/function/function.h"
+#include "worker/function/grpc.h"
+#include "worker/function/info.h"
 
 struct fby_function_conn {
 	const struct fby_function_conn_ops *ops;
 	void *arg;
+	const char *role;
+	const struct fby_service *service;
 	struct evbuffer *out;
+	struct fby_info info;
+	bool is_leaving; /* it takes no calls */
 	unsigned sends;
-	size_t in_flight;
+	size_t in_flight, lost;
 	char why[200]; /* of the failure; "" */
 };
 
@@ -27,7 +33,7 @@ static struct fby_function_conn conn;
 
 const struct fby_service {
 	int unused;
-} fby_function_sink;
+} fby_function_sink, fby_function_transformer, fby_function_map;
 
 struct fby_function_conn *
 fby_function_conn_new(struct event_base *base,
@@ -35,11 +41,11 @@ fby_function_conn_new(struct event_base *base,
     const struct fby_function_conn_ops *ops, void *arg)
 {
 	(void)base;
-	assert_string_equal(conf->role, "sink");
-	assert_string_equal(conf->socket, "sink.sock");
 	conn = (struct fby_function_conn){
 		.ops = ops,
 		.arg = arg,
+		.role = conf->role,
+		.service = conf->service,
 		.out = evbuffer_new(),
 	};
 	return &conn;
@@ -54,7 +60,7 @@ fby_function_conn_free(struct fby_function_conn *c)
 struct evbuffer *
 fby_function_conn_output(struct fby_function_conn *c)
 {
-	return c->out;
+	return c->is_leaving ? NULL : c->out;
 }
 
 void
@@ -71,6 +77,12 @@ fby_function_conn_fail(struct fby_function_conn *c, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(c->why, sizeof(c->why), format, ap);
 	va_end(ap);
+}
+
+const struct fby_info *
+fby_function_conn_info(const struct fby_function_conn *c)
+{
+	return &c->info;
 }
 
 void
@@ -92,13 +104,33 @@ void
 fby_function_conn_forgot(struct fby_function_conn *c, size_t n)
 {
 	c->in_flight -= n;
+	c->lost += n;
+}
+
+/* The next of what was sent, in the buffer; false: that is all. */
+static inline bool
+next_sent(const uint8_t **p, size_t *n)
+{
+	uint8_t prefix[FBY_GRPC_PREFIX];
+
+	if (evbuffer_remove(conn.out, prefix, sizeof(prefix)) <= 0)
+		return false;
+	*n = (size_t)prefix[3] << 8 | prefix[4];
+	*p = evbuffer_pullup(conn.out, (ev_ssize_t)*n);
+	return true;
 }
 
 /* The manifest's own would bring all of librdkafka along. */
 const char *
 fby_function_word(enum fby_function_role role)
 {
-	return role == FBY_FUNCTION_SINK ? "sink" : "none";
+	static const char *const words[] = {
+		[FBY_FUNCTION_TRANSFORMER] = "transformer",
+		[FBY_FUNCTION_MAP] = "map",
+		[FBY_FUNCTION_SINK] = "sink",
+	};
+
+	return words[role];
 }
 
 const char *

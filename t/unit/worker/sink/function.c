@@ -6,8 +6,8 @@
 
 #include <event2/buffer.h>
 
+#include "t/unit/worker/fake_function.h"
 #include "t/unit/worker/pipeline_world.h"
-#include "t/unit/worker/sink/fake_function.h"
 
 #include "worker/content.h"
 #include "worker/function/grpc.h"
@@ -66,17 +66,13 @@ forget_asked(void)
 static void
 read_asked(void)
 {
-	uint8_t prefix[FBY_GRPC_PREFIX];
+	const uint8_t *p;
+	size_t n;
 
 	forget_asked();
-	while (evbuffer_get_length(conn.out) > 0) {
-		size_t n;
-
-		evbuffer_remove(conn.out, prefix, sizeof(prefix));
-		n = (size_t)prefix[3] << 8 | prefix[4];
+	while (next_sent(&p, &n)) {
 		assert_in_range(nasked, 0, FBY_NELEM(asked) - 1);
-		asked[nasked++] = pb__sink_request__unpack(NULL, n,
-		    evbuffer_pullup(conn.out, (ev_ssize_t)n));
+		asked[nasked++] = pb__sink_request__unpack(NULL, n, p);
 		assert_non_null(asked[nasked - 1]);
 		evbuffer_drain(conn.out, n);
 	}
@@ -197,6 +193,8 @@ setup(void **state)
 	manifest.host.poison_kills = 2;
 	has_headers = false;
 	out = fby_sink_function_open(&w, FBY_SINK_PRIMARY);
+	assert_string_equal(conn.role, "sink");
+	assert_ptr_equal(conn.service, &fby_function_sink);
 	w.outs[FBY_SINK_PRIMARY] = out;
 	fby_pipeline_start(&w);
 	conn.ops->ready(conn.arg);
