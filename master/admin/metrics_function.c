@@ -93,6 +93,56 @@ own_time(struct fby_metrics_out *o, const struct fby_metric *m)
 	each(o, m, sample_time);
 }
 
+/*
+ * As Numaflow tells it: by role, and not by instance.  What several of them
+ * have in common is one sample.
+ */
+static void
+sdk_sample(struct fby_metrics_out *o, const struct fby_metric *m,
+    enum fby_function_role role, const struct fby_traffic *t,
+    struct fby_str *seen)
+{
+	const char *file = fby_function_info(role);
+	char type[32];
+	struct fby_str labels;
+
+	snprintf(type, sizeof(type), "%.*s",
+	    (int)(strlen(file) - strlen("-server-info")), file);
+	fby_str_init(&labels);
+	fby_openmetrics_label(&labels, "component", "mono-vertex");
+	fby_openmetrics_label(&labels, "component_name",
+	    o->mst->ctx.manifest->name);
+	fby_openmetrics_label(&labels, "language", t->language);
+	fby_openmetrics_label(&labels, "version", t->version);
+	fby_openmetrics_label(&labels, "type", type);
+	if (strstr(seen->p, labels.p) == NULL) {
+		fby_str_puts(seen, labels.p);
+		fby_openmetrics_sample(o->s, &m->f, labels.p, 1);
+	}
+	fby_str_fini(&labels);
+}
+
+static void
+own_sdk_info(struct fby_metrics_out *o, const struct fby_metric *m)
+{
+	const struct fby_manifest *manifest = o->mst->ctx.manifest;
+	struct fby_traffic t;
+	struct fby_str seen;
+
+	fby_str_init(&seen);
+	for (int role = 0; role < FBY_FUNCTION_N; role++) {
+		const enum fby_function_role r = (enum fby_function_role)role;
+		const size_t n = fby_traffic_instances(manifest, r);
+
+		for (size_t i = 0; i < n; i++) {
+			fby_traffic_of(&t, &o->mst->shm, r, i);
+			if (*t.language)
+				sdk_sample(o, m, r, &t, &seen);
+		}
+	}
+	fby_str_fini(&seen);
+}
+
 /* Processes of ours; those of a pod are told by its name. */
 static void
 own_deaths(struct fby_metrics_out *o, const struct fby_metric *m)
@@ -141,6 +191,10 @@ const struct fby_metric fby_metrics_of_function[] = {
 	OWN("forebay_function_deaths", COUNTER, NULL, LABELS ", pod",
 	    own_deaths, "Processes of the function that died when they should "
 	    "not have; `pod` is that of a runtime's replica."),
+	OWN("sdk_info", GAUGE, NULL,
+	    "component, component_name, language, version, type", own_sdk_info,
+	    "1 for each SDK that the functions of a role are made with; `type` "
+	    "is the role as Numaflow's info file has it."),
 	{ .labels = NULL }
 };
 /* clang-format on */

@@ -119,6 +119,47 @@ of_functions_too(void **state)
 	assert_true(has("forebay_worker_outputs_total{worker=\"1\"} 9"));
 }
 
+/* A worker's connection to a map of that SDK. */
+static void
+connect_map(uint32_t slot, const char *language)
+{
+	struct fby_ledger_slot *sl = &mst.shm.slots[slot];
+	struct fby_ledger_function *f = &sl->function[FBY_FUNCTION_MAP];
+
+	fby_store(&sl->pid, 77);
+	fby_store(&f->instance, slot);
+	fby_store(&f->state, FBY_CONN_READY);
+	snprintf(f->language, sizeof(f->language), "%s", language);
+	snprintf(f->version, sizeof(f->version), "0.14.0");
+}
+
+static void
+instances_of_one_sdk_are_one_sample(void **state)
+{
+	const char *first;
+
+	(void)state;
+	manifest.runtime = "c";
+	manifest.functions[FBY_FUNCTION_MAP].present = true;
+	manifest.functions[FBY_FUNCTION_MAP].instances = 2;
+	assert_false(mentions("\nsdk_info{"));
+	connect_map(0, "python");
+	connect_map(1, "python");
+	assert_true(has("sdk_info{component=\"mono-vertex\","
+			"component_name=\"demo\",language=\"python\","
+			"version=\"0.14.0\",type=\"mapper\"} 1"));
+	first = strstr(text.p, "\nsdk_info{");
+	assert_null(strstr(first + 1, "\nsdk_info{"));
+	connect_map(1, "go");
+	assert_true(has("sdk_info{component=\"mono-vertex\","
+			"component_name=\"demo\",language=\"go\","
+			"version=\"0.14.0\",type=\"mapper\"} 1"));
+	fby_store(&mst.shm.slots[0].pid, 0);
+	fby_store(&mst.shm.slots[1].pid, 0);
+	assert_false(mentions("\nsdk_info{"));
+	manifest.functions[FBY_FUNCTION_MAP].present = false;
+}
+
 static void
 a_dead_worker_keeps_its_counters_only(void **state)
 {
@@ -209,6 +250,7 @@ main(void)
 		TEST(what_is_not_known_has_no_sample),
 		TEST(slots_are_summed),
 		TEST(of_functions_too),
+		TEST(instances_of_one_sdk_are_one_sample),
 		TEST(a_dead_worker_keeps_its_counters_only),
 		TEST(of_a_foreign_member_is_said_what_the_broker_knows),
 		TEST(what_another_runtime_has_counted_is_added),
