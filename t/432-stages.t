@@ -10,4 +10,5 @@ use Test::Forebay::Scenarios;
 use Test::Forebay::StageFunction;
 
 Test::Forebay::Function->need('python');
-run_on('mock', qw(stage_transformer stage_map stage_drops stage_later));
+run_on('mock', qw(stage_transformer stage_map stage_drops stage_later
+    stage_held));

@@ -74,8 +74,6 @@ fby_aside_until_due(struct fby_record *rec)
 	int64_t now = fby_clock_mono();
 	struct timeval tv = fby_clock_tv(FBY_MAX(rec->due - now, 0));
 
-	/* It may have failed before, or found no room. */
-	fby_aside_acquit(rec);
 	push(ln, rec);
 	if (event_pending(&ln->ev_due, EV_TIMEOUT, NULL) && ln->due <= rec->due)
 		return;

@@ -26,8 +26,8 @@ void fby_aside_wait(struct fby_lane *ln, int64_t ms);
 bool fby_aside_is_waiting(const struct fby_lane *ln);
 
 /*
- * One that is handed over again at rec->due, and that no other waits for.  It
- * may be taken before that, and is then put back by this.
+ * One that is handed over again at rec->due; it becomes no suspect.  It may be
+ * taken before that, and is then put back by this.
  */
 void fby_aside_until_due(struct fby_record *rec);
 

@@ -136,6 +136,20 @@ fby_outcome_waits(const struct fby_record *rec, const char *why)
 	    rec->msg->offset, fby_stage_word(rec->role), why);
 }
 
+void
+fby_outcome_held_back(const struct fby_record *rec)
+{
+	struct fby_lane *ln = rec->b->ln;
+	char *text = fby_asprintf("%s; `forebay skip %s@%" PRId64
+				  "` goes on without it",
+	    rec->why, ln->name, rec->msg->offset);
+
+	fby_warn("lane %s: offset %" PRId64 " is held back: %s", ln->name,
+	    rec->msg->offset, text);
+	fby_lane_failed(ln, fby_failure_role(rec->role), 0, text);
+	free(text);
+}
+
 /* All are counted; a line for each would be a flood. */
 void
 fby_outcome_moved(const struct fby_record *rec, enum fby_retry verdict)

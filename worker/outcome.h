@@ -42,6 +42,9 @@ void fby_outcome_batch(const struct fby_batch *b);
 /* A refused record waits; the first of a lane, and the recovery, are said. */
 void fby_outcome_waits(const struct fby_record *rec, const char *why);
 
+/* One that ends the function each time waits: the master is told, too. */
+void fby_outcome_held_back(const struct fby_record *rec);
+
 /* A refused record goes elsewhere, is dropped, or was nacked. */
 void fby_outcome_moved(const struct fby_record *rec, enum fby_retry verdict);
 

@@ -187,6 +187,46 @@ fby_pipeline_failed(struct fby_record *rec, const char *why, bool permanent)
 	}
 }
 
+/* Each try ends the function, which others need, too. */
+#define HELD_MS INT64_C(600000)
+
+static void
+hold_back(struct fby_record *rec)
+{
+	struct fby_lane *ln = rec->b->ln;
+
+	fby_outcome_held_back(rec);
+	if (fby_is_stage(rec->role)) {
+		fby_pipeline_send_later(rec, HELD_MS);
+		return;
+	}
+	rec->due = fby_clock_mono() + HELD_MS;
+	fby_aside_until_due(rec);
+	/* Later ones wait, unlike for one that is nacked. */
+	fby_aside_suspect(rec);
+	fby_flight_touch(ln);
+}
+
+void
+fby_pipeline_condemned(struct fby_record *rec, uint32_t attempts,
+    const char *why)
+{
+	struct fby_lane *ln = rec->b->ln;
+
+	rec->attempts += attempts - 1;
+	if (ln->state == FBY_LANE_DRAINED ||
+	    fby_retry_judge(ln->w->m, rec->role, rec->tries + 1, true) !=
+		FBY_RETRY_AGAIN) {
+		fby_pipeline_failed(rec, why, true);
+		return;
+	}
+	rec->tries++;
+	rec->attempts++;
+	rec->refused_by = (uint8_t)rec->role;
+	rec->why = why;
+	hold_back(rec);
+}
+
 void
 fby_pipeline_fall_back(struct fby_record *rec, const char *why)
 {
@@ -227,6 +267,8 @@ fby_pipeline_nacked(struct fby_record *rec, const struct fby_nack *nack)
 	rec->due = fby_clock_mono() +
 	    fby_retry_delay_nack(m, rec->role, rec->tries, nack, drand48());
 	fby_aside_until_due(rec);
+	/* It may have failed before, or found no room. */
+	fby_aside_acquit(rec);
 	/* Others may have waited for it, or its lane for the last of them. */
 	fby_flight_touch(ln);
 }

@@ -70,6 +70,15 @@ void fby_pipeline_nacked(struct fby_record *rec, const struct fby_nack *nack);
 /* The sink could not do it, through no fault of the record: once more. */
 void fby_pipeline_again(struct fby_record *rec);
 
+/*
+ * A function has come to its end with it, alone, `attempts` times: where what
+ * would be refused again goes.  If that is nowhere, it is held back, so that
+ * the function works for others: it holds up its own partition, and is tried
+ * once in ten minutes.
+ */
+void fby_pipeline_condemned(struct fby_record *rec, uint32_t attempts,
+    const char *why);
+
 /* After a burst of them, never from within a submission: move the ledger. */
 void fby_pipeline_settle(struct fby_worker *w);
 
@@ -87,13 +96,9 @@ void fby_pipeline_ready(struct fby_worker *w);
  */
 void fby_pipeline_answered(struct fby_record *rec, size_t n);
 
-/* It will not have one: on to the dead-letter topic.  False: there is none. */
-bool fby_pipeline_condemned(struct fby_record *rec, uint32_t attempts,
-    const char *why);
-
 /*
- * ... and fby_pipeline_failed() and fby_pipeline_nacked(), which are not the
- * last word.
+ * ... and fby_pipeline_failed(), fby_pipeline_nacked() and
+ * fby_pipeline_condemned(), which are not the last word.
  */
 
 /* ---- for lanes -------------------------------------------------------- */

@@ -145,19 +145,6 @@ condemn(struct fby_record *rec, const char *why)
 	rec->mark = 0;
 }
 
-bool
-fby_pipeline_condemned(struct fby_record *rec, uint32_t attempts,
-    const char *why)
-{
-	if (is_stale(rec))
-		return true;
-	if (rec->b->ln->w->outs[FBY_SINK_DEAD_LETTER] == NULL)
-		return false;
-	rec->attempts = attempts;
-	condemn(rec, why);
-	return true;
-}
-
 /* ---- once more -------------------------------------------------------- */
 
 static void
@@ -174,8 +161,8 @@ set_timer(struct fby_lane *ln)
 	event_add(&ln->ev_later, &tv);
 }
 
-static void
-send_later(struct fby_record *rec, int64_t ms)
+void
+fby_pipeline_send_later(struct fby_record *rec, int64_t ms)
 {
 	struct fby_lane *ln = rec->b->ln;
 
@@ -217,7 +204,7 @@ fby_pipeline_refused(struct fby_record *rec, const char *why, bool permanent)
 		break;
 	default:
 		fby_outcome_waits(rec, why);
-		send_later(rec,
+		fby_pipeline_send_later(rec,
 		    fby_retry_delay(m, rec->role, rec->tries, permanent,
 			drand48()));
 	}
@@ -237,7 +224,7 @@ fby_pipeline_postponed(struct fby_record *rec, const struct fby_nack *nack)
 		return;
 	}
 	fby_outcome_moved(rec, FBY_RETRY_AGAIN);
-	send_later(rec,
+	fby_pipeline_send_later(rec,
 	    fby_retry_delay_nack(m, rec->role, rec->tries, nack, drand48()));
 }
 

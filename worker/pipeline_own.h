@@ -32,6 +32,9 @@ void fby_pipeline_keep(struct fby_lane *ln, struct fby_record *rec);
 void fby_pipeline_refused(struct fby_record *rec, const char *why,
     bool permanent);
 
+/* A function before the sinks gets it once more. */
+void fby_pipeline_send_later(struct fby_record *rec, int64_t ms);
+
 /* fby_pipeline_nacked() of a function. */
 void fby_pipeline_postponed(struct fby_record *rec,
     const struct fby_nack *nack);

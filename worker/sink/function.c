@@ -196,7 +196,7 @@ on_death(struct sink_function *s, struct fby_record *rec, bool by_garbage)
 	unsigned most = (unsigned)s->out.w->m->host.poison_kills;
 
 	if (fby_answer_death(rec, most))
-		fby_answer_refuse(rec,
+		fby_pipeline_condemned(rec, most,
 		    (by_garbage ? garbled : crashed)[s->out.role]);
 	else
 		fby_pipeline_again(rec);
@@ -407,10 +407,14 @@ static void
 function_tick(struct fby_outlet *out, int64_t mono)
 {
 	const struct sink_function *s = (const struct sink_function *)out;
+	const char *why = NULL;
 
 	if (s->is_sent && mono - s->heard_at >= SILENT_MS)
-		fby_worker_failed(out->w, fby_failure_role(out->role), 0,
-		    silent[out->role]);
+		why = silent[out->role];
+	else if (!s->is_ready && (s->refused || s->asked.n > 0))
+		why = "there is no connection to the function";
+	if (why != NULL)
+		fby_worker_failed(out->w, fby_failure_role(out->role), 0, why);
 }
 
 static void

@@ -424,17 +424,24 @@ on_ready(void *arg)
 static bool
 is_condemned(struct stage_function *s, struct fby_record *rec)
 {
+	if (rec->mark < UINT8_MAX)
+		rec->mark++;
+	return rec->mark >= FBY_MIN(s->out.w->m->host.poison_kills, UINT8_MAX);
+}
+
+static void
+condemn(struct stage_function *s, struct call *c)
+{
 	static const char *const why[] = {
 		"it has crashed the transformer each time",
 		"it has crashed the map each time",
 	};
-	uint32_t most = (uint32_t)FBY_MIN(s->out.w->m->host.poison_kills, 255);
+	struct fby_record *rec = c->rec;
 
-	if (rec->mark < UINT8_MAX)
-		rec->mark++;
-	return rec->mark >= most &&
-	    fby_pipeline_condemned(rec, rec->mark,
-		why[s->out.role == FBY_STAGE_MAP]);
+	TAILQ_REMOVE(&s->again, c, entry);
+	end_call(s, c);
+	fby_pipeline_condemned(rec, rec->mark,
+	    why[s->out.role == FBY_STAGE_MAP]);
 }
 
 static void
@@ -462,13 +469,13 @@ on_lost(void *arg, const char *why, bool by_garbage)
 		next = TAILQ_NEXT(c, entry);
 		fby_str_reset(&c->parts);
 		c->serial++;
-		if (is_stale)
-			fby_pipeline_answered(c->rec, 0);
-		else if (!was_alone || c != TAILQ_FIRST(&s->again) ||
-		    !is_condemned(s, c->rec))
-			continue;
-		TAILQ_REMOVE(&s->again, c, entry);
-		end_call(s, c);
+		if (is_stale) {
+			TAILQ_REMOVE(&s->again, c, entry);
+			fby_pipeline_answered(end_call(s, c), 0);
+		} else if (was_alone && c == TAILQ_FIRST(&s->again) &&
+		    is_condemned(s, c->rec)) {
+			condemn(s, c);
+		}
 	}
 	fby_pipeline_settle(s->out.w);
 }
@@ -483,10 +490,14 @@ static void
 stage_tick(struct fby_outlet *out, int64_t mono)
 {
 	const struct stage_function *s = (const struct stage_function *)out;
+	const char *why = NULL;
 
 	if (!TAILQ_EMPTY(&s->sent) && mono - s->heard_at >= SILENT_MS)
-		fby_worker_failed(out->w, fby_failure_role(out->role), 0,
-		    "the function does not answer");
+		why = "the function does not answer";
+	else if (!s->is_ready && (s->refused || !TAILQ_EMPTY(&s->again)))
+		why = "there is no connection to the function";
+	if (why != NULL)
+		fby_worker_failed(out->w, fby_failure_role(out->role), 0, why);
 }
 
 /* ---- life ------------------------------------------------------------- */

@@ -398,7 +398,7 @@ a_condemned_record_goes_in_its_order(void **state)
 
 	(void)state;
 	begin(2);
-	assert_true(fby_pipeline_condemned(function->got[1], 3, "it crashes"));
+	fby_pipeline_condemned(function->got[1], 3, "it crashes");
 	fby_pipeline_settle(&w);
 	assert_int_equal(dead->n, 0);
 	answer(0, 1);
@@ -413,6 +413,39 @@ a_condemned_record_goes_in_its_order(void **state)
 }
 
 /* ---- the end of a lane ------------------------------------------------ */
+
+/* As grant.c does it. */
+static void
+release(void)
+{
+	fby_pipeline_forget(lane);
+	fby_acks_cut(&lane->acks, lane->acks.head);
+	fby_lane_set_state(lane, FBY_LANE_DRAINED, "deadline");
+	TAILQ_REMOVE(&w.lanes, lane, entry);
+	w.nlanes--;
+}
+
+/* Without dead letters it holds up what comes after it, and no drain. */
+static void
+a_condemned_record_is_held_back(void **state)
+{
+	int64_t by = fby_clock_mono() + 60000;
+
+	(void)state;
+	begin(3);
+	fby_pipeline_condemned(function->got[1], 3, "it crashes");
+	answer(0, 1);
+	answer(2, 1);
+	fby_pipeline_settle(&w);
+	deliver_all(sink);
+	assert_row(1, 0, 101);
+	assert_int_equal(function->n, 3);
+	assert_int_equal(function->got[1]->attempts, 3);
+	assert_true(fby_aside_is_all(lane, by));
+	fby_lane_set_state(lane, FBY_LANE_DRAINING, "revoked");
+	release();
+	fby_lane_free(lane);
+}
 
 static void
 a_lane_drains_through_the_function(void **state)
@@ -430,17 +463,6 @@ a_lane_drains_through_the_function(void **state)
 	deliver_all(sink);
 	assert_true(drained > 0);
 	assert_row(2, 0, 102);
-}
-
-/* As grant.c does it. */
-static void
-release(void)
-{
-	fby_pipeline_forget(lane);
-	fby_acks_cut(&lane->acks, lane->acks.head);
-	fby_lane_set_state(lane, FBY_LANE_DRAINED, "deadline");
-	TAILQ_REMOVE(&w.lanes, lane, entry);
-	w.nlanes--;
 }
 
 /* It wants the second an hour later; nothing goes past that. */
@@ -572,6 +594,7 @@ main(void)
 		TEST(
 		    the_last_delivery_of_a_nacked_record_ends_in_the_dead_letters),
 		TEST(a_condemned_record_goes_in_its_order),
+		TEST(a_condemned_record_is_held_back),
 		TEST(a_lane_drains_through_the_function),
 		TEST(a_lane_does_not_drain_for_what_a_function_wants_later),
 		TEST(nor_for_a_part_of_what_was_made_of_a_record),

@@ -261,6 +261,50 @@ body stage_later => 'no drain waits for what a function wants in an hour', sub {
 	    'what is before it is committed, and it is not');
 };
 
+# The partition that it is in stands, and no other, until somebody decides.
+body stage_held => 'a record that crashes the map, and no dead letters', sub {
+	my ($b) = @_;
+	my $topic = $b->topic(2);
+	my ($f, $function) = with_stages($b, $topic, 'log',
+	    { poisonPill => { kills => 2 }, progressTimeout => '2s' },
+	    map => ['sync', '']);
+	my $map = $function->{map};
+	my $put = sub {
+		my ($partition, $orders) = @_;
+
+		run_ok(['sh', '-c', 'seq 10 | exec kcat -P -b "$1" -t "$2" ' .
+		    '-p "$3" -H "do.map=$4"', 'sh', $b->bootstrap, $topic,
+		    $partition, $orders], timeout => patience(60));
+	};
+
+	$put->($_, '') for 0, 1;
+	run_ok(['sh', '-c', 'echo crash | exec kcat -P -b "$1" -t "$2" -p 1 ' .
+	    '-H do.map=exit', 'sh', $b->bootstrap, $topic],
+	    timeout => patience(60));
+	$put->($_, '') for 0, 1;
+	$f->start;
+	for (1 .. 3) {
+		wait_until { !$map->is_alive } 'it ends', 60;
+		# It may end before it is seen to serve.
+		unlink $map->info, $map->socket;
+		$map->spawn_only;
+	}
+	is_soon { $f->outcomes->{delivered} == 30 }
+	    'the other partition goes on, and what is before it', 60;
+	$put->(0, '');
+	is_soon { $f->outcomes->{delivered} == 40 } 'and on', 60;
+	ok($map->is_alive, 'the function is left alone');
+	is_soon { ($f->cli('status'))[1] =~ m{^ALARM,\ map:\ \Q$topic\E/1\ stands\ .*:
+	    \ it\ has\ crashed\ the\ map\ each\ time;\ `forebay\ skip
+	    \ \Q$topic\E/1\@10`\ goes\ on\ without\ it$}mx } 'status names it, and what to do';
+	my ($status, $out, $err) = $f->cli('skip', "$topic/1\@10");
+
+	is($status, 0, 'it is skipped by hand') or diag("$out$err");
+	is_soon { $f->outcomes->{delivered} == 50 } 'then all goes on', 60;
+	is_soon { ($f->cli('status'))[1] !~ /^ALARM/m } 'without an alarm';
+	drain($f, $function);
+};
+
 body stage_crashes => 'a record that crashes the transformer', sub {
 	my ($b) = @_;
 	my $topic = $b->topic(1);

@@ -9,6 +9,9 @@
 #include "t/unit/worker/fake_function.h"
 #include "t/unit/worker/pipeline_world.h"
 
+#include "shared/base/clock.h"
+
+#include "worker/aside.h"
 #include "worker/content.h"
 #include "worker/function/grpc.h"
 #include "worker/function/proto/sink.pb-c.h"
@@ -563,6 +566,39 @@ a_record_that_ends_it_each_time_is_condemned(void **state)
 	assert_int_equal(fby_load(&rows[0].dead_lettered), 1);
 }
 
+/* Without dead letters it waits, with those behind it, and ends nothing. */
+static void
+a_condemned_record_is_held_back(void **state)
+{
+	(void)state;
+	submit(lane, 2);
+	turn();
+	for (int i = 0; i < 3; i++) {
+		lose(false);
+		if (i < 2)
+			assert_asked_alone(100);
+	}
+	assert_asked_alone(101);
+	answer(101, 0);
+	answer_end();
+	nasked = 0;
+	turn();
+	assert_int_equal(nasked, 0);
+	assert_int_equal(lane->suspects, 1);
+	assert_true(fby_aside_is_all(lane, fby_clock_mono() + 60000));
+	assert_false(fby_aside_is_all(lane, fby_clock_mono() + 3600000));
+	assert_int_equal(fby_load(&rows[0].acked), 100);
+	/* As if the ten minutes were over. */
+	lane->failed[0]->due = 0;
+	event_active(&lane->ev_due, EV_TIMEOUT, 0);
+	turn();
+	assert_asked_alone(100);
+	answer(100, 0);
+	answer_end();
+	assert_int_equal(lane->suspects, 0);
+	assert_int_equal(fby_load(&rows[0].acked), 102);
+}
+
 static void
 what_was_not_sent_is_no_suspect(void **state)
 {
@@ -612,6 +648,7 @@ main(void)
 		TEST(an_answer_to_nothing_does),
 		TEST(what_has_no_answer_goes_again_one_by_one),
 		TEST(a_record_that_ends_it_each_time_is_condemned),
+		TEST(a_condemned_record_is_held_back),
 		TEST(what_was_not_sent_is_no_suspect),
 		TEST(nothing_is_taken_before_it_is_ready),
 	};
