@@ -401,6 +401,18 @@ become_ready(struct fby_function_conn *c)
 	c->ops->ready(c->arg);
 }
 
+/*
+ * A server that has answered all ends the call, which we have ended; that of
+ * numaflow-go 0.12 waits there until the connection breaks off.
+ */
+static void
+set_leaving_due(struct fby_function_conn *c)
+{
+	bool is_done = fby_load(&c->conf.stats->in_flight) == 0;
+
+	set_due(c, now(c) + (is_done ? END_MS : LEAVING_MS));
+}
+
 /* As far as the one that is furthest behind. */
 static void
 on_moved(void *arg, enum fby_link_stage stage)
@@ -421,7 +433,7 @@ on_moved(void *arg, enum fby_link_stage stage)
 		if (!c->is_leaving)
 			fby_notice("function %s: it is shutting down", c->role);
 		c->is_leaving = true;
-		set_due(c, now(c) + LEAVING_MS);
+		set_leaving_due(c);
 		return;
 	}
 	for (size_t i = 0; i < c->npeers; i++)
@@ -476,7 +488,9 @@ overdue(const struct fby_function_conn *c)
 	case FBY_CONN_HANDSHAKE:
 		return "it does not answer the handshake";
 	default:
-		return "it is shutting down, and does not answer what it has";
+		return fby_load(&c->conf.stats->in_flight) == 0 ?
+		    "it is shutting down" :
+		    "it is shutting down, and does not answer what it has";
 	}
 }
 
@@ -637,6 +651,8 @@ fby_function_conn_answered(struct fby_function_conn *c, bool is_error,
 	fby_store(&c->conf.stats->in_flight,
 	    fby_load(&c->conf.stats->in_flight) - 1);
 	fby_hist_add(&c->conf.stats->answer, us);
+	if (c->is_leaving && fby_load(&c->conf.stats->in_flight) == 0)
+		set_leaving_due(c);
 }
 
 void

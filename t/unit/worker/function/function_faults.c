@@ -219,11 +219,47 @@ a_server_that_shuts_down_is_not_waited_for_without_end(void **state)
 {
 	(void)state;
 	open_ready();
+	fby_function_conn_called(w.c, 1);
 	nghttp2_submit_shutdown_notice(server.session);
 	until(call()->is_ended);
-	later(31000);
+	later(29000);
+	assert_int_equal(w.nlost, 0);
+	later(2000);
 	assert_int_equal(w.nlost, 1);
 	assert_non_null(strstr(w.why, "does not answer what it has"));
+	close_world();
+}
+
+/* As that of numaflow-go, which does not notice that we have ended the call. */
+static void
+a_server_that_has_answered_all_may_go(void **state)
+{
+	(void)state;
+	open_ready();
+	fby_function_conn_called(w.c, 1);
+	nghttp2_submit_shutdown_notice(server.session);
+	until(call()->is_ended);
+	later(5000);
+	assert_int_equal(w.nlost, 0);
+	fby_function_conn_answered(w.c, false, 1);
+	later(400);
+	assert_int_equal(w.nlost, 0);
+	later(200);
+	assert_int_equal(w.nlost, 1);
+	assert_string_equal(w.why, "it is shutting down");
+	assert_false(w.by_garbage);
+	close_world();
+}
+
+static void
+nor_is_one_waited_for_that_has_nothing(void **state)
+{
+	(void)state;
+	open_ready();
+	nghttp2_submit_shutdown_notice(server.session);
+	until(call()->is_ended);
+	later(600);
+	assert_int_equal(w.nlost, 1);
 	close_world();
 }
 
@@ -334,6 +370,8 @@ main(void)
 		cmocka_unit_test(a_server_that_shuts_down_may_just_be_gone),
 		cmocka_unit_test(
 		    a_server_that_shuts_down_is_not_waited_for_without_end),
+		cmocka_unit_test(a_server_that_has_answered_all_may_go),
+		cmocka_unit_test(nor_is_one_waited_for_that_has_nothing),
 		cmocka_unit_test(a_page_is_recognised),
 		cmocka_unit_test(a_silent_server_fails_in_time),
 		cmocka_unit_test(another_service_is_said_to_be_one),
