@@ -12,7 +12,8 @@
 #	minutes		how long faults come (2)
 #	seed		a number; else one is made up, and printed
 #	delivery	atLeastOnce (default) or exactlyOnce
-#	sink		log or kafka; else the seed says, or the delivery
+#	functions	true: with functions of the user's; see Storm/Functions.pm
+#	sink		log, kafka or function; else the seed says, or the delivery
 #	hosts		how many, of one group (2)
 #	only		names of faults, a list; see Storm/Faults.pm
 #	rate		records per second (2000)
@@ -25,7 +26,8 @@ use warnings;
 
 use parent qw(Test::Forebay::Storm::Alarms Test::Forebay::Storm::Allowed
 	Test::Forebay::Storm::Asking Test::Forebay::Storm::Broker
-	Test::Forebay::Storm::Edge Test::Forebay::Storm::Hosts);
+	Test::Forebay::Storm::Edge Test::Forebay::Storm::Functions
+	Test::Forebay::Storm::Hosts);
 
 use List::Util qw(sum0);
 use Test::More;
@@ -55,13 +57,14 @@ sub new
 	$self->{seconds} = $self->{minutes} * 60;
 	$self->{sink} //= $self->{delivery} eq 'exactlyOnce' ? 'kafka' :
 	    Test::Forebay::Storm::Dice->new($self->{seed} + 1)->pick(
-		[1, 'log'], [1, 'kafka']);
+		[1, 'log'], [1, 'kafka'],
+		$self->{functions} ? [2, 'function'] : ());
 	$self->{later} = [];
 	$self->{jobs} = [];
 	$self->{applied} = [];
 	$self->{failures} = [];
 	$self->{plan} = [Test::Forebay::Storm::Faults::plan(
-	    map { ($_ => $self->{$_}) } qw(seed seconds hosts only sink))];
+	    map { ($_ => $self->{$_}) } qw(seed seconds hosts only sink functions))];
 	return $self;
 }
 
@@ -120,7 +123,7 @@ sub hindrance
 	    if $self->{awaited} && !$row->{mild};
 	return "the broker is $self->{broker_state}"
 	    if $row->{needs} eq 'broker' && $self->{broker_state} ne 'up';
-	return "it is $h->{state}" if $row->{needs} =~ /^(?:up|log|disk|lines)$/ &&
+	return "it is $h->{state}" if $row->{needs} =~ /^(?:up|log|disk|lines|function)$/ &&
 	    $h->{state} ne 'up';
 	return 'it has no pipe' if $row->{needs} eq 'log' && !$h->{relay};
 	return 'it has no disk' if $row->{needs} eq 'disk' && !$h->{disk};
@@ -282,6 +285,7 @@ sub verdict
 	    (logs => [map { $_->{log} } @{$self->{h}}]);
 	my $v = $self->{broker}->delivered_ok(@from, repeated => $allowed);
 
+	$self->function_lines_ok if $self->{sink} eq 'function';
 	$self->{verdict} = $v;
 	is(join("\n", @{$self->{failures}}), '', 'all else is as it should');
 	is(join(' ', Test::Forebay::Storm::Faults::unsaid(
@@ -314,8 +318,9 @@ sub run_all
 {
 	my ($self) = @_;
 
-	note(sprintf('storm: seed %d, %g min, %s, %s sink, %d hosts',
-	    @$self{qw(seed minutes delivery sink hosts)}));
+	note(sprintf('storm: seed %d, %g min, %s, %s sink, %d hosts%s',
+	    @$self{qw(seed minutes delivery sink hosts)},
+	    $self->{functions} ? ', functions' : ''));
 	$self->start;
 	$self->{began} = time;
 	$self->blow;

@@ -6,7 +6,7 @@
 #	weight	how often
 #	needs	of the host: `up`, or `any`; of all: `broker`, `log` (the sink
 #		writes into a pipe), `disk` (or into a file on a small disk),
-#		`lines` (either of the two)
+#		`lines` (either of the two), `function` (there are some)
 #	draw	what is left to chance, a hash; drawn when the plan is made
 #	code	does it; gets storm, host, and what was drawn
 #	calm	neither keeps others from draining and committing nor moves
@@ -34,6 +34,8 @@ package Test::Forebay::Storm::Faults;
 
 use strict;
 use warnings;
+
+use List::Util qw(sum0);
 
 use Test::Forebay::Storm::Dice;
 use Test::Forebay::Storm::Ledger;
@@ -124,6 +126,15 @@ my @TABLE = (
 	{ name => 'deny', weight => 2, needs => 'broker', code => \&deny },
 	{ name => 'deaf-sink', weight => 3, needs => 'lines',
 	    code => \&deaf_sink },
+	{ name => 'kill-function', weight => 12, needs => 'function',
+	    draw => sub { { which => $_[0]->below(60) } },
+	    code => \&kill_function },
+	{ name => 'stop-function', weight => 10, needs => 'function',
+	    draw => sub { { which => $_[0]->below(60),
+		secs => $_[0]->between(1, 5) } },
+	    code => \&stop_function },
+	{ name => 'hup-function', weight => 2, needs => 'function',
+	    code => \&hup_function },
 	{ name => 'ask', weight => 8, needs => 'any', calm => 1, mild => 1,
 	    draw => sub { { what => $_[0]->pick([2, 'status'], [1, 'shm'],
 		[2, 'metrics']) } },
@@ -175,6 +186,7 @@ sub plan
 	my $dice = Test::Forebay::Storm::Dice->new($opt{seed});
 	my %only = map { $_ => 1 } @{$opt{only} // []};
 	my @rows = grep { (!%only || $only{$_->{name}}) &&
+	    ($_->{needs} ne 'function' || $opt{functions}) &&
 	    ($_->{needs} !~ /^(?:log|disk|lines)$/ || $opt{sink} eq 'log') } @TABLE;
 	my $at = 0;
 	my @plan;
@@ -284,6 +296,56 @@ sub leave
 
 	$storm->leave($h, $args->{away});
 	return [0, $storm->in_flight_of_all, $args->{away} + 5];
+}
+
+# ---- functions of a host -------------------------------------------------
+
+# What a sink has taken and not answered comes again; what a transformer or a
+# map has no sink has seen.
+sub in_function
+{
+	my ($storm, $h, $pid) = @_;
+
+	return $storm->is_sink($pid) ? $storm->in_flight(1) : 0;
+}
+
+sub kill_function
+{
+	my ($storm, $h, $args) = @_;
+	my @pids = $storm->function_pids($h) or return 'it has no function';
+	my $pid = $pids[$args->{which} % @pids];
+	my $may = in_function($storm, $h, $pid);
+
+	kill('KILL', $pid);
+	return [($may) x 2, 2];
+}
+
+# Back-pressure, and nothing is taken from it.  What a drain does not wait for
+# it may write when it goes on.
+sub stop_function
+{
+	my ($storm, $h, $args) = @_;
+	my @pids = $storm->function_pids($h) or return 'it has no function';
+	my $pid = $pids[$args->{which} % @pids];
+
+	$storm->pause($pid, $args->{secs});
+	return [0, in_function($storm, $h, $pid), $args->{secs}];
+}
+
+# All of them are replaced, when they have answered what they have.
+sub hup_function
+{
+	my ($storm, $h) = @_;
+	my $most = sum0(map { in_function($storm, $h, $_) }
+	    $storm->function_pids($h));
+
+	$h->{version}++;
+	$h->{f}->edit(sub {
+		$_->{env}{STORM} = $h->{version}
+		    for values %{$_[1]{functions}};
+	});
+	$h->{f}->signal('HUP');
+	return [0, $most, 5];
 }
 
 # ---- manifests -----------------------------------------------------------

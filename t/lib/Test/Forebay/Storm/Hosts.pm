@@ -25,7 +25,8 @@ sub add_host
 	my %sink = $self->{sink} eq 'kafka' ? (sink => { kafka => {
 		setKey => JSON::PP::true(),
 		brokers => [$self->{broker}->bootstrap],
-		topic => $self->{copy} } }) : ();
+		topic => $self->{copy} } }) :
+	    $self->{sink} eq 'function' ? (sink => $self->sink_section) : ();
 	my %secured = secured($self->{broker},
 	    $self->{secrets} //= scratch());
 	my $f = Test::Forebay->new(broker => $self->{broker}, %secured,
@@ -44,6 +45,7 @@ sub add_host
 
 	$self->{group} //= $f->{group};
 	$self->add_output($h, $n) if $self->{sink} eq 'log';
+	$self->add_functions($h) if $self->{functions};
 	push @{$self->{h}}, $h;
 	return;
 }
@@ -236,7 +238,7 @@ sub is_troubled
 {
 	my ($self) = @_;
 
-	return grep { $_->{name} =~ /^pause-|^kill-broker|^freeze|^full-disk|^cut|^de/ &&
+	return grep { $_->{name} =~ /^pause-|^kill-broker|^freeze|^full-disk|^cut|^de|-function$/ &&
 	    $_->{time} + $_->{lasts} + $Test::Forebay::Storm::Allowed::FELT > time } @{$self->{applied}};
 }
 
@@ -248,13 +250,21 @@ sub holds_any
 	return scalar grep { $_->{state} eq 'HELD' } values %{$rows // {}};
 }
 
-# Children of the master.
-sub worker_pids
+# Children of the master, each with its program; not those that are not there
+# yet, which have the master's.
+sub children
 {
 	my ($self, $h) = @_;
 	my $pid = $h->{f}{pid} // return ();
 
-	return split ' ', slurp("/proc/$pid/task/$pid/children");
+	return map { [$_, readlink("/proc/$_/exe") // ''] }
+	    split ' ', slurp("/proc/$pid/task/$pid/children");
+}
+
+sub worker_pids
+{
+	return map { $_->[0] } grep { $_->[1] =~ m{/forebay-worker$} }
+	    children(@_);
 }
 
 1;
