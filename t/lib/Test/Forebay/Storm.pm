@@ -281,7 +281,8 @@ sub verdict
 {
 	my ($self) = @_;
 	my $allowed = $self->allowed;
-	my @from = $self->{sink} eq 'kafka' ? (from => $self->{copy}) :
+	my @from = $self->{sink} eq 'kafka' ? (from => $self->{copy},
+	    committed => $self->{delivery} eq 'exactlyOnce') :
 	    (logs => [map { $_->{log} } @{$self->{h}}]);
 	my $v = $self->{broker}->delivered_ok(@from, repeated => $allowed);
 

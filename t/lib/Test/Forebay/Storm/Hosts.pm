@@ -22,13 +22,14 @@ sub add_host
 {
 	my ($self, $n) = @_;
 	my $name = chr(ord('A') + $n);
-	my %sink = $self->{sink} eq 'kafka' ? (sink => { kafka => {
-		setKey => JSON::PP::true(),
-		brokers => [$self->{broker}->bootstrap],
-		topic => $self->{copy} } }) :
-	    $self->{sink} eq 'function' ? (sink => $self->sink_section) : ();
 	my %secured = secured($self->{broker},
 	    $self->{secrets} //= scratch());
+	# Of the very brokers of the source, as exactly-once wants it.
+	my %sink = $self->{sink} eq 'kafka' ? (sink => { kafka => {
+		%{$secured{kafka}}, setKey => JSON::PP::true(),
+		brokers => [$secured{bootstrap}],
+		topic => $self->{copy} } }) :
+	    $self->{sink} eq 'function' ? (sink => $self->sink_section) : ();
 	my $f = Test::Forebay->new(broker => $self->{broker}, %secured,
 	    topic => $self->{topics}, workers => 2, %sink,
 	    ($self->{keep} ? (dir => $self->keep_in("host-$name")) : ()),
