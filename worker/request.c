@@ -72,20 +72,34 @@ put_index(char *to, const struct fby_record *rec)
 	return (char *)memcpy(to, suffix, len) + len;
 }
 
+static ProtobufCBinaryData
+fixed(const char *text)
+{
+	return (
+	    ProtobufCBinaryData){ strlen(text), (uint8_t *)(uintptr_t)text };
+}
+
+/* What all records of a partition have in common. */
+static void
+fill_lane(struct fby_request *req, const struct fby_lane *ln)
+{
+	if (req->ln == ln && req->epoch == ln->epoch)
+		return;
+	req->ln = ln;
+	req->epoch = ln->epoch;
+	req->topic.key = fixed(topic_header);
+	req->topic.value = fixed(ln->topic);
+	req->id_prefix = (size_t)snprintf(req->id_text, sizeof(req->id_text),
+	    "%s-%s:%" PRId32 ":", ln->w->m->name, ln->topic, ln->partition);
+	FBY_BUG_ON(req->id_prefix + 128 > sizeof(req->id_text));
+}
+
 static void
 fill_id(struct fby_request *req, const struct fby_record *rec)
 {
 	const struct fby_lane *ln = rec->b->ln;
 	char *at;
 
-	if (req->ln != ln || req->epoch != ln->epoch) {
-		req->ln = ln;
-		req->epoch = ln->epoch;
-		req->id_prefix = (size_t)snprintf(req->id_text,
-		    sizeof(req->id_text), "%s-%s:%" PRId32 ":", ln->w->m->name,
-		    ln->topic, ln->partition);
-		FBY_BUG_ON(req->id_prefix + 128 > sizeof(req->id_text));
-	}
 	at = put_number(req->id_text + req->id_prefix,
 	    (uint64_t)rec->msg->offset);
 	*at++ = '-';
@@ -115,31 +129,15 @@ fill_keys(struct fby_request *req, const struct fby_record *rec)
 	req->nkeys = n;
 }
 
-static Pb__Header *
-next_header(struct fby_request *req)
+static void
+add_header(struct fby_request *req, Pb__Header h)
 {
 	if (req->nheaders == req->headers_cap) {
 		req->headers_cap = FBY_MAX(2 * req->headers_cap, 8);
-		req->own = fby_realloc(req->own,
-		    req->headers_cap * sizeof(req->own[0]));
 		req->headers = fby_realloc(req->headers,
 		    req->headers_cap * sizeof(req->headers[0]));
-		for (size_t i = 0; i < req->headers_cap; i++) {
-			pb__header__init(&req->own[i]);
-			req->headers[i] = &req->own[i];
-		}
 	}
-	return req->headers[req->nheaders++];
-}
-
-static void
-add_header(struct fby_request *req, const char *name, const void *value,
-    size_t len)
-{
-	Pb__Header *h = next_header(req);
-
-	h->key = text(req, name, strlen(name));
-	h->value = text(req, value, len);
+	req->headers[req->nheaders++] = h;
 }
 
 static void
@@ -155,26 +153,19 @@ fill_headers(struct fby_request *req, const struct fby_record *rec)
 	     rd_kafka_header_get_all(headers, i, &name, &value, &len) ==
 		 RD_KAFKA_RESP_ERR_NO_ERROR;
 	     i++)
-		add_header(req, name, value, value != NULL ? len : 0);
-	add_header(req, topic_header, rec->b->ln->topic,
-	    strlen(rec->b->ln->topic));
-}
-
-void
-fby_request_time(Pb__Timestamp *t, int64_t ms)
-{
-	/* Before 1970 its seconds are negative, and its nanos are not. */
-	int64_t rest = (ms % 1000 + 1000) % 1000;
-
-	t->seconds = (ms - rest) / 1000;
-	t->nanos = (int32_t)(rest * 1000000);
+		add_header(req,
+		    (Pb__Header){ .key = text(req, name, strlen(name)),
+			.value = text(req, value, value != NULL ? len : 0) });
+	add_header(req, req->topic);
 }
 
 static void
 fill_time(struct fby_request *req, const struct fby_record *rec)
 {
-	fby_request_time(&req->event_time,
-	    fby_content_event_time(rec, fby_clock_wall()));
+	req->event_time = fby_content_event_time(rec, INT64_MIN);
+	/* The clock is asked for those only that have none. */
+	if (req->event_time == INT64_MIN)
+		req->event_time = fby_clock_wall();
 }
 
 void
@@ -185,6 +176,7 @@ fby_request_fill(struct fby_request *req, const struct fby_record *rec)
 	if (req->has_mended)
 		fby_pool_reset(req->mended);
 	req->has_mended = false;
+	fill_lane(req, rec->b->ln);
 	fill_keys(req, rec);
 	req->value.data = (uint8_t *)(uintptr_t)value.p;
 	req->value.len = value.len;
@@ -193,11 +185,12 @@ fby_request_fill(struct fby_request *req, const struct fby_record *rec)
 	fill_id(req, rec);
 }
 
+/* ---- life ------------------------------------------------------------- */
+
 void
 fby_request_init(struct fby_request *req)
 {
 	*req = (struct fby_request){ .ln = NULL };
-	pb__timestamp__init(&req->event_time);
 	req->mended = fby_pool_new(FBY_ARENA_BATCH);
 }
 
@@ -205,7 +198,6 @@ void
 fby_request_fini(struct fby_request *req)
 {
 	free(req->keys);
-	free(req->own);
 	free(req->headers);
 	fby_pool_free(req->mended);
 }

@@ -29,19 +29,19 @@ struct fby_request {
 	ProtobufCBinaryData *keys;
 	size_t nkeys;
 	ProtobufCBinaryData value;
-	Pb__Timestamp event_time;
-	Pb__Header **headers;
+	int64_t event_time; /* ms since 1970, which may be before it */
+	Pb__Header *headers;
 	size_t nheaders;
 	/* "VERTEX-TOPIC:PARTITION:OFFSET-PARTITION-INDEX", derived.h */
 	ProtobufCBinaryData id;
 
 	/* request.c's */
-	Pb__Header *own;
 	size_t keys_cap, headers_cap;
 	struct fby_pool *mended; /* text that was no UTF-8 */
 	bool has_mended;
-	const struct fby_lane *ln; /* the id below begins as its ids do */
+	const struct fby_lane *ln; /* topic and id below are of this one */
 	uint64_t epoch;
+	Pb__Header topic;
 	size_t id_prefix;
 	char id_text[FBY_REQUEST_ID];
 };
@@ -51,18 +51,15 @@ void fby_request_fini(struct fby_request *req);
 
 void fby_request_fill(struct fby_request *req, const struct fby_record *rec);
 
-/* Milliseconds since 1970, which may be before it. */
-void fby_request_time(Pb__Timestamp *t, int64_t ms);
-
-/* Into a Pb__*Request__Record; watermark and metadata are the role's. */
-#define FBY_REQUEST_INTO(to, req)                      \
-	do {                                           \
-		(to)->n_keys = (req)->nkeys;           \
-		(to)->keys = (req)->keys;              \
-		(to)->value = (req)->value;            \
-		(to)->event_time = &(req)->event_time; \
-		(to)->n_headers = (req)->nheaders;     \
-		(to)->headers = (req)->headers;        \
+/* Into a struct fby_ask; id, watermark and metadata are the role's. */
+#define FBY_REQUEST_INTO(to, req)                     \
+	do {                                          \
+		(to)->keys = (req)->keys;             \
+		(to)->nkeys = (req)->nkeys;           \
+		(to)->value = (req)->value;           \
+		(to)->event_time = (req)->event_time; \
+		(to)->headers = (req)->headers;       \
+		(to)->nheaders = (req)->nheaders;     \
 	} while (0)
 
 #endif

@@ -48,8 +48,9 @@ my %may = (
 	    worker/function/proto)],
 	'worker/stage' => [@shared, qw(worker worker/function
 	    worker/function/proto)],
-	# A client of gRPC, which knows no records.
-	'worker/function' => [qw(shared/base shared/boundary)],
+	# A client of gRPC, and the requests it is for; it knows no records.
+	'worker/function' => [qw(shared/base shared/boundary
+	    worker/function/proto)],
 );
 
 my @arrows = arrows();

@@ -30,6 +30,7 @@
 #include "worker/budget.h"
 #include "worker/content.h"
 #include "worker/decode.h"
+#include "worker/function/ask.h"
 #include "worker/function/encode.h"
 #include "worker/function/function.h"
 #include "worker/function/grpc.h"
@@ -43,6 +44,7 @@
 #include "worker/worker.h"
 
 #define BATCH_BYTES (4 * 1024 * 1024) /* one record may go over */
+#define BLOCK_BYTES 8000              /* with libevent's head: two pages */
 #define SILENT_MS 10000
 
 struct sink_function {
@@ -331,19 +333,17 @@ metadata_of(struct sink_function *s, const struct fby_record *rec)
 }
 
 static bool
-put_record(struct sink_function *s, struct evbuffer *to, size_t i)
+put_record(struct sink_function *s, struct fby_encoder *to, size_t i)
 {
 	const struct fby_record *rec = s->asked.v[i].rec;
-	Pb__SinkRequest__Record r = PB__SINK_REQUEST__RECORD__INIT;
-	Pb__SinkRequest msg = PB__SINK_REQUEST__INIT;
+	struct fby_ask ask = { .watermark = FBY_NONE };
 
 	fby_request_fill(&s->req, rec);
-	FBY_REQUEST_INTO(&r, &s->req);
-	r.id = s->req.id;
-	r.metadata = metadata_of(s, rec);
-	msg.request = &r;
-	fby_asked_name(&s->asked, i, r.id.data, r.id.len);
-	return fby_encode(to, &msg.base);
+	FBY_REQUEST_INTO(&ask, &s->req);
+	ask.id = s->req.id;
+	ask.metadata = metadata_of(s, rec);
+	fby_asked_name(&s->asked, i, ask.id.data, ask.id.len);
+	return fby_ask_put(&ask, &fby_ask_sink, to);
 }
 
 static void
@@ -354,22 +354,26 @@ put_end(struct evbuffer *to)
 
 	status.eot = true;
 	msg.status = &status;
-	FBY_BUG_ON(!fby_encode(to, &msg.base));
+	fby_encode(to, &msg.base);
 }
 
 /* What is released, or too large, is not sent. */
 static void
-put_batch(struct sink_function *s, struct evbuffer *to)
+put_batch(struct sink_function *s, struct evbuffer *out)
 {
+	struct fby_encoder to;
+
+	fby_encoder_open(&to, out, BLOCK_BYTES);
 	for (size_t i = 0; i < s->asked.n; i++) {
 		struct fby_record *rec = s->asked.v[i].rec;
 
 		if (rec->b->ln->state == FBY_LANE_DRAINED)
 			fby_pipeline_again(fby_asked_take(&s->asked, i));
-		else if (!put_record(s, to, i))
+		else if (!put_record(s, &to, i))
 			fby_answer_refuse(fby_asked_take(&s->asked, i),
 			    "it is larger than a message to a function may be");
 	}
+	fby_encoder_close(&to);
 }
 
 static void

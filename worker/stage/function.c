@@ -32,6 +32,7 @@
 #include "worker/batch.h"
 #include "worker/content.h"
 #include "worker/decode.h"
+#include "worker/function/ask.h"
 #include "worker/function/encode.h"
 #include "worker/function/function.h"
 #include "worker/function/grpc.h"
@@ -145,41 +146,26 @@ find(struct stage_function *s, ProtobufCBinaryData id)
 
 /* ---- sending ---------------------------------------------------------- */
 
-static const ProtobufCMessage *
-request_of(struct stage_function *s, const struct call *c)
+/* False: it is too large. */
+static bool
+put_request(struct stage_function *s, const struct call *c, struct evbuffer *to)
 {
-	static Pb__TransformRequest__Record tr;
-	static Pb__TransformRequest t;
-	static Pb__MapRequest__Record mr;
-	static Pb__MapRequest m;
-	static Pb__Timestamp watermark;
-	const struct fby_bytes own = fby_content_metadata(c->rec);
-	ProtobufCBinaryData metadata = { own.len, (void *)(uintptr_t)own.p };
-	int64_t reached = c->rec->b->ln->et.watermark;
+	const struct fby_bytes metadata = fby_content_metadata(c->rec);
+	struct fby_ask ask = { .watermark = c->rec->b->ln->et.watermark };
+	struct fby_encoder e;
+	bool is_put;
 
 	fby_request_fill(&s->req, c->rec);
-	pb__timestamp__init(&watermark);
-	fby_request_time(&watermark, reached);
-	if (s->out.role == FBY_STAGE_MAP) {
-		pb__map_request__init(&m);
-		pb__map_request__record__init(&mr);
-		FBY_REQUEST_INTO(&mr, &s->req);
-		mr.metadata = metadata;
-		if (reached != FBY_NONE)
-			mr.watermark = &watermark;
-		m.request = &mr;
-		m.id = id_of(s, c);
-		return &m.base;
-	}
-	pb__transform_request__init(&t);
-	pb__transform_request__record__init(&tr);
-	FBY_REQUEST_INTO(&tr, &s->req);
-	tr.metadata = metadata;
-	if (reached != FBY_NONE)
-		tr.watermark = &watermark;
-	tr.id = id_of(s, c);
-	t.request = &tr;
-	return &t.base;
+	FBY_REQUEST_INTO(&ask, &s->req);
+	ask.id = id_of(s, c);
+	ask.metadata.data = (uint8_t *)(uintptr_t)metadata.p;
+	ask.metadata.len = metadata.len;
+	fby_encoder_open(&e, to, 0);
+	is_put = fby_ask_put(&ask,
+	    s->out.role == FBY_STAGE_MAP ? &fby_ask_map : &fby_ask_transform,
+	    &e);
+	fby_encoder_close(&e);
+	return is_put;
 }
 
 /* Of a batch: no more requests follow before the answers. */
@@ -191,7 +177,7 @@ put_end(struct evbuffer *to)
 
 	status.eot = true;
 	m.status = &status;
-	FBY_BUG_ON(!fby_encode(to, &m.base));
+	fby_encode(to, &m.base);
 }
 
 static enum fby_rc
@@ -202,7 +188,7 @@ send_call(struct stage_function *s, struct call *c)
 	/* It is leaving: `lost` is to come. */
 	if (to == NULL)
 		return FBY_AGAIN;
-	if (!fby_encode(to, request_of(s, c))) {
+	if (!put_request(s, c, to)) {
 		s->out.why = "it is larger than a message to a function may be";
 		s->out.is_permanent = true;
 		return FBY_FAIL;
