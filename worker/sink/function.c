@@ -35,6 +35,7 @@
 #include "worker/function/function.h"
 #include "worker/function/grpc.h"
 #include "worker/function/proto/sink.pb-c.h"
+#include "worker/function/wire.h"
 #include "worker/lane.h"
 #include "worker/outlet.h"
 #include "worker/pipeline.h"
@@ -59,7 +60,7 @@ struct sink_function {
 	bool is_alone;        /* the one that is asked about */
 	bool refused;         /* somebody waits for room */
 	int64_t sent_us;      /* monotonic */
-	int64_t heard_at;     /* monotonic: sent, or the last answer */
+	int64_t heard_us;     /* monotonic: sent, or the last answer */
 	struct fby_str count; /* a packed Metadata with the retry_count */
 	uint32_t tries;       /*   that this is for */
 	struct fby_str metadata;
@@ -102,26 +103,81 @@ garbage_id(struct sink_function *s, const ProtobufCBinaryData *id,
 
 /* What it says is said for a record; false: it is garbage. */
 static bool
-take_result(struct sink_function *s, const Pb__SinkResponse__Result *result)
+take_result(struct sink_function *s, ProtobufCBinaryData id,
+    const Pb__SinkResponse__Result *result)
 {
 	size_t i;
 
-	switch (
-	    fby_asked_find(&s->asked, result->id.data, result->id.len, &i)) {
+	switch (fby_asked_find(&s->asked, id.data, id.len, &i)) {
 	case FBY_ASKED_FOUND:
 		fby_function_conn_answered(s->conn,
 		    result->status == PB__SINK_RESPONSE__STATUS__FAILURE,
-		    fby_clock_mono_us() - s->sent_us);
+		    s->heard_us - s->sent_us);
 		fby_answer(&s->out, fby_asked_take(&s->asked, i), result);
 		return true;
 	case FBY_ASKED_TWICE:
-		garbage_id(s, &result->id, "which has its answer already");
+		garbage_id(s, &id, "which has its answer already");
 		return false;
 	case FBY_ASKED_UNKNOWN:
 	default:
-		garbage_id(s, &result->id, "which it was not asked about");
+		garbage_id(s, &id, "which it was not asked about");
 		return false;
 	}
+}
+
+static void
+take_results(struct sink_function *s, const Pb__SinkResponse *msg)
+{
+	for (size_t i = 0; i < msg->n_results; i++)
+		if (!take_result(s, msg->results[i]->id, msg->results[i]))
+			break;
+}
+
+/*
+ * 1: a result that says SUCCESS and for which id; 0: the end; -1: something
+ * else, for protobuf-c to look at.
+ */
+static int
+next_success(struct fby_wire *w, ProtobufCBinaryData *id)
+{
+	struct fby_wire in;
+	int rc = fby_wire_next(w);
+
+	if (rc != 1)
+		return rc;
+	if (w->field != 1 || w->bytes == NULL)
+		return -1;
+	in = (struct fby_wire){ .p = w->bytes, .end = w->bytes + w->len };
+	*id = (ProtobufCBinaryData){ 0, NULL };
+	while ((rc = fby_wire_next(&in)) == 1)
+		if (in.field == 1 && in.bytes != NULL)
+			*id = (ProtobufCBinaryData){ in.len,
+				(uint8_t *)(uintptr_t)in.bytes };
+		else if (in.field != 2 || in.bytes != NULL ||
+		    in.number != PB__SINK_RESPONSE__STATUS__SUCCESS)
+			return -1;
+	return rc == 0 ? 1 : -1;
+}
+
+/* Most answers are that; unpacking them costs more than all else with them. */
+static bool
+take_successes(struct sink_function *s, const uint8_t *p, size_t n)
+{
+	const Pb__SinkResponse__Result success =
+	    PB__SINK_RESPONSE__RESULT__INIT;
+	struct fby_wire w = { .p = p, .end = p + n };
+	ProtobufCBinaryData id;
+	int rc;
+
+	while ((rc = next_success(&w, &id)) == 1)
+		;
+	if (rc == -1)
+		return false;
+	w = (struct fby_wire){ .p = p, .end = p + n };
+	while (next_success(&w, &id) == 1)
+		if (!take_result(s, id, &success))
+			break;
+	return true;
 }
 
 /* There is room for the next batch. */
@@ -158,13 +214,13 @@ on_end(struct sink_function *s)
 }
 
 static void
-on_message(void *arg, const uint8_t *p, size_t n)
+take_message(struct sink_function *s, const uint8_t *p, size_t n)
 {
-	struct sink_function *s = arg;
-	const Pb__SinkResponse *msg = fby_decode(&s->decoder,
-	    &pb__sink_response__descriptor, p, n);
+	const Pb__SinkResponse *msg;
 
-	s->heard_at = fby_clock_mono();
+	if (s->is_sent && take_successes(s, p, n))
+		return;
+	msg = fby_decode(&s->decoder, &pb__sink_response__descriptor, p, n);
 	if (msg == NULL)
 		fby_function_conn_fail(s->conn,
 		    "its answer is no SinkResponse");
@@ -174,9 +230,16 @@ on_message(void *arg, const uint8_t *p, size_t n)
 	else if (msg->status != NULL && msg->status->eot)
 		on_end(s);
 	else
-		for (size_t i = 0; i < msg->n_results; i++)
-			if (!take_result(s, msg->results[i]))
-				break;
+		take_results(s, msg);
+}
+
+static void
+on_message(void *arg, const uint8_t *p, size_t n)
+{
+	struct sink_function *s = arg;
+
+	s->heard_us = fby_clock_mono_us();
+	take_message(s, p, n);
 	go_on(s);
 }
 
@@ -400,8 +463,7 @@ on_send(evutil_socket_t fd, short what, void *arg)
 	fby_function_conn_called(s->conn, s->asked.open);
 	fby_function_conn_send(s->conn);
 	s->is_sent = true;
-	s->heard_at = fby_clock_mono();
-	s->sent_us = fby_clock_mono_us();
+	s->sent_us = s->heard_us = fby_clock_mono_us();
 	fby_pipeline_settle(s->out.w);
 }
 
@@ -413,7 +475,7 @@ function_tick(struct fby_outlet *out, int64_t mono)
 	const struct sink_function *s = (const struct sink_function *)out;
 	const char *why = NULL;
 
-	if (s->is_sent && mono - s->heard_at >= SILENT_MS)
+	if (s->is_sent && mono - s->heard_us / 1000 >= SILENT_MS)
 		why = silent[out->role];
 	else if (!s->is_ready && (s->refused || s->asked.n > 0))
 		why = "there is no connection to the function";
