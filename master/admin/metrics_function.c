@@ -93,6 +93,16 @@ own_time(struct fby_metrics_out *o, const struct fby_metric *m)
 	each(o, m, sample_time);
 }
 
+/* A function has said it of itself. */
+static void
+put_label(struct fby_str *labels, const char *name, const char *text)
+{
+	char printable[64];
+
+	fby_str_print_into(printable, sizeof(printable), text, strlen(text));
+	fby_openmetrics_label(labels, name, printable);
+}
+
 /*
  * As Numaflow tells it: by role, and not by instance.  What several of them
  * have in common is one sample.
@@ -112,8 +122,8 @@ sdk_sample(struct fby_metrics_out *o, const struct fby_metric *m,
 	fby_openmetrics_label(&labels, "component", "mono-vertex");
 	fby_openmetrics_label(&labels, "component_name",
 	    o->mst->ctx.manifest->name);
-	fby_openmetrics_label(&labels, "language", t->language);
-	fby_openmetrics_label(&labels, "version", t->version);
+	put_label(&labels, "language", t->language);
+	put_label(&labels, "version", t->version);
 	fby_openmetrics_label(&labels, "type", type);
 	if (strstr(seen->p, labels.p) == NULL) {
 		fby_str_puts(seen, labels.p);

@@ -154,6 +154,8 @@ instances_of_one_sdk_are_one_sample(void **state)
 	assert_true(has("sdk_info{component=\"mono-vertex\","
 			"component_name=\"demo\",language=\"go\","
 			"version=\"0.14.0\",type=\"mapper\"} 1"));
+	connect_map(1, "\xff");
+	assert_true(mentions("language=\"\\\\xff\""));
 	fby_store(&mst.shm.slots[0].pid, 0);
 	fby_store(&mst.shm.slots[1].pid, 0);
 	assert_false(mentions("\nsdk_info{"));
