@@ -10,5 +10,5 @@ use Test::Forebay::Scenarios;
 use Test::Forebay::StageFunction;
 
 Test::Forebay::Function->need('python');
-run_on('mock', qw(stage_transformer stage_map stage_drops stage_later
-    stage_held));
+run_on('mock', qw(stage_transformer stage_map stage_drops stage_bypass
+    stage_event_time stage_later stage_held));

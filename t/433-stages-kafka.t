@@ -10,5 +10,6 @@ use Test::Forebay::Scenarios;
 use Test::Forebay::StageFunction;
 
 Test::Forebay::Function->need('python');
-run_on('kafka', qw(stage_killed stage_exactly_once map_exactly_once
+run_on('kafka', qw(stage_killed stage_gives_up stage_bytes
+    stage_exactly_once map_exactly_once
     stage_crashes));

@@ -9,6 +9,7 @@ use warnings;
 
 use Cwd qw(abs_path);
 use File::Path qw(make_path);
+use JSON::PP ();
 use Test::More;
 
 use Test::Forebay;
@@ -55,6 +56,27 @@ sub drain
 	$f->drain;
 	$_->stop for values %$function;
 	return;
+}
+
+# A record with that header, of which its value tells, too.
+sub put
+{
+	my ($b, $topic, $header, $key) = @_;
+
+	run_ok(['sh', '-c', 'printf "%s\t%s\n" "$3" "$4" | exec kcat -P -K "\t" ' .
+	    '-b "$1" -t "$2" -H "$4"', 'sh', $b->bootstrap, $topic, $key // 'k',
+	    $header], timeout => patience(60));
+	return;
+}
+
+# What a topic has, a record in each element, as kcat's format says.
+sub records
+{
+	my ($b, $topic, $format) = @_;
+
+	return split /\x02/, run_ok(['kcat', '-C', '-e', '-q', '-b',
+	    $b->bootstrap, '-t', $topic, '-o', 'beginning', '-f',
+	    "$format\x02"], timeout => patience(60));
 }
 
 sub outcomes_ok { goto &Test::Forebay::SinkFunction::outcomes_ok }
@@ -167,6 +189,102 @@ body stage_drops => 'a function drops all', sub {
 	}
 };
 
+body stage_bypass => 'a tag leads past the map', sub {
+	my ($b) = @_;
+	my $topic = $b->topic(1);
+	my ($f, $function) = with_stages($b, $topic, 'log', {},
+	    transformer => ['sync', ''], map => ['sync', 'copies=2']);
+
+	$f->edit(sub {
+		$_[0]{bypass} = { sink => { tags => { operator => 'or',
+			values => ['past'] } } };
+	});
+	put($b, $topic, $_) for 'do.transformer=tag=other',
+	    'do.transformer=tag=past', 'do.transformer=tag=none';
+	$f->start->await_caught_up;
+	outcomes_ok($f, delivered => 3);
+	drain($f, $function);
+	is_deeply([slurp($f->{out}) =~ /^Payload - do\.transformer=tag=(\S+)/mg],
+	    [qw(other/0 other/1 past none/0 none/1)],
+	    'past the map, and not past other records');
+};
+
+body stage_event_time => 'the event time is what the transformer says', sub {
+	my ($b) = @_;
+	my $topic = $b->topic(1);
+	my ($f, $function) = with_stages($b, $topic, 'log', {},
+	    transformer => ['sync', 'time=1600000000123']);
+
+	$b->produce($topic, 200);
+	$f->start->await_caught_up;
+	is((values %{$f->partitions})[0]{watermark}, 1600000000123,
+	    'so is the watermark');
+	drain($f, $function);
+	is(scalar(() = slurp($f->{out}) =~ / EventTime - 1600000000123 /g), 200,
+	    'the sink sees it');
+};
+
+# The reason of a dead letter is one that functions have in common.
+body stage_gives_up => 'records that a function never takes', sub {
+	my ($b) = @_;
+	my $topic = $b->topic(1);
+	my $dead = $b->topic(1, output => 1);
+	my ($f, $function) = with_stages($b, $topic, 'log',
+	    { deadLetter => { topic => $dead } },
+	    transformer => ['sync', ''], map => ['sync', '']);
+	my $retry = { backoff => { interval => '1ms', steps => 2 } };
+
+	$f->edit(sub {
+		my ($spec) = @_;
+
+		$spec->{source}{transformer} = { %$SECTION,
+			retryStrategy => { %$retry, onFailure => 'drop' } };
+		$spec->{udf} = { %$SECTION, retryStrategy => $retry };
+	});
+	$b->produce($topic, 20);
+	put($b, $topic, "do.$_=none") for qw(transformer map);
+	$b->produce($topic, 20);
+	$f->start->await_caught_up;
+	outcomes_ok($f, delivered => 40, dropped => 1, dead_lettered => 1);
+	metrics_ok($f, forebay_function_errors_total => 6,
+	    forebay_worker_outputs_total => 40,
+	    monovtx_transformer_dropped_total => 1,
+	    monovtx_udf_drop_total => 0, monovtx_udf_error_total => 3);
+	drain($f, $function);
+	for my $role (qw(transformer map)) {
+		my @tries = grep { $_->{value} eq "do.$role=none" }
+		    $function->{$role}->seen;
+
+		is(scalar(@tries), 3, "$role: as often as its strategy says");
+	}
+	like((records($b, $dead, '%s %h'))[0],
+	    qr/^do\.map=none .*forebay\.reason=the function answered no result/,
+	    'the dead letter has the reason');
+}, only => 'kafka';
+
+body stage_bytes => 'bytes that no function can be shown', sub {
+	my ($b) = @_;
+	my $topic = $b->topic(1);
+	my $copy = $b->topic(1, output => 1);
+	my ($f, $function) = with_stages($b, $topic,
+	    { kafka => { brokers => [$b->bootstrap], topic => $copy,
+		setKey => JSON::PP::true } }, {},
+	    transformer => ['sync', ''], map => ['sync', '']);
+
+	put($b, $topic, "h=\xfe\x80", "k\xff");
+	$f->start->await_caught_up;
+	drain($f, $function);
+	for my $role (qw(transformer map)) {
+		my ($seen) = $function->{$role}->seen;
+
+		is("$seen->{keys}[0] $seen->{headers}{h}",
+		    "k\x{fffd} \x{fffd}\x{fffd}", "$role: mended for it");
+	}
+	is((records($b, $copy, '%k|%s|%h'))[0],
+	    "k\xff|h=\xfe\x80|h=\xfe\x80",
+	    'and as they were behind it');
+}, only => 'kafka';
+
 body stage_killed => 'the functions are killed under load', sub {
 	my ($b) = @_;
 	my $topic = $b->topic(4);
@@ -215,12 +333,9 @@ sub exactly_once
 	}
 	$f->await_caught_up;
 	drain($f, $function);
-	my $text = run_ok(['kcat', '-C', '-e', '-q', '-b', $b->bootstrap,
-	    '-t', $copy, '-o', 'beginning', '-f', '%s\n'],
-	    timeout => patience(60));
 	my %n;
 
-	$n{$_}++ for split /\n/, $text;
+	$n{$_}++ for records($b, $copy, '%s');
 	is(scalar(keys %n), 9000, 'all are there');
 	is(scalar(grep { $_ != 1 } values %n), 0, 'none of them twice');
 	return;
@@ -245,9 +360,7 @@ body stage_later => 'no drain waits for what a function wants in an hour', sub {
 			retryStrategy => { backoff => { interval => '1h' } } };
 	});
 	$b->produce($topic, 20);
-	run_ok(['sh', '-c', 'echo later | exec kcat -P -b "$1" -t "$2" -H ' .
-	    'do.transformer=nack', 'sh', $b->bootstrap, $topic],
-	    timeout => patience(60));
+	put($b, $topic, 'do.transformer=nack');
 	$b->produce($topic, 20);
 	$f->start;
 	wait_until { ($f->outcomes->{read} // 0) == 41 } 'all is read', 60;
@@ -315,9 +428,7 @@ body stage_crashes => 'a record that crashes the transformer', sub {
 	my $transformer = $function->{transformer};
 
 	$b->produce($topic, 20);
-	run_ok(['sh', '-c', 'echo crash | exec kcat -P -b "$1" -t "$2" -H ' .
-	    'do.transformer=exit', 'sh', $b->bootstrap, $topic],
-	    timeout => patience(60));
+	put($b, $topic, 'do.transformer=exit');
 	$b->produce($topic, 20);
 	$f->start;
 	for (1 .. 3) {
@@ -331,11 +442,8 @@ body stage_crashes => 'a record that crashes the transformer', sub {
 	metrics_ok($f, forebay_worker_outputs_total => 40,
 	    monovtx_transformer_dropped_total => 0);
 	drain($f, $function);
-	my ($reason) = run_ok(['kcat', '-C', '-e', '-q', '-b', $b->bootstrap,
-	    '-t', $dead, '-o', 'beginning', '-f', '%h'],
-	    timeout => patience(60)) =~ /forebay\.reason=([^,]*)/;
-
-	is($reason, 'it has crashed the transformer each time',
+	like((records($b, $dead, '%h'))[0],
+	    qr/forebay\.reason=it has crashed the transformer each time/,
 	    'the transformer is named as the culprit');
 }, only => 'kafka';
 
