@@ -113,6 +113,7 @@ an_answer_that_is_too_late_does(void **state)
 	char old[64], why[200];
 
 	(void)state;
+	manifest.host.poison_kills = 9;
 	ask(1);
 	memcpy(old, asked[0].id, sizeof(old));
 	lose();
@@ -253,17 +254,34 @@ one_that_was_answered_is_no_suspect_any_more(void **state)
 	assert_went_on(1);
 }
 
+/* As if its time had come. */
 static void
-without_a_dead_letter_topic_it_is_tried_without_end(void **state)
+come_due(void)
+{
+	fby_order_head(&lane->order[0])->due = 1;
+	event_active(&lane->ev_later, EV_TIMEOUT, 0);
+	event_base_loop(w.base, EVLOOP_NONBLOCK);
+	read_asked();
+}
+
+static void
+without_a_dead_letter_topic_it_is_held_back(void **state)
 {
 	(void)state;
-	ask(1);
-	for (size_t i = 0; i < 300; i++) {
+	ask(2);
+	for (size_t i = 0; i < 3; i++)
 		lose();
-		assert_int_equal(nasked, 1);
-	}
+	assert_int_equal(nasked, 1);
+	assert_asked(0, "demo-t:0:101-0-0");
 	answer(0);
-	assert_went_on(1);
+	assert_went_on(0);
+	assert_true(
+	    fby_order_next_due(&lane->order[0]) > fby_clock_mono() + 500000);
+	come_due();
+	assert_int_equal(nasked, 1);
+	assert_asked(0, "demo-t:0:100-0-0");
+	answer(0);
+	assert_went_on(2);
 }
 
 static void
@@ -340,7 +358,7 @@ main(void)
 		TEST(what_has_no_answer_goes_again_one_by_one),
 		TEST(a_record_that_ends_it_each_time_is_condemned),
 		TEST(one_that_was_answered_is_no_suspect_any_more),
-		TEST(without_a_dead_letter_topic_it_is_tried_without_end),
+		TEST(without_a_dead_letter_topic_it_is_held_back),
 		TEST(nothing_is_taken_before_it_is_ready_or_when_it_leaves),
 		TEST(a_lane_that_is_gone_is_owed_nothing),
 		TEST(it_is_said_when_it_is_silent),
