@@ -81,6 +81,52 @@ the_object_of_the_environment_stands_in_for_a_file(void **state)
 	fby_pool_free(pool);
 }
 
+/* As Go writes it, with what is empty, too. */
+static void
+functions_of_the_object_are_those_of_a_file(void **state)
+{
+#define CONTAINER(image)                                                   \
+	"{\"container\":{\"image\":\"" image "\",\"command\":[\"/" image   \
+	"\"],\"env\":[{\"name\":\"A\",\"value\":\"b\"}],\"resources\":{}," \
+	"\"imagePullPolicy\":\"Always\"}"
+	static const char json[] =
+	    "{\"metadata\":{\"name\":\"bench\",\"creationTimestamp\":null},"
+	    "\"spec\":{\"replicas\":0,\"source\":{\"transformer\":" CONTAINER(
+		"tr") "},\"kafka\":{\"brokers\":[\"a:1\"],"
+		      "\"topic\":\"t\",\"consumerGroup\":\"g\"}},\"udf\":" CONTAINER("map") "},\"sink\":{\"udsink\":" CONTAINER(
+			  "sink") "},\"fallback\":{\"udsink\":" CONTAINER("fb") "}},"
+										"\"onSuccess\":{\"udsink\":" CONTAINER(
+										    "ons") "}},"
+											   "\"retryStrategy\":{}}}}";
+	struct fby_pool *pool = fby_pool_new(FBY_ARENA_CONFIG);
+	struct fby_manifest *m;
+	struct fby_err err;
+	char *again;
+
+	(void)state;
+	fby_err_init(&err);
+	setenv("NUMAFLOW_MONO_VERTEX_OBJECT",
+	    fby_base64_encode(pool, json, strlen(json)), 1);
+	m = fby_manifest_load(NULL, 0, &err);
+	assert_non_null(m);
+	for (int role = 0; role < FBY_FUNCTION_N; role++)
+		assert_true(m->functions[role].present);
+	assert_string_equal(m->functions[FBY_FUNCTION_MAP]
+				.container.program.command.v[0],
+	    "/map");
+	assert_string_equal(m->functions[FBY_FUNCTION_SUCCESS]
+				.container.program.command.v[0],
+	    "/ons");
+	/* And a runtime gets them as they are. */
+	again = fby_manifest_object(m);
+	assert_non_null(strstr(again, "\"udf\":" CONTAINER("map")));
+	free(again);
+	fby_manifest_free(m);
+	unsetenv("NUMAFLOW_MONO_VERTEX_OBJECT");
+	fby_pool_free(pool);
+#undef CONTAINER
+}
+
 int
 main(void)
 {
@@ -89,6 +135,7 @@ main(void)
 		    the_object_is_what_the_controller_would_hand_out),
 		cmocka_unit_test(
 		    the_object_of_the_environment_stands_in_for_a_file),
+		cmocka_unit_test(functions_of_the_object_are_those_of_a_file),
 	};
 
 	unsetenv("NUMAFLOW_RUNTIME");
