@@ -12,6 +12,7 @@
 #include <fcntl.h>
 
 #include "master/cli/render.h"
+#include "master/cli/screen.h"
 #include "master/cli/shmdump.h"
 #include "t/fuzz/fuzz.h"
 
