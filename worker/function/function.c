@@ -31,6 +31,7 @@
 
 #define POLL_MS 100       /* is it there now? */
 #define POLL_LATER_MS 500 /* after FBY_FUNCTION_PATIENCE_MS */
+#define FIRST_MS 50 /* what dies may still take connections for a moment */
 #define BACKOFF_MS 1000
 #define BACKOFF_MAX_MS 30000
 #define STEADY_MS 10000  /* READY for so long: it works */
@@ -174,14 +175,14 @@ free_peers(struct fby_function_conn *c)
 	c->is_leaving = c->is_failing = false;
 }
 
-/* 0 at first, then 1 s, 2 s, ... */
+/* FIRST_MS, then 1 s, 2 s, ... */
 static int64_t
 next_pause(struct fby_function_conn *c)
 {
 	unsigned n = c->failures++;
 
 	if (n == 0)
-		return 0;
+		return FIRST_MS;
 	return n > 5 ? BACKOFF_MAX_MS :
 		       FBY_MIN(BACKOFF_MS << (n - 1), BACKOFF_MAX_MS);
 }
@@ -197,7 +198,7 @@ fail(struct fby_function_conn *c, const char *why, bool by_garbage)
 	if (was_ready && now(c) - c->since >= STEADY_MS)
 		c->failures = 0;
 	pause = next_pause(c);
-	if (pause > 0)
+	if (pause >= BACKOFF_MS)
 		snprintf(what, sizeof(what), "; the next try is in %d s",
 		    (int)(pause / 1000));
 	fby_bump(&c->conf.stats->failures, 1);

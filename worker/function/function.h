@@ -10,10 +10,11 @@
  *             +------- BACKOFF <-------+------------+----- (LEAVING)
  *
  * WAITING ends when the info file is complete and somebody listens.  BACKOFF
- * lasts 1 s, twice as long after each further failure, at most 30 s; not at all
- * for a connection that was READY for ten seconds.  A connection that is not
- * READY after FBY_FUNCTION_PATIENCE_MS has failed.  How long an answer to a
- * call takes is nobody's business: a slow function is back-pressure.
+ * lasts 1 s, twice as long after each further failure, at most 30 s; only a
+ * moment after the first, or for a connection that was READY for ten seconds.
+ * A connection that is not READY after FBY_FUNCTION_PATIENCE_MS has failed. How
+ * long an answer to a call takes is nobody's business: a slow function is
+ * back-pressure.
  *
  * LEAVING is READY for those who look from outside: the server is shutting
  * down, answers what it has, and is sent no more.
