@@ -322,16 +322,16 @@ sub seen
 	return @lines;
 }
 
-# The same as lines of the log sink, which helper/verify reads.
+# The same as lines of the log sink, which helper/verify reads; an id of a
+# function begins with the MonoVertex's name.
 sub log_lines
 {
-	my ($self, $path, @seen) = @_;
+	my ($path, @seen) = @_;
 
-	@seen = $self->seen unless @seen;
 	spew($path, join('', map {
 		sprintf("Payload - %s Keys - %s EventTime - %d Headers -  "
 		    . "ID - %s\n", $_->{value}, join(',', @{$_->{keys}}),
-		    $_->{time}, $_->{id})
+		    $_->{time}, $_->{id} =~ s/^demo-//r)
 	} @seen));
 	return $path;
 }
