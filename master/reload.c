@@ -226,6 +226,17 @@ adopt(struct fby_reload *r)
 	r->ops->adopt(r->arg, m, fd, r->generation);
 }
 
+/* Secrets are in no manifest, and functions get those of today. */
+static char *
+what_was_done(const struct fby_reload *r, const struct changes *ch)
+{
+	if (ch->n > 0)
+		return fby_asprintf("applied in place: %s", ch->text.p);
+	return fby_strdup(r->ops->is_unsettled(r->arg, r->started_at) ?
+		"functions were replaced, since their secrets have changed" :
+		"nothing has changed");
+}
+
 static void
 go_live(struct fby_reload *r, const struct changes *ch)
 {
@@ -239,9 +250,7 @@ go_live(struct fby_reload *r, const struct changes *ch)
 	}
 	adopt(r);
 	r->ops->update_foreign(r->arg);
-	conclude(r,
-	    ch->n == 0 ? fby_strdup("nothing has changed") :
-			 fby_asprintf("applied in place: %s", ch->text.p));
+	conclude(r, what_was_done(r, ch));
 }
 
 static void

@@ -257,7 +257,11 @@ scenario 'a secret gets another value' => sub {
 	$f->reload_ok;
 	is(pid_of($dir), $pid, 'with the same value it stays');
 	spew("$secrets/login/key", 'two');
-	$f->reload_ok;
+	my ($status, $text) = $f->cli('reload');
+
+	is($status, 0, 'it gets another value');
+	like($text, qr/functions were replaced, since their secrets have/,
+	    'and that is said');
 	is_soon { pid_of($dir) != $pid } 'with another it is another';
 	is(told($dir)->{env}{KEY}, 'two', 'which has it');
 	$f->stop;

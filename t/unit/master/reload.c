@@ -37,6 +37,18 @@ live_settings_are_told_and_no_worker_is_replaced(void **state)
 	assert_int_equal(rolls, 0);
 }
 
+/* The secrets of functions are in no manifest. */
+static void
+what_is_replaced_all_the_same_is_said(void **state)
+{
+	(void)state;
+	unsettled = 2;
+	ask();
+	wait_for_reading();
+	wait_for_answers(1);
+	assert_answer(true, "functions were replaced, since their secrets");
+}
+
 static void
 what_the_workers_cannot_be_told_is_not_in_force(void **state)
 {
@@ -307,6 +319,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(what_has_not_changed_is_adopted_and_said),
 		TEST(live_settings_are_told_and_no_worker_is_replaced),
+		TEST(what_is_replaced_all_the_same_is_said),
 		TEST(what_the_workers_cannot_be_told_is_not_in_force),
 		TEST(what_needs_a_restart_is_refused_at_its_place),
 		TEST(a_bad_manifest_is_refused_with_what_its_process_says),
