@@ -43,7 +43,7 @@ fby_unfinished_add(struct fby_unfinished *u, const struct fby_part *pt,
 	    "where auto.offset.reset says");
 
 	fby_warn("partition %s/%d: given back with %" PRIu64
-		 " records in flight: records from %s on will be repeated",
+		 " records in flight: records from %s on will be read again",
 	    pt->topic, pt->partition, nrecords, from);
 	if (u->nparts < NAMES)
 		fby_str_printf(&u->names, "%s%s/%d from %s",
@@ -57,7 +57,7 @@ fby_unfinished_print(const struct fby_unfinished *u, struct fby_str *s)
 {
 	fby_str_printf(s,
 	    "%zu partition%s given back with %" PRIu64
-	    " records in flight, which will be repeated: %s",
+	    " records in flight, which will be read again: %s",
 	    u->nparts, u->nparts == 1 ? " was" : "s were", u->nrecords,
 	    u->names.p);
 	if (u->nparts > NAMES)

@@ -83,7 +83,7 @@ scenario 'a stop with records in flight' => sub {
 	unlike($f->log_text, qr/everything is drained/,
 	    'nor does the log say otherwise');
 	my %repeated = $f->log_text =~
-	    m{partition $topic/(\d): given back with (\d+) records in flight: records from .* on will be repeated}g;
+	    m{partition $topic/(\d): given back with (\d+) records in flight: records from .* on will be read again}g;
 	my ($sum) = $err =~ /given back with (\d+)/;
 
 	is($repeated{0} + $repeated{1}, $sum, 'which has both');

@@ -411,7 +411,7 @@ the_last_word_says_what_is_the_case(void **state)
 	    5);
 	assert_end(false,
 	    "stopped; 1 partition was given back with 5 records in flight, "
-	    "which will be repeated: t/3 from 7");
+	    "which will be read again: t/3 from 7");
 	fby_unfinished_begin(&mst.unfinished);
 	mst.ctx.manifest = &theirs;
 	assert_end(true, "the runtime has exited");
