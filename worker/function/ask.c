@@ -46,7 +46,7 @@ stamp_of(int64_t ms)
 	/* Before 1970 its seconds are negative, and its nanos are not. */
 	int64_t rest = (ms % 1000 + 1000) % 1000;
 	struct stamp t = {
-		.seconds = (uint64_t)((ms - rest) / 1000),
+		.seconds = (uint64_t)(ms / 1000 - (ms % 1000 < 0)),
 		.nanos = (uint64_t)rest * 1000000,
 	};
 

@@ -136,6 +136,11 @@ a_transformer_is_asked(void **state)
 	assert_is(msg->request->id, "id");
 	assert_is(msg->request->metadata, "meta");
 	pb__transform_request__free_unpacked(msg, NULL);
+	/* Whoever writes to the topic says when that was. */
+	ask.event_time = INT64_MIN;
+	msg = encoded(&fby_ask_transform, &pb__transform_request__descriptor);
+	assert_record(msg->request, INT64_MIN / 1000 - 1);
+	pb__transform_request__free_unpacked(msg, NULL);
 }
 
 static void
