@@ -100,7 +100,8 @@ sub ends_well
 
 my $CALL = qr{sink\.v1\.Sink/SinkFn};
 my $TRANSFORM = qr{sourcetransformer\.v1\.SourceTransform/SourceTransformFn};
-my $GONE = qr/the peer closed the connection/;
+# It is told as a reset if there was something that it had not read.
+my $GONE = qr/the peer closed the connection|read: Connection reset by peer/;
 my $FAILED = qr/$CALL: INTERNAL: UDF_EXECUTION_ERROR\(udsink\): it failed/;
 my $UNASKED = qr/it answers for id "nobody:0:0", which it was not asked about/;
 my $NOT_DUE = 'of which no answer is due';
@@ -176,7 +177,7 @@ my %lasting = map { $_ => begin('sink', @{$LASTING{$_}}) } grep { /$only/ }
 
 for (['no-handshake', qr/$CALL: its first message is no handshake/],
     ['http-error', qr/$CALL: UNAVAILABLE: not gRPC: HTTP status 503/],
-    ['refuse', qr/$GONE|read: Connection reset by peer/]) {
+    ['refuse', $GONE]) {
 	my ($fault, $text) = @$_;
 
 	scenario "sink: $fault" => sub {
