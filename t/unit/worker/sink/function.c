@@ -581,7 +581,7 @@ a_condemned_record_is_held_back(void **state)
 	assert_asked_alone(101);
 	answer(101, 0);
 	answer_end();
-	nasked = 0;
+	forget_asked();
 	turn();
 	assert_int_equal(nasked, 0);
 	assert_int_equal(lane->suspects, 1);
