@@ -160,12 +160,19 @@ scenario 'and the host is stopped before it could begin anew' => sub {
 # Its last commit comes too late, and the next one gets to see it.
 scenario 'and the host is stopped before it has heard of it' => sub {
 	my ($b, $topic, $f) = acked_of_the_old_one(1);
+	my @pids = $f->worker_pids;
 
+	# Its workers would tell it.
 	$f->signal('STOP');
+	kill('STOP', @pids);
 	longer_life($b, $topic, $f);
 	$f->signal('QUIT');
 	$f->signal('CONT');
+	kill('CONT', @pids);
 	is($f->await_exit, 0, 'drained and exited with 0');
+	# It may have looked by itself; then there is no last commit.
+	$f->{no_ledger} = 'nothing is committed before the end'
+	    if $f->log_text =~ /topic \S+: deleted and created anew/;
 	$f->start;
 	all_of_the_new_one($b, $topic, 0, $f);
 };
