@@ -128,18 +128,22 @@ fby_pipeline_again(struct fby_record *rec)
 }
 
 static void
-note_refusal(struct fby_record *rec, const char *why)
+count_refusal(struct fby_record *rec, const char *why)
 {
-	unsigned role = rec->role;
-
 	rec->tries++;
-	fby_lane_failed(rec->b->ln, fby_failure_role(role), 0, why);
 	/* The dead letter tells why it is one, not what else went wrong. */
-	if (role == FBY_SINK_DEAD_LETTER)
+	if (rec->role == FBY_SINK_DEAD_LETTER)
 		return;
-	rec->refused_by = (uint8_t)role;
+	rec->refused_by = (uint8_t)rec->role;
 	rec->why = why;
 	rec->attempts++;
+}
+
+static void
+note_refusal(struct fby_record *rec, const char *why)
+{
+	fby_lane_failed(rec->b->ln, fby_failure_role(rec->role), 0, why);
+	count_refusal(rec, why);
 }
 
 void
@@ -200,6 +204,7 @@ hold_back(struct fby_record *rec)
 		fby_pipeline_send_later(rec, HELD_MS);
 		return;
 	}
+	fby_bump(&ln->w->slot->sink_errors, 1);
 	rec->due = fby_clock_mono() + HELD_MS;
 	fby_aside_until_due(rec);
 	/* Later ones wait, unlike for one that is nacked. */
@@ -220,10 +225,7 @@ fby_pipeline_condemned(struct fby_record *rec, uint32_t attempts,
 		fby_pipeline_failed(rec, why, true);
 		return;
 	}
-	rec->tries++;
-	rec->attempts++;
-	rec->refused_by = (uint8_t)rec->role;
-	rec->why = why;
+	count_refusal(rec, why);
 	hold_back(rec);
 }
 

@@ -584,6 +584,7 @@ a_condemned_record_is_held_back(void **state)
 	forget_asked();
 	turn();
 	assert_int_equal(nasked, 0);
+	assert_int_equal(fby_load(&slot.sink_errors), 1);
 	assert_int_equal(lane->suspects, 1);
 	assert_true(fby_aside_is_all(lane, fby_clock_mono() + 60000));
 	assert_false(fby_aside_is_all(lane, fby_clock_mono() + 3600000));
