@@ -341,6 +341,26 @@ it_is_said_when_it_is_silent(void **state)
 	assert_int_equal(complaints, 1);
 }
 
+static void
+so_it_is_when_records_wait_for_a_connection(void **state)
+{
+	(void)state;
+	complaint = "there is no connection to the function";
+	ask(1);
+	conn.ops->lost(conn.arg, "it is gone", false);
+	out->ops->tick(out, fby_clock_mono());
+	assert_int_equal(complaints, 1);
+	conn.ops->ready(conn.arg);
+	read_asked();
+	out->ops->tick(out, fby_clock_mono());
+	assert_int_equal(complaints, 1);
+	answer(0);
+	assert_went_on(1);
+	conn.ops->lost(conn.arg, "it is gone", false);
+	out->ops->tick(out, fby_clock_mono());
+	assert_int_equal(complaints, 1);
+}
+
 int
 main(void)
 {
@@ -362,6 +382,7 @@ main(void)
 		TEST(nothing_is_taken_before_it_is_ready_or_when_it_leaves),
 		TEST(a_lane_that_is_gone_is_owed_nothing),
 		TEST(it_is_said_when_it_is_silent),
+		TEST(so_it_is_when_records_wait_for_a_connection),
 	};
 
 	return UNIT_RUN(tests);

@@ -20,6 +20,7 @@
 static struct fby_outlet *out;
 static struct fake_outlet *sink;
 static unsigned complaints;
+static const char *complaint; /* what they are to be */
 
 rd_kafka_resp_err_t
 rd_kafka_message_headers(const rd_kafka_message_t *msg,
@@ -37,7 +38,7 @@ fby_worker_failed(struct fby_worker *worker, enum fby_failure_role role,
 	(void)worker;
 	(void)code;
 	assert_int_equal(role, fby_failure_role(FBY_STAGE_TRANSFORMER));
-	assert_string_equal(text, "the function does not answer");
+	assert_string_equal(text, complaint);
 	complaints++;
 }
 
@@ -214,6 +215,7 @@ open_stage(unsigned role, enum fby_info_mode mode)
 	manifest.name = "demo";
 	manifest.host.poison_kills = 2;
 	complaints = 0;
+	complaint = "the function does not answer";
 	nasked = 0;
 	sink = add_outlet(FBY_SINK_PRIMARY, &record_ops);
 	out = fby_stage_function_open(&w, role);
